@@ -1,0 +1,100 @@
+//go:build go1.21
+
+// Package wire is what the app's hook and devrun say to each other: one JSON
+// object a line, over a socket that the app inherits.
+//
+// It is compiled into the app as well as into devrun, so it uses the standard
+// library only and keeps to Go 1.21.
+package wire
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The environment of the app that its hook reads and takes away, so that what
+// the app starts does not see it.
+const (
+	FD       = "DEVRUN_FD"       // number of the inherited socket
+	Takeover = "DEVRUN_TAKEOVER" // "0": report listeners, but leave them where they are
+)
+
+// MaxMessage is the longest line either side accepts, in bytes: the app is not
+// trusted to be reasonable.
+const MaxMessage = 1 << 20
+
+// Kind says what a Message is about.
+type Kind string
+
+// The messages of the hook, in the order of a process's life.
+const (
+	Hello     Kind = "hello"     // the hook is in place
+	Listening Kind = "listening" // connections to Addr queue from now on
+	Serving   Kind = "serving"   // net/http serves on the listener at Addr
+	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
+)
+
+// Message is one line. Which fields are set depends on Kind.
+type Message struct {
+	Kind Kind `json:"kind"`
+
+	// Hello: runtime.Version() and the parts of the hook that are active.
+	Go    string   `json:"go,omitempty"`
+	Parts []string `json:"parts,omitempty"`
+
+	// Listening: Network is "tcp4" or "tcp6", Wanted the host:port that the app
+	// asked for. Listening and Serving: Addr is the host:port where it answers;
+	// equal to Wanted when the socket was not moved.
+	Network string `json:"network,omitempty"`
+	Wanted  string `json:"wanted,omitempty"`
+	Addr    string `json:"addr,omitempty"`
+
+	// Serving: the listener speaks TLS.
+	TLS bool `json:"tls,omitempty"`
+
+	// Notice: one sentence for the user.
+	Text string `json:"text,omitempty"`
+}
+
+// Write sends m as one line, in one call of w.Write.
+func Write(w io.Writer, m Message) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// Reader reads messages.
+type Reader struct{ s *bufio.Scanner }
+
+// NewReader returns a Reader of r's lines.
+func NewReader(r io.Reader) *Reader {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4096), MaxMessage)
+	return &Reader{s}
+}
+
+// Next returns the next message, io.EOF when the other side is gone, and an
+// error for a line that is too long or is no message; nothing after an error
+// can be trusted.
+func (r *Reader) Next() (Message, error) {
+	var m Message
+	if !r.s.Scan() {
+		if err := r.s.Err(); err != nil {
+			if errors.Is(err, bufio.ErrTooLong) {
+				return m, fmt.Errorf("message longer than %d bytes", MaxMessage)
+			}
+			return m, err
+		}
+		return m, io.EOF
+	}
+	if err := json.Unmarshal(r.s.Bytes(), &m); err != nil {
+		return m, fmt.Errorf("not a message: %w", err)
+	}
+	return m, nil
+}
