@@ -1,0 +1,93 @@
+package gograph
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Dirs are the directories of Packages, sorted. One of a package that is
+// imported but missing does not exist yet.
+func (g *Graph) Dirs() []string {
+	var dirs []string
+	for i := range g.Packages {
+		dirs = append(dirs, g.Packages[i].Dir)
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// Owner is the package in whose own directory the file at path is, or nil. A
+// directory below a package's is not the package's.
+func (g *Graph) Owner(path string) *Package {
+	dir := filepath.Dir(path)
+	for i := range g.Packages {
+		if g.Packages[i].Dir == dir {
+			return &g.Packages[i]
+		}
+	}
+	return nil
+}
+
+// Patterns match the user's packages, as -gcflags takes them: "example.com/app/...".
+func (g *Graph) Patterns() []string {
+	var patterns []string
+	for _, m := range g.Modules {
+		if m.Path != "" {
+			patterns = append(patterns, m.Path+"/...")
+		}
+	}
+	for i := range g.Packages {
+		path := g.Packages[i].ImportPath
+		inside := func(m Module) bool { return m.Path != "" && within(path, m.Path) }
+		if path != "" && !slices.ContainsFunc(g.Modules, inside) {
+			patterns = append(patterns, path)
+		}
+	}
+	return patterns
+}
+
+// Broken reports that something could not be read or found, so that the graph
+// may lack directories that the app had before and will have again.
+func (g *Graph) Broken() bool {
+	return slices.ContainsFunc(g.Packages, func(p Package) bool { return p.Error != "" })
+}
+
+// spelling turns paths with symbolic links resolved back into the user's words.
+type spelling struct{ real, dir string }
+
+func newSpelling(dir string) spelling {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		real = dir
+	}
+	return spelling{real: real, dir: dir}
+}
+
+func (s spelling) of(path string) string {
+	rest, ok := strings.CutPrefix(path, s.real)
+	if !ok || s.real == s.dir || rest != "" && rest[0] != filepath.Separator {
+		return path
+	}
+	return s.dir + rest
+}
+
+func (s spelling) apply(g *Graph) {
+	all := func(paths []string) {
+		for i := range paths {
+			paths[i] = s.of(paths[i])
+		}
+	}
+	for i := range g.Packages {
+		p := &g.Packages[i]
+		p.Dir = s.of(p.Dir)
+		all(p.Files)
+		all(p.Embeds)
+	}
+	g.Main.Dir = s.of(g.Main.Dir) // its slices are those of its entry in Packages
+	g.MainModule.Dir = s.of(g.MainModule.Dir)
+	for i := range g.Modules {
+		g.Modules[i].Dir = s.of(g.Modules[i].Dir)
+	}
+	all(g.ModFiles)
+}
