@@ -1,0 +1,375 @@
+package proc
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/wire"
+)
+
+// The test binary is also the app: "role NAME ARG..." on its command line
+// makes it play one.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "role" {
+		roles[os.Args[2]](os.Args[3:])
+		return
+	}
+	// The race detector would let each role take a second to end.
+	must(os.Setenv("GORACE", "atexit_sleep_ms=0"))
+	goleak.VerifyTestMain(m)
+}
+
+var roles map[string]func(args []string)
+
+func init() {
+	roles = map[string]func([]string){
+		"exit":     func(a []string) { os.Exit(number(a[0])) },
+		"suicide":  func([]string) { must(syscall.Kill(os.Getpid(), syscall.SIGKILL)) },
+		"panic":    playPanic,
+		"block":    func([]string) { fmt.Println("ready"); select {} },
+		"stubborn": playStubborn,
+		"drain":    playDrain,
+		"family":   playFamily,
+		"launch":   playLaunch,
+		"breed":    playBreed,
+		"frozen":   func([]string) { must(syscall.Kill(os.Getpid(), syscall.SIGSTOP)); select {} },
+		"flood":    playFlood,
+		"tty":      playTTY,
+		"size":     playSize,
+		"tell":     playTell,
+		"cat":      func([]string) { _, err := io.Copy(os.Stdout, os.Stdin); must(err) },
+		"hook":     playHook,
+		"listen":   playListen,
+		"parent":   playParent,
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "role:", err)
+		os.Exit(99)
+	}
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	must(err)
+	return n
+}
+
+// role is a command that plays a role.
+func role(name string, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	must(err)
+	return exec.Command(self, append([]string{"role", name}, args...)...)
+}
+
+func playPanic(a []string) {
+	var wg sync.WaitGroup
+	for range number(a[0]) {
+		wg.Add(1)
+		go func() { wg.Done(); select {} }()
+	}
+	wg.Wait()
+	panic("the last word")
+}
+
+// playStubborn says what it hears and goes on.
+func playStubborn([]string) {
+	c := make(chan os.Signal, 10)
+	signal.Notify(c, syscall.SIGTERM)
+	fmt.Println("ready")
+	for s := range c {
+		fmt.Println("heard", s)
+	}
+}
+
+// playDrain needs some milliseconds to end.
+func playDrain(a []string) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	fmt.Println("ready")
+	<-c
+	time.Sleep(time.Duration(number(a[0])) * time.Millisecond)
+	fmt.Println("drained")
+}
+
+// playFamily starts a child in its group, one in a session of its own and an
+// orphan in one, and says their ids. Then it ends, or not.
+func playFamily(a []string) {
+	same := role("block")
+	must(same.Start())
+	other := role("stubborn")
+	other.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	must(other.Start())
+	orphan, err := role("launch", "stubborn").Output()
+	must(err)
+	fmt.Println("family", same.Process.Pid, other.Process.Pid, strings.TrimSpace(string(orphan)))
+	if a[0] == "ends" {
+		return
+	}
+	select {}
+}
+
+// playLaunch starts a role in a session of its own, says its id, and ends.
+// With "unmarked" in front, the role has no environment and holds stderr.
+func playLaunch(a []string) {
+	unmarked := a[0] == "unmarked"
+	if unmarked {
+		a = a[1:]
+	}
+	c := role(a[0], a[1:]...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if unmarked {
+		c.Env = []string{}
+		c.Stderr = os.Stderr
+	}
+	must(c.Start())
+	fmt.Println(c.Process.Pid)
+}
+
+// playBreed starts processes as fast as it can, in sessions of their own.
+func playBreed([]string) {
+	signal.Ignore(syscall.SIGTERM)
+	for i := 0; ; i++ {
+		c := exec.Command("sleep", "300")
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		must(c.Start())
+		if i == 20 {
+			fmt.Println("ready")
+		}
+		if i > 400 {
+			time.Sleep(time.Millisecond) // moderate
+		}
+	}
+}
+
+func playFlood(a []string) {
+	var wg sync.WaitGroup
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		wg.Go(func() {
+			w := bufio.NewWriterSize(f, 8<<10)
+			for i := range number(a[0]) {
+				_, err := fmt.Fprintf(w, "%0999d\n", i)
+				must(err)
+			}
+			must(w.Flush())
+		})
+	}
+	wg.Wait()
+}
+
+func isTTY(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}
+
+func playTTY([]string) {
+	control := "no"
+	if f, err := os.Open("/dev/tty"); err == nil {
+		control = "yes"
+		must(f.Close())
+	}
+	fmt.Println("tty", isTTY(0), isTTY(1), isTTY(2), control)
+}
+
+func playSize([]string) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGWINCH)
+	for {
+		for fd := 1; fd <= 2; fd++ {
+			s, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+			must(err)
+			fmt.Printf("size%d %dx%d\n", fd, s.Row, s.Col)
+		}
+		<-c
+	}
+}
+
+// playTell reads a line and says it.
+func playTell([]string) {
+	fmt.Println("ready")
+	var line string
+	_, err := fmt.Scanln(&line)
+	must(err)
+	fmt.Println("told", line)
+	select {}
+}
+
+func playHook(a []string) {
+	fd := number(os.Getenv(wire.FD))
+	var st unix.Stat_t
+	must(unix.Fstat(fd, &st))
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		must(fmt.Errorf("descriptor %d is no socket", fd))
+	}
+	f := os.NewFile(uintptr(fd), "channel")
+	switch a[0] {
+	case "say":
+		must(wire.Write(f, wire.Message{Kind: wire.Hello, Go: "go1"}))
+		must(wire.Write(f, wire.Message{Kind: wire.Listening, Addr: "127.0.0.1:1"}))
+	case "babble":
+		_, err := f.WriteString("what?\n")
+		must(err)
+		_, err = f.Write(make([]byte, 4<<20)) // more than a socket holds
+		must(err)
+	case "repeat":
+		for range 20_000 {
+			must(wire.Write(f, wire.Message{Kind: wire.Hello}))
+		}
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+func playListen([]string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println("port", l.Addr().(*net.TCPAddr).Port)
+	select {}
+}
+
+// playParent starts an app as devrun does, and says its id.
+func playParent([]string) {
+	p, err := Start(Command{Path: must1(os.Executable()), Args: []string{"role", "stubborn"}})
+	must(err)
+	fmt.Println(p.Pid())
+	select {}
+}
+
+func must1(s string, err error) string { must(err); return s }
+
+// app is a started process and what it wrote.
+type app struct {
+	*Process
+	out, err buffer
+}
+
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// start starts a role; c may be changed by with. It is killed with the test.
+func start(t *testing.T, with func(*Command), name string, args ...string) *app {
+	t.Helper()
+	a := &app{}
+	r := role(name, args...)
+	c := Command{Path: r.Path, Args: r.Args[1:], Stdout: &a.out, Stderr: &a.err}
+	if with != nil {
+		with(&c)
+	}
+	p, err := Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Process = p
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("stdout: %.2000s\nstderr: %.2000s", a.out.String(), a.err.String())
+		}
+		<-p.exit
+	})
+	return a
+}
+
+// sees waits until the app has written a line that begins with prefix to
+// stdout, and returns what follows it.
+func (a *app) sees(t *testing.T, prefix string) (rest string) {
+	t.Helper()
+	eventually(t, func() error {
+		for line := range strings.Lines(a.out.String()) {
+			line, whole := strings.CutSuffix(line, "\n")
+			after, ok := strings.CutPrefix(line, prefix)
+			if ok && whole {
+				rest = strings.TrimSpace(after)
+				return nil
+			}
+		}
+		return fmt.Errorf("no line %q in %.500q", prefix, a.out.String())
+	})
+	return rest
+}
+
+// ends waits until the app has ended.
+func (a *app) ends(t *testing.T) fault.Exit {
+	t.Helper()
+	select {
+	case e := <-a.Exited():
+		a.exit <- e // for the clean-up
+		return e
+	case <-time.After(30 * time.Second):
+		t.Fatal("the app does not end")
+		panic("unreachable")
+	}
+}
+
+func eventually(t *testing.T, f func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if err = f(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("after 30 s: %v", err)
+}
+
+func pids(t *testing.T, s string) (ids []int) {
+	t.Helper()
+	for _, f := range strings.Fields(s) {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, n)
+	}
+	return ids
+}
+
+func mustBeGone(t *testing.T, ids ...int) {
+	t.Helper()
+	for _, pid := range ids {
+		if p, ok := lookUp(pid); ok && !p.dead() {
+			t.Errorf("%v is still alive, state %c", p, p.state)
+		}
+	}
+}
+
+func mustLive(t *testing.T, ids ...int) {
+	t.Helper()
+	for _, pid := range ids {
+		if p, ok := lookUp(pid); !ok || p.dead() {
+			t.Errorf("pid %d is not alive", pid)
+		}
+	}
+}

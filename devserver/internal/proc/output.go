@@ -1,0 +1,147 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"devrun/devserver/internal/wire"
+)
+
+// stream copies what the app writes to one of its outputs.
+type stream struct {
+	from *os.File
+	to   io.Writer
+	tail *tail // also told, or nil
+	err  error // the write that failed
+}
+
+// copy returns at the end of the output, or at the read deadline with all that
+// was written until then copied.
+func (s *stream) copy() error {
+	buf := make([]byte, 32<<10) // half of what a pipe holds
+	for {
+		n, err := s.from.Read(buf)
+		s.take(buf[:n])
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			drain(s.from, s.take)
+		case err == io.EOF, errors.Is(err, os.ErrClosed), errors.Is(err, syscall.EIO):
+			// EIO is how a pseudo terminal says that nobody has it open.
+		default:
+			return errors.Join(s.err, fmt.Errorf("read the output of the app: %w", err))
+		}
+		return s.err
+	}
+}
+
+// take passes b on. After an error it goes on to take, and drops: the app
+// must not wait for a reader that is gone.
+func (s *stream) take(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if s.tail != nil {
+		s.tail.add(b)
+	}
+	if s.err != nil {
+		return
+	}
+	if _, err := s.to.Write(b); err != nil {
+		s.err = fmt.Errorf("pass on the output of the app: %w", err)
+	}
+}
+
+// receive passes on what the hook says. It goes on to read, and drops, when
+// nobody takes it or it is not to be trusted any more: closing the channel
+// would tell the hook that devrun is gone, and the app must not wait.
+func (p *Process) receive() {
+	if p.std.channel == nil {
+		close(p.messages)
+		return
+	}
+	for r := wire.NewReader(p.std.channel); ; {
+		m, err := r.Next()
+		if err == nil {
+			select {
+			case p.messages <- m:
+				continue
+			default:
+				err = fmt.Errorf("more than %d messages at once", backlog)
+			}
+		}
+		if err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+			p.fail(fmt.Errorf("read what the hook of the app says: %w", err))
+		}
+		break
+	}
+	close(p.messages)
+	_, _ = io.Copy(io.Discard, p.std.channel) // the error was told, or is the end
+}
+
+const (
+	// tailLines is some screens of log.
+	tailLines = 200
+
+	// tailBytes has room for the crash report of an app with some hundred
+	// goroutines.
+	tailBytes = 256 << 10
+)
+
+// tail keeps the end of what is written.
+type tail struct {
+	lines int    // at most; 0 is tailLines
+	buf   []byte // the last tailBytes or, as moving them costs time, twice that
+	cut   bool   // buf does not begin with a line
+}
+
+func (t *tail) add(b []byte) {
+	t.buf = append(t.buf, b...)
+	if len(t.buf) > 2*tailBytes {
+		t.trim()
+	}
+}
+
+func (t *tail) trim() {
+	if drop := len(t.buf) - tailBytes; drop > 0 {
+		t.cut = t.buf[drop-1] != '\n'
+		t.buf = append(t.buf[:0], t.buf[drop:]...)
+	}
+}
+
+// last returns the last lines, without their ends; if the app crashed, more,
+// as far back as its report begins. The last line may be unfinished; a line
+// whose beginning is lost is left out unless there is nothing else.
+func (t *tail) last(crashed bool) []string {
+	t.trim()
+	lines := strings.Split(strings.TrimSuffix(string(t.buf), "\n"), "\n")
+	if t.cut && len(lines) > 1 {
+		lines = lines[1:]
+	}
+	if len(t.buf) == 0 {
+		return nil
+	}
+	most := t.lines
+	if most == 0 {
+		most = tailLines
+	}
+	from := max(0, len(lines)-most)
+	if crashed {
+		for i := len(lines) - 1; i >= 0; i-- {
+			if strings.HasPrefix(lines[i], "panic: ") || strings.HasPrefix(lines[i], "fatal error: ") {
+				from = min(from, i)
+				break
+			}
+		}
+	}
+	lines = lines[from:]
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+	}
+	return lines
+}

@@ -1,0 +1,250 @@
+package proc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// treeEnv is the environment variable that marks a tree: an orphan in a
+// session of its own has nothing else to be known by.
+const treeEnv = "DEVRUN_TREE"
+
+const (
+	gentle    = true // SIGTERM asks before SIGKILL
+	errFormat = unix.ENOEXEC
+
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+
+	rssUnit = 1 << 10 // bytes in the unit of Rusage.Maxrss
+)
+
+// trees counts the marks given, which need to differ only within one devrun.
+var trees atomic.Int64
+
+// leaders are the main processes not waited for yet: of the children of
+// devrun in other sessions all others are orphans, and nobody else waits for
+// them. The lock is held while an app is started and while an orphan is
+// reaped, so that no leader is taken for one.
+var leaders = struct {
+	sync.Mutex
+	pids map[int]bool
+}{pids: map[int]bool{}}
+
+// subreaper makes devrun the parent of the orphans below it.
+var subreaper = sync.OnceValue(func() error {
+	err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	if err != nil {
+		return fmt.Errorf("orphans of the app will not be found: %w", err)
+	}
+	return nil
+})
+
+// tree is the main process of an app and all that descends from it. Only one
+// goroutine uses it at a time.
+type tree struct {
+	cmd   *exec.Cmd
+	mark  []byte
+	err   error // why not all of it can be found
+	asked map[int]uint64
+	known map[int]uint64 // pid -> start of the descendants seen last
+	homes map[int]bool   // their sessions
+}
+
+func newTree(cmd *exec.Cmd, _ <-chan struct{}) *tree {
+	mark := fmt.Sprintf("%s=%d-%d", treeEnv, os.Getpid(), trees.Add(1))
+	cmd.Env = append(cmd.Env, mark)
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	return &tree{
+		cmd:   cmd,
+		mark:  []byte("\x00" + mark + "\x00"),
+		err:   subreaper(),
+		asked: map[int]uint64{},
+	}
+}
+
+// start starts the main process, on the caller's thread.
+func (t *tree) start() error {
+	leaders.Lock()
+	defer leaders.Unlock()
+	if err := t.cmd.Start(); err != nil {
+		return err
+	}
+	leaders.pids[t.cmd.Process.Pid] = true
+	return nil
+}
+
+// await returns when the main process has ended and leaves it a zombie.
+func (t *tree) await() error {
+	for {
+		err := unix.Waitid(unix.P_PID, t.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return os.NewSyscallError("waitid", err)
+		}
+	}
+}
+
+// reap waits for the main process, which has ended, and for what the last
+// look found dead: by now it is devrun's.
+func (t *tree) reap() error {
+	err := t.cmd.Wait()
+	leaders.Lock()
+	delete(leaders.pids, t.cmd.Process.Pid)
+	leaders.Unlock()
+	if len(t.known) > 0 {
+		t.orphans()
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// others returns the living processes of the tree but the main one, and reaps
+// orphans that have ended.
+func (t *tree) others() []process {
+	main := t.cmd.Process.Pid
+	all := t.orphans()
+	in := map[int]bool{main: true}
+	for _, p := range all {
+		if p.parent == self.pid && t.adopted(p) {
+			in[p.pid] = true
+		}
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			if in[p.parent] && !in[p.pid] {
+				in[p.pid], grown = true, true
+			}
+		}
+	}
+	t.known = map[int]uint64{}
+	t.homes = map[int]bool{}
+	var live []process
+	for _, p := range all {
+		if !in[p.pid] || p.pid == main {
+			continue
+		}
+		t.known[p.pid] = p.start
+		t.homes[p.session] = true
+		if !p.dead() {
+			live = append(live, p)
+		}
+	}
+	return live
+}
+
+// adopted says whether p, a child of devrun, is an orphan of this tree.
+func (t *tree) adopted(p process) bool {
+	if p.session == self.session {
+		return false // a child of another part of devrun
+	}
+	leaders.Lock()
+	leads := leaders.pids[p.pid]
+	leaders.Unlock()
+	if leads {
+		return false
+	}
+	if start, ok := t.known[p.pid]; ok && start == p.start || p.session == t.cmd.Process.Pid || t.homes[p.session] {
+		return true
+	}
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+	if err != nil {
+		return false // it has ended, or runs as another user
+	}
+	return bytes.Contains(append([]byte{0}, env...), t.mark)
+}
+
+// orphans reaps those orphans of any tree that have ended, and also those
+// that a killed build left in its group, which nobody else would. It returns
+// the rest of all processes.
+func (t *tree) orphans() []process {
+	all, err := processes()
+	if err != nil {
+		if t.err == nil {
+			t.err = err
+		}
+		return nil // the group is signalled all the same
+	}
+	rest := all[:0]
+	for _, p := range all {
+		ours := p.parent == self.pid && p.dead()
+		orphan := p.session != self.session || p.group != p.pid && p.group != self.group
+		if !ours || !orphan || !p.reap() {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// terminate asks each of the tree, once, to end. One that is stopped is
+// continued, as it could not hear it.
+func (t *tree) terminate(others []process) {
+	main := t.cmd.Process.Pid
+	first := len(t.asked) == 0
+	if first {
+		t.asked[main] = 0
+		t.group(unix.SIGTERM)
+		t.group(unix.SIGCONT)
+	}
+	for _, p := range others {
+		if start, ok := t.asked[p.pid]; ok && start == p.start {
+			continue
+		}
+		t.asked[p.pid] = p.start
+		if first && p.group == main {
+			continue
+		}
+		p.signal(unix.SIGTERM)
+		p.signal(unix.SIGCONT)
+	}
+}
+
+// kill kills the tree.
+func (t *tree) kill(others []process) {
+	t.group(unix.SIGKILL)
+	for _, p := range others {
+		p.signal(unix.SIGKILL)
+	}
+}
+
+// group signals the main process and its group. That fails only for a group
+// that is not there, which others finds out as well.
+func (t *tree) group(sig unix.Signal) { _ = unix.Kill(-t.cmd.Process.Pid, sig) }
+
+// childEvents returns a channel that tells when a child of devrun has ended,
+// and what ends that.
+func childEvents() (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, unix.SIGCHLD)
+	return c, func() { signal.Stop(c) }
+}
+
+// readsStdin says whether a thread of the process is blocked in read(2) of
+// descriptor 0.
+func readsStdin(pid int) bool {
+	dir := fmt.Sprintf("/proc/%d/task", pid)
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	want := []byte(strconv.Itoa(unix.SYS_READ) + " 0x0 ")
+	for _, thread := range threads {
+		call, err := os.ReadFile(dir + "/" + thread.Name() + "/syscall")
+		if err == nil && bytes.HasPrefix(call, want) {
+			return true
+		}
+	}
+	return false
+}
