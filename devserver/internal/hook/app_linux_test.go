@@ -1,0 +1,317 @@
+package hook
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"devrun/devserver/internal/wire"
+)
+
+var scratch string // holds the binaries that tests share
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "hook"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// project is an app to be built.
+type project struct {
+	module, dir string // path and root of the main module
+	main        string // directory of package main, relative to dir
+	env, flags  []string
+	ldflags     string
+	noHTTP      bool // does not import net/http
+}
+
+func (p project) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = filepath.Join(p.dir, p.main)
+	cmd.Env = append(os.Environ(), "PWD="+cmd.Dir, "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOTOOLCHAIN=local")
+	cmd.Env = append(cmd.Env, p.env...)
+	return cmd
+}
+
+// build builds p with the hook and returns the binary.
+func (p project) build(t *testing.T) string {
+	t.Helper()
+	work, err := os.MkdirTemp(scratch, "build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(work, "app")
+	p.compile(t, work, "-o", binary)
+	return binary
+}
+
+// compile prepares the hook in a new directory below dir, runs go build and
+// returns what it says.
+func (p project) compile(t *testing.T, dir string, flags ...string) string {
+	t.Helper()
+	out, err := p.command("env", "GOROOT", "GOVERSION").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	goroot, goVersion, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	o, err := Prepare(Target{
+		GOROOT: goroot, GoVersion: goVersion,
+		ModulePath: p.module, ModuleDir: p.dir, MainDir: filepath.Join(p.dir, p.main),
+		Dir: filepath.Join(dir, "overlay"), HTTP: !p.noHTTP,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Lost) > 0 {
+		t.Fatalf("lost: %q", o.Lost)
+	}
+	args := append([]string{"build", "-overlay", o.File, "-ldflags", "-w " + p.ldflags + " " + o.LDFlags}, flags...)
+	out, err = p.command(append(args, p.flags...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// shared builds a module of testdata once for all tests.
+var shared = func() func(*testing.T, string) string {
+	var mu sync.Mutex
+	built := map[string]string{}
+	return func(t *testing.T, name string) string {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if built[name] == "" {
+			dir, err := filepath.Abs(filepath.Join("testdata", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := project{module: "example.com/app", dir: dir}
+			if name == "echo" {
+				p.module, p.noHTTP = "echo", true
+			}
+			built[name] = p.build(t)
+		}
+		return built[name]
+	}
+}()
+
+// process is a running app with the test in devrun's place.
+type process struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	channel  *os.File // devrun's end
+	messages chan wire.Message
+	out      bytes.Buffer  // complete when ended is closed
+	ended    chan struct{} // output closed by all, and the app reaped
+}
+
+// run starts an app as devrun would: leader of its group, with the channel.
+func run(t *testing.T, binary string, env []string, args ...string) *process {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, channel: os.NewFile(uintptr(fds[0]), "devrun"), messages: make(chan wire.Message), ended: make(chan struct{})}
+	other := os.NewFile(uintptr(fds[1]), "app")
+	defer other.Close()
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env = append(append(os.Environ(), wire.FD+"=3"), env...)
+	p.cmd.ExtraFiles = []*os.File{other}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.WaitDelay = 10 * time.Second
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	go func() {
+		p.cmd.Wait()
+		close(p.ended)
+	}()
+	go func() {
+		defer close(p.messages)
+		r := wire.NewReader(p.channel)
+		for {
+			m, err := r.Next()
+			if err != nil {
+				return
+			}
+			select {
+			case p.messages <- m:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		close(stop)
+		p.channel.Close()
+		<-p.ended
+	})
+	return p
+}
+
+// next returns the next message, which must be of this kind.
+func (p *process) next(kind wire.Kind) wire.Message {
+	p.t.Helper()
+	select {
+	case m, ok := <-p.messages:
+		if !ok {
+			<-p.ended
+			p.t.Fatalf("channel closed instead of %q; output:\n%s", kind, &p.out)
+		}
+		if m.Kind != kind {
+			p.t.Fatalf("message %+v instead of %q", m, kind)
+		}
+		return m
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("no message %q", kind)
+	}
+	panic("unreachable")
+}
+
+// serving reads the messages of an app with one HTTP listener and returns the
+// one about it.
+func (p *process) serving() wire.Message {
+	p.t.Helper()
+	p.next(wire.Hello)
+	m := p.next(wire.Listening)
+	if s := p.next(wire.Serving); s.Addr != m.Addr || s.TLS {
+		p.t.Fatalf("listening %+v, but serving %+v", m, s)
+	}
+	return m
+}
+
+// failed waits for the app to give up without a further message and returns
+// its output.
+func (p *process) failed() string {
+	p.t.Helper()
+	select {
+	case m, ok := <-p.messages:
+		if ok {
+			p.t.Fatalf("message %+v of an app that should fail", m)
+		}
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("the app lives on")
+	}
+	<-p.ended
+	if p.cmd.ProcessState.ExitCode() != 3 {
+		p.t.Errorf("exit status %v", p.cmd.ProcessState)
+	}
+	return p.out.String()
+}
+
+// kill ends the app at once and waits for it.
+func (p *process) kill() {
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.ended
+}
+
+// public listens as devrun does on a port that the app wants, exclusively at
+// first, and returns the port.
+func public(t *testing.T, addr string) (net.Listener, string) {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	share(t, l)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, port
+}
+
+// share sets SO_REUSEPORT on a listener.
+func share(t *testing.T, l net.Listener) {
+	t.Helper()
+	rc, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serr error
+	err = rc.Control(func(fd uintptr) { serr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, 15, 1) })
+	if err := errors.Join(err, serr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unused returns a port of 127.0.0.1 that nobody has at the moment.
+func unused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+var client = http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// get returns the text of a page.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// eventually waits until f returns nil.
+func eventually(t *testing.T, f func() error) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func equal(t *testing.T, what string, have, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(have, want) {
+		t.Errorf("%s: have %v, want %v", what, have, want)
+	}
+}

@@ -1,0 +1,207 @@
+// Package hook adds a package to a Go app while it is built, without a change
+// to the app: it reports when and where the app listens, moves its listeners
+// aside so that devrun can own the app's ports across restarts, and ends the
+// app when devrun is gone.
+//
+// The package is in inject; [Prepare] writes it to a private directory and makes
+// a `go build -overlay` file of it. Under the app's module path it exists for
+// the compiler only. It works through function variables of the standard library
+// that have no public name (go:linkname), so the promises are:
+//
+//   - A variable is touched only if its declaration in the app's own GOROOT has
+//     exactly the type that is expected: another type would corrupt memory.
+//     What is missing costs one part, and [Overlay.Lost] says so in a sentence.
+//   - An app started without devrun's socket in the environment is as if built
+//     without the hook.
+//   - Nothing is written but in [Target.Dir], and the same target gives the same
+//     bytes, so that the build cache serves every run.
+//
+// Limits: nothing on Windows; port takeover on Linux only; a package main that
+// is not in a module that can be overlaid (one in the module cache) fails to
+// build and has to be built plain.
+package hook
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/version"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"devrun/devserver/internal/wire"
+)
+
+// Target is the app that is built, as the go command names things.
+type Target struct {
+	GOROOT, GoVersion     string // of the toolchain that builds, "go1.26.1"
+	ModulePath, ModuleDir string // the module of package main
+	MainDir               string
+	Dir                   string // private to this run; files in it are overwritten
+	HTTP                  bool   // net/http is in the import graph
+	GOOS, GOARCH          string // "" is devrun's own
+}
+
+// Overlay is what has to go into the build.
+type Overlay struct {
+	File    string   // for -overlay, "" when there is no hook
+	Package string   // import path of the added package; one more lies below it
+	LDFlags string   // to be merged into the user's -ldflags
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve"
+	Lost    []string // a sentence for each thing it cannot do here, with the reason
+}
+
+const (
+	importer = "zz_devrun.go"                   // joins package main
+	added    = "zz_devrun_hook"                 // below the module's directory
+	wirePath = "devrun/devserver/internal/wire" // as inject spells it
+	oldest   = "go1.23"                         // the first linker that knows -checklinkname
+	absent   = "devrun waits for the app's port, and the app keeps it: connections are refused while it restarts"
+)
+
+//go:embed inject/*.go
+var inject embed.FS
+
+// part is a piece of the hook that is left out as a whole.
+type part struct {
+	name  string
+	files []string // the first one decides whether the part exists for a GOOS and GOARCH
+	uses  []variable
+	needs string // another part
+	loss  string // what the user has to do without
+}
+
+var parts = []part{{
+	name:  "channel",
+	files: []string{"hook.go", "gone.go", "group_linux.go", "group_other.go"}, // never lost alone
+}, {
+	name:  "listen",
+	files: []string{"listen.go"},
+	uses:  []variable{{"net", "listenFunc", "func(int, int) error"}},
+	loss:  absent,
+}, {
+	name:  "takeover",
+	files: []string{"takeover_linux.go"},
+	uses: []variable{
+		{"net", "socketFunc", "func(int, int, int) (int, error)"},
+		{"net", "connectFunc", "func(int, syscall.Sockaddr) error"},
+	},
+	needs: "listen",
+	loss:  "the app keeps its port: connections are refused while it restarts",
+}, {
+	name:  "serve",
+	files: []string{"serve.go"},
+	uses:  []variable{{"net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
+	loss:  "devrun does not know which of the app's ports speak HTTP",
+}}
+
+// Prepare checks what the hook needs against t.GOROOT and writes the overlay.
+// Where there can be no hook at all it returns an Overlay without File that
+// says why in Lost; an error is about t or its Dir.
+func Prepare(t Target) (*Overlay, error) {
+	if t.GOROOT == "" || !filepath.IsAbs(t.MainDir) || !filepath.IsAbs(t.Dir) {
+		return nil, errors.New("hook: needs GOROOT and absolute directories of package main and of its own")
+	}
+	if t.GOOS == "" {
+		t.GOOS = runtime.GOOS
+	}
+	if t.GOARCH == "" {
+		t.GOARCH = runtime.GOARCH
+	}
+	if why := t.impossible(); why != "" {
+		return &Overlay{Lost: []string{absent + " (" + why + ")"}}, nil
+	}
+
+	o := &Overlay{Package: t.ModulePath + "/" + added, LDFlags: "-checklinkname=0"}
+	files := map[string]string{ // as the compiler shall see them: name -> text
+		filepath.Join(t.MainDir, importer):                   "package main\n\nimport _ " + strconv.Quote(o.Package) + "\n",
+		filepath.Join(t.ModuleDir, added, "wire", "wire.go"): wire.Source,
+	}
+	active := map[string]bool{"": true}
+	for _, p := range parts {
+		if p.name == "serve" && !t.HTTP || !active[p.needs] {
+			continue // nothing to report, or lost together with what it needs
+		}
+		if why := t.lacks(p); why != nil {
+			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
+			continue
+		}
+		active[p.name] = true
+		o.Parts = append(o.Parts, p.name)
+		for _, name := range p.files {
+			text, err := inject.ReadFile("inject/" + name)
+			if err != nil {
+				return nil, err
+			}
+			files[filepath.Join(t.ModuleDir, added, name)] =
+				strings.ReplaceAll(string(text), strconv.Quote(wirePath), strconv.Quote(o.Package+"/wire"))
+		}
+	}
+	var err error
+	if o.File, err = write(t.Dir, files); err != nil {
+		return nil, fmt.Errorf("writing the hook: %w", err)
+	}
+	return o, nil
+}
+
+// impossible says why there can be no hook at all, "" if there can.
+func (t Target) impossible() string {
+	if ok, err := t.builds("hook.go"); err != nil || !ok {
+		return "the hook does not exist for " + t.GOOS
+	}
+	goVersion, _, _ := strings.Cut(t.GoVersion, " ") // experiments follow
+	if version.IsValid(goVersion) && version.Compare(goVersion, oldest) < 0 {
+		return "the hook needs " + oldest + " or later, the app is built with " + goVersion
+	}
+	if t.ModulePath == "" || !filepath.IsAbs(t.ModuleDir) {
+		return "the app is not in a module"
+	}
+	for _, path := range []string{filepath.Join(t.MainDir, importer), filepath.Join(t.ModuleDir, added)} {
+		if _, err := os.Lstat(path); err == nil {
+			return path + " exists, and devrun needs the name"
+		}
+	}
+	return ""
+}
+
+// lacks says why p cannot be had, nil if it can.
+func (t Target) lacks(p part) error {
+	ok, err := t.builds(p.files[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s does not exist for %s/%s", p.name, t.GOOS, t.GOARCH)
+	}
+	for _, v := range p.uses {
+		if err := t.declares(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts the texts into dir and returns the overlay file that shows them
+// under their names.
+func write(dir string, files map[string]string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for seen, text := range files {
+		replace[seen] = filepath.Join(dir, filepath.Base(seen))
+		if err := os.WriteFile(replace[seen], []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	b, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, b, 0o600)
+}

@@ -1,0 +1,72 @@
+//go:build linux && go1.21
+
+package hook
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// endOthers ends the processes of the group other than its leader, by force
+// after deadline: the leader goes last, because a child that ignores SIGTERM
+// would outlive it with nobody left to insist. It reports false when it cannot
+// see processes.
+func endOthers(group int, deadline time.Time) bool {
+	told := map[int]bool{}
+	for {
+		pids, ok := others(group)
+		if !ok {
+			return false
+		}
+		late := time.Now().After(deadline)
+		for _, pid := range pids {
+			switch {
+			case late:
+				syscall.Kill(pid, syscall.SIGKILL)
+			case !told[pid]:
+				told[pid] = true
+				syscall.Kill(pid, syscall.SIGTERM)
+			}
+		}
+		if late || len(pids) == 0 {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// others lists the living processes of the group but for its leader.
+func others(group int) (pids []int, ok bool) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, false
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, false
+	}
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		ok = true
+		if pid == group {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + name + "/stat")
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		// pid (name, which may hold anything) state parent group …
+		f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if len(f) > 2 && f[0][0] != 'Z' && f[0][0] != 'X' && string(f[2]) == strconv.Itoa(group) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, ok
+}

@@ -1,0 +1,31 @@
+//go:build unix && go1.21
+
+package hook
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	_ "unsafe" // for go:linkname
+
+	"devrun/devserver/internal/wire"
+)
+
+// testHookServerServe is what (*http.Server).Serve calls first, if it is set;
+// every other way to serve ends there.
+//
+//go:linkname testHookServerServe net/http.testHookServerServe
+var testHookServerServe func(*http.Server, net.Listener)
+
+// serve reports which listeners speak HTTP and whether under TLS. A TLS
+// listener that the app wrapped in one of its own passes for plain.
+var _ = add("serve", func(c *channel) bool {
+	testHookServerServe = func(_ *http.Server, l net.Listener) {
+		defer func() { recover() }() // l is the app's: its methods may do anything
+		if a := l.Addr(); strings.HasPrefix(a.Network(), "tcp") {
+			c.send(wire.Message{Kind: wire.Serving, Addr: a.String(), TLS: fmt.Sprintf("%T", l) == "*tls.listener"})
+		}
+	}
+	return true
+})
