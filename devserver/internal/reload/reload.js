@@ -1,0 +1,293 @@
+// Part of every page that devrun passes on: it listens for news of the app and
+// reloads the page, or exchanges its stylesheets, when there are any.
+(() => {
+  'use strict'
+
+  // How long changed assets may take to be fetched before the page reloads anyway.
+  const refreshLimit = 1_000
+  // How long a page may grow after it has loaded and still be scrolled back.
+  const scrollLimit = 1_000
+  // How long ago a link may have been followed whose answer is still being held.
+  const leavingFor = 60_000
+  // How long such an answer gets, once it is no longer held, before the page reloads after all.
+  const leavingLimit = 5_000
+  // Pause before an event stream that the server refused is tried again.
+  const retryRefused = 2_000
+
+  const running = Symbol.for('devrun')
+  const tag = document.currentScript
+  const version = /^(.*?)\.(\d+)(?:\.(\d+))?$/.exec(tag?.dataset.devrun ?? '')
+  if (!version || window[running]) return
+  window[running] = true
+
+  const here = { run: version[1], generation: Number(version[2]), revision: Number(version[3] ?? 0) }
+  const own = document.documentElement.hasAttribute('data-devrun-page') // a page of devrun's, not of the app
+  const url = name => location.origin + '/__devrun/' + name // whatever <base> says
+  const address = () => location.href.replace(/#.*/, '')
+
+  // Session storage is the tab's memory across reloads; a browser may refuse it.
+  const memory = {
+    get(key) {
+      try { return JSON.parse(sessionStorage.getItem('devrun.' + key)) } catch { return null }
+    },
+    set(key, value) {
+      try {
+        sessionStorage.setItem('devrun.' + key, JSON.stringify(value))
+        return true
+      } catch { return false }
+    },
+    take(key) {
+      const value = this.get(key)
+      try { sessionStorage.removeItem('devrun.' + key) } catch { /* there was nothing */ }
+      return value
+    },
+  }
+
+  // --- news
+
+  let styles = null // stylesheet edits that this page has heard of
+
+  let stuck = false // the page is the old one however often it is loaded
+
+  function hear(message) {
+    if (isNews(message)) {
+      if (reloading) return
+      if (mayReload(message)) { reload(message); return }
+      Object.assign(here, { run: message.run, generation: message.generation, revision: message.revision })
+      stuck = true
+    }
+    if (!stuck) forgetReload()
+    if (own) document.documentElement.toggleAttribute('data-devrun-building', message.building)
+    if (message.kind === 'css') restyle(message.paths)
+    else if (styles !== null && styles !== message.styles) restyle(message.paths)
+    styles = message.styles
+  }
+
+  function isNews(message) {
+    if (message.run !== here.run) return true
+    return message.generation > here.generation ||
+      message.generation === here.generation && message.revision > here.revision
+  }
+
+  // --- reloading
+
+  let reloading = false
+  let left = -Infinity // when the user last went for another page
+
+  async function reload(message) {
+    reloading = true
+    const known = message.run === here.run // else nobody knows what changed
+    await within(refreshLimit, refresh(known ? message.paths ?? [] : null))
+    // A reload would take back the link that was followed, or the form that was
+    // sent, while the app was not there.
+    if (!own && performance.now() - left < leavingFor) await pause(leavingLimit)
+    rememberScroll()
+    history.scrollRestoration = 'auto'
+    if (posted) location.replace(address())
+    else location.reload()
+    reloading = false // the app may have asked the user, who stays
+  }
+
+  // An address whose page stays old, as one that comes out of a cache, is
+  // reloaded once for each version and not again.
+  function mayReload({ kind, run, generation, revision }) {
+    const target = [run, generation, revision].join('.')
+    const done = memory.get('reloaded')
+    const addresses = done?.target === target ? done.addresses : []
+    if (addresses.includes(address())) return false
+    return memory.set('reloaded', { target, addresses: [...addresses, address()] }) || kind !== 'hello'
+  }
+
+  function forgetReload() {
+    const done = memory.get('reloaded')
+    if (!done?.addresses.includes(address())) return
+    memory.set('reloaded', { ...done, addresses: done.addresses.filter(a => a !== address()) })
+  }
+
+  addEventListener('beforeunload', () => { if (!reloading) left = performance.now() })
+
+  // --- pages that answer a POST: reloading them would silently send it again
+
+  const navigation = performance.getEntriesByType('navigation')[0]
+  const posting = memory.take('posting')
+  let posted = false
+  if (navigation?.type === 'navigate') posted = posting === true && navigation.redirectCount === 0
+  else if (navigation?.type === 'reload') posted = memory.get('posted') === address()
+  memory.set('posted', posted ? address() : null)
+  window.navigation?.addEventListener('navigate', event => {
+    if (event.formData && !event.hashChange) memory.set('posting', true)
+  })
+
+  // --- scroll position
+
+  // What is kept is the app's position: it outlives devrun's own pages between.
+  function rememberScroll() {
+    if (!own) memory.set('scroll', { address: address(), x: scrollX, y: scrollY })
+  }
+
+  function restoreScroll() {
+    if (own) return
+    const kept = memory.take('scroll')
+    if (kept?.address !== address()) return
+    const end = performance.now() + scrollLimit
+    let moved = false
+    for (const type of ['wheel', 'touchstart', 'mousedown', 'keydown']) {
+      addEventListener(type, () => { moved = true }, { once: true, passive: true })
+    }
+    const step = () => {
+      const there = Math.abs(scrollX - kept.x) < 1 && Math.abs(scrollY - kept.y) < 1
+      if (there || moved || performance.now() > end) return
+      scrollTo({ left: kept.x, top: kept.y, behavior: 'instant' })
+      requestAnimationFrame(step)
+    }
+    step()
+  }
+
+  if (document.readyState === 'complete') restoreScroll()
+  else addEventListener('load', restoreScroll)
+
+  // --- changed assets
+
+  function baseName(href) {
+    const last = new URL(href, document.baseURI).pathname.split('/').pop()
+    try { return decodeURIComponent(last) } catch { return last }
+  }
+
+  function isLocal(href) {
+    try { return new URL(href, document.baseURI).origin === location.origin } catch { return false }
+  }
+
+  // refresh puts the assets of this page that are called one of paths, or all
+  // without paths, into the browser's cache anew, where a long max-age would
+  // keep the old.
+  function refresh(paths) {
+    const asked = paths ? [] : ['fetch', 'xmlhttprequest', 'beacon', 'iframe', 'other'] // may do something
+    const used = new Set(performance.getEntriesByType('resource').filter(e => !asked.includes(e.initiatorType)).map(e => e.name))
+    for (const { src, href } of document.querySelectorAll('script[src], img[src], link[href]')) used.add(src || href)
+    const changed = [...used].filter(href => isLocal(href) && (!paths || paths.includes(baseName(href))))
+    return Promise.allSettled(changed.map(async href => {
+      const response = await fetch(href, { cache: 'reload' })
+      await response.arrayBuffer() // else it is not stored
+    }))
+  }
+
+  function pause(time) {
+    return new Promise(done => setTimeout(done, time))
+  }
+
+  function within(limit, promise) {
+    return Promise.race([promise, pause(limit)])
+  }
+
+  // --- stylesheets
+
+  const successors = new WeakMap() // sheet in use -> the one that is loading to replace it
+
+  // restyle exchanges the stylesheets called one of paths, and all of the app's
+  // when some name is none of theirs, for it may be imported by any; no paths
+  // stand for all.
+  async function restyle(paths) {
+    const loading = new Set()
+    for (const sheet of document.querySelectorAll('link[rel~="stylesheet" i][href], style')) {
+      const next = successors.get(sheet)
+      if (next) loading.add(next)
+    }
+    const links = [...document.querySelectorAll('link[rel~="stylesheet" i][href]')]
+      .filter(link => isLocal(link.href) && !loading.has(link))
+    const linked = links.map(link => baseName(link.href))
+    if (paths?.length && paths.every(path => linked.includes(path))) {
+      links.filter((_, i) => paths.includes(linked[i])).forEach(exchange)
+      return
+    }
+    await within(refreshLimit, refresh(paths))
+    links.forEach(exchange)
+    for (const style of document.querySelectorAll('style')) {
+      if (!loading.has(style) && style.textContent.includes('@import')) exchange(style)
+    }
+  }
+
+  // exchange lets the old sheet stand until the new one applies, so that the
+  // page is never seen without.
+  function exchange(sheet) {
+    successors.get(sheet)?.remove()
+    const next = sheet.cloneNode(true)
+    if (next.href) {
+      const to = new URL(next.href)
+      const kept = to.search.slice(1).split('&').filter(part => part && !part.startsWith('devrun='))
+      to.search = [...kept, 'devrun=' + Date.now()].join('&')
+      next.href = to.href
+      next.removeAttribute('integrity') // of the old content
+    }
+    if (sheet.nonce) next.nonce = sheet.nonce
+    next.addEventListener('load', () => sheet.remove(), { once: true })
+    next.addEventListener('error', () => { successors.delete(sheet); next.remove() }, { once: true })
+    successors.set(sheet, next)
+    sheet.after(next)
+  }
+
+  // --- connection
+
+  let disconnect = () => {}
+
+  function connect() {
+    let worker
+    try {
+      // Named by the run, so that the worker of a devrun that is gone stays with its pages.
+      worker = new SharedWorker(url('worker.js'), 'devrun ' + here.run)
+    } catch {
+      connectAlone()
+      return
+    }
+    const port = worker.port
+    port.onmessage = ({ data }) => {
+      worker.onerror = null
+      if (data.kind === 'ping') port.postMessage('pong')
+      else hear(data)
+    }
+    worker.onerror = connectAlone
+    disconnect = () => port.postMessage('bye')
+  }
+
+  // A page of its own connection has it only while it is seen: a browser opens
+  // no more than six to one server, and the page catches up when it is seen again.
+  function connectAlone() {
+    let stream = null
+    let retry
+    const close = () => {
+      clearTimeout(retry)
+      stream?.close()
+      stream = null
+    }
+    const open = () => {
+      close()
+      if (document.hidden) return
+      stream = new EventSource(url('events'))
+      stream.onmessage = event => hear(JSON.parse(event.data))
+      stream.onerror = () => {
+        if (stream?.readyState === EventSource.CLOSED) retry = setTimeout(open, retryRefused)
+      }
+    }
+    const forbidden = event => {
+      if (event.effectiveDirective !== 'connect-src' || event.blockedURI !== url('events')) return
+      disconnect()
+      console.warn('devrun: no live reload on this page, because its Content-Security-Policy allows neither ' +
+        "worker-src 'self' nor connect-src 'self'.")
+    }
+    document.addEventListener('visibilitychange', open)
+    document.addEventListener('securitypolicyviolation', forbidden)
+    disconnect = () => {
+      document.removeEventListener('visibilitychange', open)
+      document.removeEventListener('securitypolicyviolation', forbidden)
+      close()
+    }
+    open()
+  }
+
+  addEventListener('pagehide', () => disconnect())
+  addEventListener('pageshow', event => {
+    if (!event.persisted) return
+    left = -Infinity
+    connect()
+  })
+  connect()
+})()
