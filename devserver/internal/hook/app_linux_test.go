@@ -122,8 +122,9 @@ type process struct {
 	cmd      *exec.Cmd
 	channel  *os.File // devrun's end
 	messages chan wire.Message
-	out      bytes.Buffer  // complete when ended is closed
-	ended    chan struct{} // output closed by all, and the app reaped
+	opened   chan wire.Message // of kind Opened, as many as the tests have
+	out      bytes.Buffer      // complete when ended is closed
+	ended    chan struct{}     // output closed by all, and the app reaped
 }
 
 // run starts an app as devrun would: leader of its group, with the channel.
@@ -133,7 +134,7 @@ func run(t *testing.T, binary string, env []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, channel: os.NewFile(uintptr(fds[0]), "devrun"), messages: make(chan wire.Message), ended: make(chan struct{})}
+	p := &process{t: t, channel: os.NewFile(uintptr(fds[0]), "devrun"), messages: make(chan wire.Message), opened: make(chan wire.Message, 1000), ended: make(chan struct{})}
 	other := os.NewFile(uintptr(fds[1]), "app")
 	defer other.Close()
 	p.cmd = exec.Command(binary, args...)
@@ -158,8 +159,12 @@ func run(t *testing.T, binary string, env []string, args ...string) *process {
 			if err != nil {
 				return
 			}
+			to := p.messages
+			if m.Kind == wire.Opened { // they come at any time
+				to = p.opened
+			}
 			select {
-			case p.messages <- m:
+			case to <- m:
 			case <-stop:
 				return
 			}
@@ -174,7 +179,7 @@ func run(t *testing.T, binary string, env []string, args ...string) *process {
 	return p
 }
 
-// next returns the next message, which must be of this kind.
+// next returns the next message other than Opened, which must be of this kind.
 func (p *process) next(kind wire.Kind) wire.Message {
 	p.t.Helper()
 	select {

@@ -20,7 +20,7 @@ import (
 
 func TestHello(t *testing.T) {
 	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
-	equal(t, "hello", p.next(wire.Hello), wire.Message{Kind: wire.Hello, Go: runtime.Version(), Parts: []string{"listen", "serve", "takeover"}})
+	equal(t, "hello", p.next(wire.Hello), wire.Message{Kind: wire.Hello, Go: runtime.Version(), Parts: []string{"files", "listen", "serve", "takeover"}})
 }
 
 // Neither the app nor what it starts sees the channel.
@@ -189,4 +189,43 @@ func (m *mute) ends(t *testing.T, by syscall.Signal) {
 	case <-time.After(30 * time.Second):
 		t.Error("the app lives on")
 	}
+}
+
+// Each file that the app opens is told once, by its absolute name.
+func TestOpened(t *testing.T) {
+	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
+	addr := p.serving().Addr
+	var want []string
+	for _, name := range []string{"a.html", "b.html"} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, path)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(wd, want[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{want[0], want[0], "/proc/self/stat", relative} {
+		if answer := get(t, "http://"+addr+"/open?name="+url.QueryEscape(name)); answer != "<nil>" {
+			t.Fatalf("open %s: %s", name, answer)
+		}
+	}
+	var have []string
+	for len(have) == 0 || have[len(have)-1] != want[1] {
+		select {
+		case m := <-p.opened:
+			if strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc") {
+				have = append(have, m.Path)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("opened %q, want %q", have, want)
+		}
+	}
+	equal(t, "opened", have, want)
 }

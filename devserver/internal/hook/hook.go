@@ -8,8 +8,9 @@
 // the compiler only. It works through function variables of the standard library
 // that have no public name (go:linkname), so the promises are:
 //
-//   - A variable is touched only if its declaration in the app's own GOROOT has
-//     exactly the type that is expected: another type would corrupt memory.
+//   - A variable is touched, or a function called, only if its declaration in
+//     the app's own GOROOT has exactly the type that is expected: another type
+//     would corrupt memory.
 //     What is missing costs one part, and [Overlay.Lost] says so in a sentence.
 //   - An app started without devrun's socket in the environment is as if built
 //     without the hook.
@@ -26,6 +27,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/token"
 	"go/version"
 	"os"
 	"path/filepath"
@@ -51,7 +53,7 @@ type Overlay struct {
 	File    string   // for -overlay, "" when there is no hook
 	Package string   // import path of the added package; one more lies below it
 	LDFlags string   // to be merged into the user's -ldflags
-	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve"
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "files"
 	Lost    []string // a sentence for each thing it cannot do here, with the reason
 }
 
@@ -70,7 +72,7 @@ var inject embed.FS
 type part struct {
 	name  string
 	files []string // the first one decides whether the part exists for a GOOS and GOARCH
-	uses  []variable
+	uses  []decl
 	needs string // another part
 	loss  string // what the user has to do without
 }
@@ -81,22 +83,30 @@ var parts = []part{{
 }, {
 	name:  "listen",
 	files: []string{"listen.go"},
-	uses:  []variable{{"net", "listenFunc", "func(int, int) error"}},
+	uses:  []decl{{token.VAR, "net", "listenFunc", "func(int, int) error"}},
 	loss:  absent,
 }, {
 	name:  "takeover",
 	files: []string{"takeover_linux.go"},
-	uses: []variable{
-		{"net", "socketFunc", "func(int, int, int) (int, error)"},
-		{"net", "connectFunc", "func(int, syscall.Sockaddr) error"},
+	uses: []decl{
+		{token.VAR, "net", "socketFunc", "func(int, int, int) (int, error)"},
+		{token.VAR, "net", "connectFunc", "func(int, syscall.Sockaddr) error"},
 	},
 	needs: "listen",
 	loss:  "the app keeps its port: connections are refused while it restarts",
 }, {
 	name:  "serve",
 	files: []string{"serve.go"},
-	uses:  []variable{{"net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
+	uses:  []decl{{token.VAR, "net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
 	loss:  "devrun does not know which of the app's ports speak HTTP",
+}, {
+	name:  "files",
+	files: []string{"files.go"},
+	uses: []decl{
+		{token.FUNC, "internal/testlog", "SetLogger", "func(impl Interface)"},
+		{token.TYPE, "internal/testlog", "Interface", "interface{Getenv(key string); Stat(file string); Open(file string); Chdir(dir string)}"},
+	},
+	loss: "a file that is embedded and also read from disk is built when it is saved",
 }}
 
 // Prepare checks what the hook needs against t.GOROOT and writes the overlay.

@@ -18,11 +18,14 @@ import (
 	"strings"
 )
 
-// variable is one of the standard library's, with the type it must have, in
-// the spelling of go/types.ExprString.
-type variable struct{ pkg, name, typ string }
+// decl is a variable, function or type of the standard library, with the type
+// it must have, in the spelling of go/types.ExprString.
+type decl struct {
+	kind           token.Token // VAR, FUNC or TYPE
+	pkg, name, typ string
+}
 
-func (v variable) String() string { return path.Base(v.pkg) + "." + v.name }
+func (v decl) String() string { return path.Base(v.pkg) + "." + v.name }
 
 // context decides about build constraints as the go command does for t.
 func (t Target) context() build.Context {
@@ -50,7 +53,7 @@ func (t Target) builds(name string) (bool, error) {
 
 // declares returns nil if the compiler for t will find v declared as it must
 // be, or what is wrong.
-func (t Target) declares(v variable) error {
+func (t Target) declares(v decl) error {
 	dir := filepath.Join(t.GOROOT, "src", filepath.FromSlash(v.pkg))
 	ctx := t.context()
 	entries, err := os.ReadDir(dir)
@@ -76,41 +79,53 @@ func (t Target) declares(v variable) error {
 		if err != nil {
 			return err
 		}
-		if spec := find(file, v.name); spec != nil {
-			return v.check(file, spec)
+		if kind, typ := find(file, v.name); kind == v.kind {
+			return v.check(file, typ)
+		} else if kind != token.ILLEGAL {
+			return fmt.Errorf("%s is declared with %s, not with %s", v, kind, v.kind)
 		}
 	}
-	return fmt.Errorf("%s has no variable %s", dir, v)
+	return fmt.Errorf("%s does not declare %s", dir, v)
 }
 
-// find returns the declaration of the variable name at file's top level.
-func find(file *ast.File, name string) *ast.ValueSpec {
+// find returns how name is declared at file's top level, ILLEGAL if it is not,
+// and its type, nil if none is written.
+func find(file *ast.File, name string) (kind token.Token, typ ast.Expr) {
 	for _, d := range file.Decls {
-		g, ok := d.(*ast.GenDecl)
-		if !ok || g.Tok != token.VAR {
-			continue
-		}
-		for _, s := range g.Specs {
-			spec := s.(*ast.ValueSpec)
-			for _, id := range spec.Names {
-				if id.Name == name {
-					return spec
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == name {
+				return token.FUNC, d.Type
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					if s.Name.Name == name {
+						return token.TYPE, s.Type
+					}
+				case *ast.ValueSpec:
+					for _, id := range s.Names {
+						if id.Name == name {
+							return d.Tok, s.Type
+						}
+					}
 				}
 			}
 		}
 	}
-	return nil
+	return token.ILLEGAL, nil
 }
 
-func (v variable) check(file *ast.File, spec *ast.ValueSpec) error {
-	if spec.Type == nil {
+func (v decl) check(file *ast.File, typ ast.Expr) error {
+	if typ == nil {
 		return fmt.Errorf("%s is declared without a type", v)
 	}
-	if have := types.ExprString(spec.Type); have != v.typ {
+	if have := types.ExprString(typ); have != v.typ {
 		return fmt.Errorf("%s is a %s, not a %s", v, have, v.typ)
 	}
 	var err error
-	ast.Inspect(spec.Type, func(n ast.Node) bool {
+	ast.Inspect(typ, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok && !imports(file, sel.X.(*ast.Ident).Name) {
 			err = errors.New(v.String() + " has types of an unexpected package")
 		}

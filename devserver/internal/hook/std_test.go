@@ -30,7 +30,18 @@ var (
 		"net/hook_windows.go": "package net\n\nvar listenFunc func(syscall.Handle, int) error\n",
 		"net/sock.go":         "package net\n\nfunc f() { listenFunc(1, 2) }\n",
 		"net/main_test.go":    "package net\n\nvar listenFunc int\n",
-		"net/http/server.go":  "package http\n\nimport \"net\"\n\nvar testHookServerServe func(*Server, net.Listener) // used if non-nil\n",
+		"internal/testlog/log.go": `package testlog
+
+type Interface interface {
+	Getenv(key string)
+	Stat(file string)
+	Open(file string)
+	Chdir(dir string)
+}
+
+func SetLogger(impl Interface) {}
+`,
+		"net/http/server.go": "package http\n\nimport \"net\"\n\nvar testHookServerServe func(*Server, net.Listener) // used if non-nil\n",
 	} {
 		name = filepath.Join(root, "src", filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -59,7 +70,7 @@ func goEnv(t *testing.T, name string) string {
 // What is missing or different in the standard library costs its part only.
 func TestLost(t *testing.T) {
 	const (
-		all      = "channel listen takeover serve"
+		all      = "channel listen takeover serve files"
 		refused  = "connections are refused while it restarts"
 		unserved = "devrun does not know which of the app's ports speak HTTP"
 	)
@@ -71,20 +82,22 @@ func TestLost(t *testing.T) {
 		lost    []string // parts of the sentences, in order
 	}{
 		"nothing":         {nil, none, all, nil},
-		"no HTTP":         {nil, func(t *Target) { t.HTTP = false }, "channel listen takeover", nil},
+		"no HTTP":         {nil, func(t *Target) { t.HTTP = false }, "channel listen takeover files", nil},
 		"development Go":  {nil, func(t *Target) { t.GoVersion = "devel go1.27-0123abc Mon" }, all, nil},
 		"Go experiment":   {nil, func(t *Target) { t.GoVersion = "go1.25.1 X:jsonv2" }, all, nil},
-		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
-		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve", []string{"the app keeps it: " + refused + " ("}},
-		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve", []string{"the app keeps its port: " + refused + " ("}},
-		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
-		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve", []string{"net.connectFunc is declared without a type"}},
-		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve", []string{"net.connectFunc has types of an unexpected package"}},
-		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover", []string{unserved + " ("}},
-		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "channel", []string{"the source of package net is not there", unserved}},
-		"no source code":  {[]string{"package net", "package"}, none, "channel serve", []string{"expected 'IDENT'"}},
-		"other numbers":   {nil, func(t *Target) { t.GOARCH = "mips64le" }, "channel listen serve", []string{"takeover does not exist for linux/mips64le"}},
-		"darwin":          {nil, func(t *Target) { t.GOOS = "darwin" }, "channel listen serve", []string{"takeover does not exist for darwin/amd64"}},
+		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
+		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve files", []string{"the app keeps it: " + refused + " ("}},
+		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve files", []string{"the app keeps its port: " + refused + " ("}},
+		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
+		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve files", []string{"net.connectFunc is declared without a type"}},
+		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve files", []string{"net.connectFunc has types of an unexpected package"}},
+		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover files", []string{unserved + " (http.testHookServerServe is declared with func, not with var"}},
+		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve", []string{"does not declare testlog.SetLogger"}},
+		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve", []string{"testlog.Interface is a interface{"}},
+		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "channel", []string{"the source of package net is not there", unserved, "is built when it is saved"}},
+		"no source code":  {[]string{"package net", "package"}, none, "channel serve files", []string{"expected 'IDENT'"}},
+		"other numbers":   {nil, func(t *Target) { t.GOARCH = "mips64le" }, "channel listen serve files", []string{"takeover does not exist for linux/mips64le"}},
+		"darwin":          {nil, func(t *Target) { t.GOOS = "darwin" }, "channel listen serve files", []string{"takeover does not exist for darwin/amd64"}},
 		"windows":         {nil, func(t *Target) { t.GOOS = "windows" }, "", []string{"the hook does not exist for windows"}},
 		"old Go":          {nil, func(t *Target) { t.GoVersion = "go1.22.5" }, "", []string{"needs go1.23 or later, the app is built with go1.22.5"}},
 		"no module":       {nil, func(t *Target) { t.ModulePath, t.ModuleDir = "", "" }, "", []string{"not in a module"}},

@@ -13,9 +13,10 @@
 //
 // Linux keeps all of it: devrun becomes the parent of orphans in the tree,
 // also of those in sessions of their own, and the kernel kills the app when
-// devrun dies. What the app started outlives a devrun killed by SIGKILL,
-// unless the app's end ends it; and an orphan that left the session and also
-// dropped its environment before devrun saw it is not found.
+// devrun dies. An app with a hook takes that signal back and ends itself and
+// its group instead; what left the group outlives a devrun killed by SIGKILL,
+// and without a hook so does whatever the app started. An orphan that left the
+// session and also dropped its environment before devrun saw it is not found.
 //
 // On macOS and the BSDs the tree is the app's process group only: a child in
 // a session of its own survives, the app outlives a devrun killed by SIGKILL

@@ -34,6 +34,7 @@ const (
 	Hello     Kind = "hello"     // the hook is in place
 	Listening Kind = "listening" // connections to Addr queue from now on
 	Serving   Kind = "serving"   // net/http serves on the listener at Addr
+	Opened    Kind = "opened"    // the app opens the file Path, told once
 	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
 )
 
@@ -54,6 +55,9 @@ type Message struct {
 
 	// Serving: the listener speaks TLS.
 	TLS bool `json:"tls,omitempty"`
+
+	// Opened: absolute.
+	Path string `json:"path,omitempty"`
 
 	// Notice: one sentence for the user.
 	Text string `json:"text,omitempty"`

@@ -10,6 +10,15 @@ import (
 	"time"
 )
 
+// outlive takes back the signal that would kill the app, and it alone, the
+// moment devrun dies: from now on gone ends the app and its children in order.
+// The signal belongs to the process's first thread, on which init runs. An app
+// that is stopped or stuck outside of Go when devrun is killed stays.
+func outlive() {
+	const setDeathSignal = 1 // PR_SET_PDEATHSIG
+	syscall.RawSyscall(syscall.SYS_PRCTL, setDeathSignal, 0, 0)
+}
+
 // endOthers ends the processes of the group other than its leader, by force
 // after deadline: the leader goes last, because a child that ignores SIGTERM
 // would outlive it with nobody left to insist. It reports false when it cannot

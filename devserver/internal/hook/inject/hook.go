@@ -57,6 +57,7 @@ func init() {
 	c.write(hello)
 	c.mu.Unlock()
 	go c.watch()
+	outlive()
 }
 
 // channel is the socket to devrun.

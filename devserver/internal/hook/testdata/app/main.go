@@ -34,6 +34,10 @@ func main() {
 		b, err := exec.Command("sh", "-c", "env; ls -l /proc/self/fd").CombinedOutput()
 		fmt.Fprintln(w, os.Environ(), string(b), err)
 	})
+	http.HandleFunc("/open", func(w http.ResponseWriter, r *http.Request) {
+		_, err := os.ReadFile(r.FormValue("name"))
+		fmt.Fprint(w, err)
+	})
 	http.HandleFunc("/spawn", spawn)
 	http.HandleFunc("/dial", dial)
 	if *unix != "" {

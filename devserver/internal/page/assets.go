@@ -1,0 +1,81 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"time"
+)
+
+//go:embed assets templates
+var files embed.FS
+
+var (
+	css, cssHash = asset("assets/page.css")
+	js, jsHash   = asset("assets/page.js")
+	cssURL       = cssPath + "?v=" + cssHash
+	jsURL        = jsPath + "?v=" + jsHash
+)
+
+const (
+	cssPath = "/__devrun/page.css"
+	jsPath  = "/__devrun/page.js"
+)
+
+// layouts are the kinds of page: each is the layout, the components and a content.
+var layouts = map[string]*template.Template{}
+
+func init() {
+	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
+		"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
+		"stamp": func(t time.Time) string { return t.Format(time.RFC3339) },
+	}).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	for _, kind := range []string{"build", "crash", "plain"} {
+		layouts[kind] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+kind+".html"))
+	}
+}
+
+func asset(name string) (data []byte, hash string) {
+	data, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // not embedded: this package does not work at all
+	}
+	sum := sha256.Sum256(data)
+	return data, hex.EncodeToString(sum[:6])
+}
+
+// Assets returns the handler of the stylesheet and the script of the pages, at
+// /__devrun/page.css and /__devrun/page.js. They hold no data of the app.
+func Assets() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var data []byte
+		var hash, mime string
+		switch r.URL.Path {
+		case cssPath:
+			data, hash, mime = css, cssHash, "text/css; charset=utf-8"
+		case jsPath:
+			data, hash, mime = js, jsHash, "text/javascript; charset=utf-8"
+		default:
+			http.NotFound(w, r)
+			return
+		}
+		h := w.Header()
+		guard(h)
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+			return
+		}
+		h.Set("Content-Type", mime)
+		h.Set("ETag", `"`+hash+`"`)
+		// An address with the hash never changes what it means.
+		h.Set("Cache-Control", "no-cache")
+		if r.URL.Query().Get("v") == hash {
+			h.Set("Cache-Control", "max-age=31536000, immutable")
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	})
+}

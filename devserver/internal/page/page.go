@@ -1,0 +1,198 @@
+package page
+
+import (
+	"bytes"
+	"html/template"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"devrun/devserver/internal/fault"
+)
+
+// App is what all pages say about the app.
+type App struct {
+	Name    string            // last element of its package path
+	Version string            // of devrun
+	Go      string            // toolchain and platform: "go1.26.8 linux/amd64"
+	Root    string            // absolute directory that paths are shown relative to; files below it are the app's own
+	Modules map[string]string // module path to directory, of all modules under development; also finds the files of a -trimpath build
+	Editor  string            // name or template of links to an editor, as CheckEditor takes it; "" is vscode
+	Snippet func() string     // the live-reload tag, asked for at every request: html that goes out as it is; nil for none
+}
+
+// Running is the app that still answers while a newer one does not build.
+type Running struct {
+	Generation int
+	Pid        int
+	Built      time.Time
+}
+
+// Pages makes the pages of one app.
+type Pages struct {
+	app    App
+	roots  []root
+	editor editor
+}
+
+// New returns the Pages of app. An Editor that CheckEditor refuses makes pages
+// without links.
+func New(app App) *Pages {
+	app.Name, app.Version, app.Go = cut(oneLine(app.Name), 100), cut(oneLine(app.Version), 100), cut(oneLine(app.Go), 100)
+	p := &Pages{app: app}
+	p.editor, _ = parseEditor(app.Editor) // no editor on error, as documented
+	p.addRoot(app.Root, true)
+	for _, dir := range slices.Sorted(maps.Values(app.Modules)) {
+		p.addRoot(dir, false)
+	}
+	return p
+}
+
+// root is a directory with files that are the app's own.
+type root struct {
+	dir  string
+	main bool // App.Root, by whatever name
+}
+
+func (p *Pages) addRoot(dir string, main bool) {
+	if !filepath.IsAbs(dir) {
+		return
+	}
+	dir = filepath.Clean(dir)
+	p.roots = append(p.roots, root{dir, main})
+	// The compiler may have seen the directory by another name than the user.
+	if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
+		p.roots = append(p.roots, root{real, main})
+	}
+}
+
+// BuildFailed returns the page of a build that failed, status 500; running is
+// nil when no app answers behind it.
+func (p *Pages) BuildFailed(b fault.Build, running *Running) http.Handler {
+	v := newBuildView(b, running)
+	return &answer{
+		status:   http.StatusInternalServerError,
+		html:     p.fit(func(l limits) page { return p.buildPage(v, l) }),
+		json:     v.json(),
+		markdown: v.markdown(),
+		text:     v.text(),
+		snippet:  p.app.Snippet,
+	}
+}
+
+// Crashed returns the page of an app that ended by itself, status 500. The hint
+// is a sentence about what can be done, or "".
+func (p *Pages) Crashed(c fault.Crash, hint string) http.Handler {
+	v := p.newCrashView(c, hint)
+	return &answer{
+		status:   http.StatusInternalServerError,
+		html:     p.fit(func(l limits) page { return p.crashPage(v, l) }),
+		json:     v.json(),
+		markdown: v.markdown(),
+		text:     v.text(),
+		snippet:  p.app.Snippet,
+	}
+}
+
+// Waiting returns the page for requests that were held for too long, status 503:
+// what is under way since then, as a short phrase ("still building"). It asks
+// again by itself.
+func (p *Pages) Waiting(since time.Time, what string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.waiting(since, what).ServeHTTP(w, r)
+	})
+}
+
+// Gone returns a plain page with one sentence, status 502: nothing listens on
+// this port any more, and the like.
+func (p *Pages) Gone(sentence string) http.Handler { return p.gone(sentence) }
+
+// page is what the layout shows around the content of one kind of page.
+type page struct {
+	App   App
+	Kind  string // names the template of the content
+	CSS   string // addresses of the assets
+	JS    string
+	Title string
+
+	State  string // of the dot: "bad", "work"
+	Label  string // the same in a word
+	Status string // at the right of the top bar
+
+	Refresh         int // seconds until the page loads again, 0 for never
+	NoScriptRefresh int // the same for browsers without JavaScript
+	Rebuilding      string
+
+	Tag     string
+	Kick    []string
+	At      time.Time
+	Before  string // headline: what stands before and behind its text, paler
+	Text    string
+	After   string
+	Why     []prose
+	Primary link // the button of the page
+	Copy    bool // there is a #markdown to copy
+	Keys    []keyHelp
+
+	Content any
+}
+
+type keyHelp struct {
+	Keys []string
+	Does string
+}
+
+// link leads to the editor; URL is "" when there is no editor or no file.
+type link struct {
+	Text string
+	URL  template.URL
+}
+
+// limits are how much of the data goes into a page.
+type limits struct {
+	items    int // errors, or frames of a goroutine
+	excerpts int // of them with source
+	others   int // other goroutines, and frames of each
+	message  int // bytes of one message
+	output   int // bytes of compiler output, and of stderr
+	around   int // lines on each side in a stack's source
+}
+
+// maxPage is the size in bytes that an html page stays below, so that it is there
+// at once and an editor of its source does not choke.
+const maxPage = 150 << 10
+
+// fits are tried in turn until a page fits; all but the first are for pages that
+// are hostile or hopeless, and the last one fits always.
+var fits = []limits{
+	{items: 100, excerpts: 30, others: 20, message: 2000, output: 24 << 10, around: 7},
+	{items: 100, excerpts: 8, others: 8, message: 400, output: 8 << 10, around: 3},
+	{items: 20, excerpts: 2, others: 2, message: 100, output: 1 << 10, around: 1},
+}
+
+// slot marks in the rendered page where the live-reload tag of the moment goes.
+// No data can contain it: html/template escapes the "<".
+const slot = "<!--snippet-->"
+
+// Slot is for the layout; the constant is the only html that is not escaped.
+func (page) Slot() template.HTML { return slot }
+
+func (p *Pages) fit(make func(limits) page) (html []byte) {
+	for _, l := range fits {
+		if html = p.render(make(l)); len(html) < maxPage {
+			break
+		}
+	}
+	return html
+}
+
+func (p *Pages) render(v page) []byte {
+	v.App, v.CSS, v.JS = p.app, cssURL, jsURL
+	var b bytes.Buffer
+	if err := layouts[v.Kind].Execute(&b, v); err != nil {
+		panic(err) // a mistake in a template of this package, not in the data
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,291 @@
+package page
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"devrun/devserver/internal/fault"
+)
+
+// frame is a call with what the page knows about its file.
+type frame struct {
+	fault.Frame
+	file string // absolute, "" when it is nowhere on this disk
+	rel  string // as the app's developer would write it; of a library the base name
+	own  bool   // of the app, not of a library
+}
+
+// at is "stats.go:33".
+func (f frame) at() string { return fmt.Sprintf("%s:%d", f.rel, f.Line) }
+
+// split cuts a function's name in two: what can be seen at a glance, last.
+func (f frame) split() (pkg, name string) {
+	end := f.dot() + 1
+	if end == 0 {
+		return "", f.Func
+	}
+	if strings.HasPrefix(f.Func[end:], "(") {
+		if close := strings.Index(f.Func[end:], ")."); close > 0 {
+			end += close + 2
+		}
+	}
+	// The linker escapes dots in the last element: gopkg.in/yaml%2ev3.Unmarshal
+	return strings.ReplaceAll(f.Func[:end], "%2e", "."), f.Func[end:]
+}
+
+// pkg is the import path of the function's package.
+func (f frame) pkg() string {
+	dot := f.dot()
+	if dot < 0 {
+		return "runtime" // panic, as the trace calls it
+	}
+	return strings.ReplaceAll(f.Func[:dot], "%2e", ".")
+}
+
+// dot is where the import path ends, -1 when the name has none.
+func (f frame) dot() int {
+	path, _, _ := strings.Cut(f.Func, "[") // type arguments have paths of their own
+	start := strings.LastIndexByte(path, '/') + 1
+	dot := strings.IndexByte(f.Func[start:], '.')
+	if dot < 0 {
+		return -1
+	}
+	return start + dot
+}
+
+func (p *Pages) locate(frames []fault.Frame) []frame {
+	var out []frame
+	for _, f := range frames {
+		out = append(out, p.frame(f))
+	}
+	return out
+}
+
+func (p *Pages) frame(f fault.Frame) frame {
+	out := frame{Frame: f, file: filepath.FromSlash(f.File)}
+	if !filepath.IsAbs(out.file) {
+		out.file = ""
+		module := ""                           // the innermost: one may be inside another
+		for path, dir := range p.app.Modules { // -trimpath: "example.com/app/store.go"
+			if rest, ok := strings.CutPrefix(f.File, path+"/"); ok && filepath.IsLocal(rest) && len(path) > len(module) {
+				module, out.file = path, filepath.Join(dir, filepath.FromSlash(rest))
+			}
+		}
+	}
+	out.rel = filepath.Base(filepath.FromSlash(f.File))
+	if out.file == "" {
+		return out
+	}
+	for _, root := range p.roots {
+		rel, err := filepath.Rel(root.dir, out.file)
+		if err != nil || !filepath.IsLocal(rel) || library(filepath.ToSlash(rel), f.Func) {
+			continue
+		}
+		out.own, out.rel = true, rel
+		if fromApp, err := filepath.Rel(p.app.Root, out.file); err == nil && !root.main && !strings.HasPrefix(fromApp, farAway) {
+			out.rel = fromApp
+		}
+		break
+	}
+	return out
+}
+
+// farAway begins a relative path that says less than the path inside its module.
+var farAway = filepath.Join("..", "..", "..")
+
+// library reports files below the app's directory that somebody else wrote.
+func library(rel, function string) bool {
+	rel = "/" + rel
+	return strings.Contains(rel, "/vendor/") || strings.Contains(rel, "/pkg/mod/") || strings.Contains(function, "zz_devrun")
+}
+
+// stackGroup is a heading in the stack and the calls below it.
+type stackGroup struct {
+	Title string
+	Rows  []stackRow
+}
+
+// stackRow is a call, or library calls folded into one row, or a gap.
+type stackRow struct {
+	Gap   string
+	Fold  string
+	Open  bool
+	Inner []stackRow
+
+	Class     string // "bad", "lib"
+	Pkg, Name string
+	At        string
+	Panel     string // id of its source, "" when there is none
+	Current   bool
+}
+
+// panel is the source of a call.
+type panel struct {
+	ID     string
+	On     bool
+	At     string
+	Func   string
+	Note   string
+	Open   link
+	Source excerpt
+}
+
+// stack builds the rows and panels of one crash page.
+type stack struct {
+	pages   *Pages
+	sources *sources
+	limits  limits
+	panels  []panel
+	ids     map[string]string // place to id of its panel
+	current string            // place of the call to show first
+}
+
+// rows lists at most most calls; those at the places in bad failed.
+func (s *stack) rows(frames []frame, bad []int, most int) []stackRow {
+	var rows []stackRow
+	var lib []frame
+	own := slices.ContainsFunc(frames, func(f frame) bool { return f.own })
+	flush := func() {
+		if len(lib) > 0 {
+			rows = append(rows, s.fold(lib, !own))
+			lib = nil
+		}
+	}
+	shown := 0
+	for i := 0; i < len(frames); i++ {
+		if shown++; shown > most {
+			flush()
+			return append(rows, stackRow{Gap: count(len(frames)-i, "more frame")})
+		}
+		f := frames[i]
+		if f.Elided != 0 {
+			flush()
+			gap := "frames left out by the runtime"
+			if f.Elided > 0 {
+				gap = count(f.Elided, "frame") + " left out by the runtime"
+			}
+			rows = append(rows, stackRow{Gap: gap})
+		}
+		if !f.own {
+			lib = append(lib, f)
+			continue
+		}
+		flush()
+		class := ""
+		if slices.Contains(bad, i) {
+			class = "bad"
+		}
+		rows = append(rows, s.row(f, class, ""))
+		if period, times := repeats(frames[:i+1], frames[i+1:]); times > 1 {
+			gap := "this call"
+			if period > 1 {
+				gap = fmt.Sprintf("these %d calls", period)
+			}
+			rows = append(rows, stackRow{Gap: fmt.Sprintf("%s %d times more", gap, times)})
+			i += period * times
+		}
+	}
+	flush()
+	return rows
+}
+
+// maxPeriod is how many functions may call each other in turn to be seen as a
+// recursion.
+const maxPeriod = 4
+
+// repeats says how many times the last calls of done, period of them, come again
+// at the beginning of next.
+func repeats(done, next []frame) (period, times int) {
+	same := func(a, b frame) bool {
+		return b.Elided == 0 && a.Func == b.Func && a.at() == b.at() && a.File == b.File
+	}
+	for period = 1; period <= min(maxPeriod, len(done)); period++ {
+		last := done[len(done)-period:]
+		n := 0
+		for n < len(next) && same(last[n%period], next[n]) {
+			n++
+		}
+		if times = n / period; times > 1 {
+			return period, times
+		}
+	}
+	return 0, 0
+}
+
+func (s *stack) fold(frames []frame, open bool) stackRow {
+	var pkgs []string
+	row := stackRow{Open: open}
+	for _, f := range frames {
+		if !slices.Contains(pkgs, f.pkg()) {
+			pkgs = append(pkgs, f.pkg())
+		}
+		row.Inner = append(row.Inner, s.row(f, "lib", ""))
+	}
+	names := strings.Join(pkgs[:min(len(pkgs), 3)], ", ")
+	if len(pkgs) > 3 {
+		names += " …"
+	}
+	row.Fold = count(len(frames), "library frame") + ": " + s.text(names)
+	return row
+}
+
+func (s *stack) text(data string) string { return cut(visible(data), min(s.limits.message, 400)) }
+
+// row lists one call and, for the app's own, makes the panel with its source.
+func (s *stack) row(f frame, class, note string) stackRow {
+	pkg, name := f.split()
+	row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
+	if !f.own {
+		return row
+	}
+	key := f.file + "\x00" + f.at()
+	if s.ids[key] == "" {
+		if len(s.panels) == s.limits.excerpts {
+			return row
+		}
+		mark := class
+		if class == "" {
+			mark = "here"
+		}
+		src := s.sources.file(f.file)
+		from, to := src.function(f.Line, s.limits.around)
+		s.ids[key] = fmt.Sprintf("f%d", len(s.panels)+1)
+		p := panel{
+			ID: s.ids[key], At: row.At, Func: s.text(strings.TrimPrefix(f.Func, "main.")), Note: note,
+			Open:   link{"Open in editor", s.pages.editor.link(f.file, f.Line, 1)},
+			Source: src.excerpt(from, to, f.Line, 0, mark, ""),
+		}
+		s.panels = append(s.panels, p)
+	}
+	row.Panel = s.ids[key]
+	row.Current = key == s.current
+	if row.Current {
+		s.current = "" // the first row of several at one place
+		for i := range s.panels {
+			s.panels[i].On = s.panels[i].ID == row.Panel
+		}
+	}
+	return row
+}
+
+// failed returns which calls of a panicking goroutine are to blame: the one that
+// raised the panic and, where that was raised while another was handled, the one
+// that raised the other; root is the oldest of them, -1 when no own call is there.
+func failed(frames []frame, chain bool) (bad []int, root int) {
+	root = -1
+	want := true // an own call right behind the top, or behind the runtime's panic
+	for i, f := range frames {
+		if f.Func == "panic" {
+			want = true
+			if !chain {
+				bad = nil // one panic, raised again: where it came from first
+			}
+		}
+		if want && f.own {
+			bad, root, want = append(bad, i), i, false
+		}
+	}
+	return bad, root
+}

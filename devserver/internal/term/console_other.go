@@ -1,0 +1,7 @@
+//go:build !windows
+
+package term
+
+import "os"
+
+func understandsEscapes(*os.File) bool { return true }
