@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// reserved tells the names of headers that only devrun may use.
+func reserved(name string) bool {
+	name = strings.TrimPrefix(name, http.TrailerPrefix)
+	const mine = "X-Devrun-"
+	return len(name) >= len(mine) && strings.EqualFold(name[:len(mine)], mine)
+}
+
+// scrub removes from an answer what only devrun may say.
+func scrub(h http.Header) {
+	for name := range h {
+		if reserved(name) {
+			delete(h, name)
+		}
+	}
+	if cookies := h["Set-Cookie"]; len(cookies) > 0 {
+		h["Set-Cookie"] = slices.DeleteFunc(cookies, ownCookie)
+	}
+}
+
+// dropCookies removes devrun's cookies from a request, and touches no other.
+func dropCookies(h http.Header) {
+	lines := h["Cookie"]
+	for i, line := range lines {
+		if !strings.Contains(strings.ToLower(line), cookiePrefix) {
+			continue
+		}
+		pairs := slices.DeleteFunc(strings.Split(line, ";"), ownCookie)
+		lines[i] = strings.TrimSpace(strings.Join(pairs, ";"))
+	}
+	if lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" }); len(lines) == 0 {
+		delete(h, "Cookie")
+	} else {
+		h["Cookie"] = lines
+	}
+}
+
+const cookiePrefix = "devrun_"
+
+func ownCookie(pair string) bool {
+	pair = strings.TrimSpace(pair)
+	return len(pair) >= len(cookiePrefix) && strings.EqualFold(pair[:len(cookiePrefix)], cookiePrefix)
+}

@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// prefix is where devrun's own paths begin.
+	prefix = "/__devrun"
+
+	// grace is how long a failed request waits to hear that the app was stopped
+	// or died; whoever watches the process knows within a few milliseconds.
+	grace = 500 * time.Millisecond
+
+	// doubt is how long it waits before it looks whether the app is alive after
+	// all: a handler that panics is a much more common end than a dying process.
+	doubt = 20 * time.Millisecond
+)
+
+func (f *Front) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	f.wg.Add(1) // its connection counts still, so this cannot race with Wait
+	defer f.wg.Done()
+	if r.URL.Opaque != "" {
+		http.Error(w, "the request names no path", http.StatusBadRequest)
+		return
+	}
+	if p, ok := internal(r.URL.Path); ok {
+		in := r.Clone(r.Context())
+		in.URL.Path, in.URL.RawPath = p, ""
+		f.opts.Internal.ServeHTTP(w, in)
+		return
+	}
+	f.answer(w, r)
+}
+
+// internal reports whether the decoded path p is one of devrun's own, and
+// returns it without the dots and slashes that disguise it.
+func internal(p string) (string, bool) {
+	clean := path.Clean("/" + p)
+	if clean != prefix && !strings.HasPrefix(clean, prefix+"/") {
+		return "", false
+	}
+	if strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return clean, true
+}
+
+// answer sees r through all states until it is answered.
+func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
+	x := newExchange(r, f.opts.Snippet != nil && wantsPage(r))
+	deadline := time.Now().Add(f.opts.HoldMax)
+	for {
+		s, ok, err := f.await(r.Context(), deadline)
+		switch {
+		case err != nil:
+			panic(http.ErrAbortHandler) // nobody is there to be told
+		case !ok:
+			f.opts.Waiting.ServeHTTP(w, r)
+			return
+		case s.page != nil && (s.app == nil || toPage(r)):
+			s.page.ServeHTTP(w, r)
+			return
+		}
+		err = f.try(w, x, s)
+		if err == nil {
+			return
+		}
+		if r.Context().Err() != nil || x.hijacked {
+			panic(http.ErrAbortHandler)
+		}
+		if !isDial(err) {
+			x.sent++
+		}
+		if x.sent > 1 || !x.repeatable(err) || err != errReplaced && !f.changedAfter(r.Context(), s, err) {
+			f.badGateway(w, x, s, err)
+			return
+		}
+		deadline = time.Now().Add(f.opts.HoldMax) // it had not waited so far
+	}
+}
+
+// changedAfter reports whether the state s, in which a request failed with err,
+// is over or ends soon.
+func (f *Front) changedAfter(ctx context.Context, s *state, err error) bool {
+	if !isDial(err) {
+		if f.changes(ctx, s, doubt) {
+			return true
+		}
+		if c, err := net.DialTimeout("tcp", s.app.addr, doubt); err == nil {
+			c.Close()
+			return false
+		}
+	}
+	return f.changes(ctx, s, grace)
+}
+
+// changes waits until s is over, at most for d.
+func (f *Front) changes(ctx context.Context, s *state, d time.Duration) bool {
+	select {
+	case <-s.over.Done():
+		return true
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return false
+	}
+}
+
+func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err error) {
+	var why string
+	switch {
+	case s.over.Err() != nil && !x.answered:
+		why = "the app was restarted while this request was under way"
+	case isDial(err):
+		why = "the app does not answer at " + s.app.addr
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		why = "the app closed the connection without an answer"
+	default:
+		why = "the app's answer cannot be passed on: " + err.Error()
+	}
+	http.Error(w, why, http.StatusBadGateway)
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// toPage tells who is answered by a page while the app that serves is not the
+// newest: a person who navigates, a plain client, a program that reads JSON. What
+// a page of the older app loads for itself still comes from that app.
+func toPage(r *http.Request) bool {
+	if r.Header.Get("Upgrade") != "" {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "", "document", "iframe", "frame", "embed", "object":
+		return true
+	}
+	return accepts(r, "application/json")
+}
+
+// wantsPage tells whether r asks for a whole document, as opposed to a part of
+// one that a script will put into a page.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	for _, name := range []string{
+		"Range", "Upgrade",
+		"Hx-Request", "X-Requested-With", "Turbo-Frame", "X-Up-Version", "Datastar-Request", "X-Pjax",
+	} {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "document", "iframe", "frame":
+		return true
+	case "":
+		return accepts(r, "text/html")
+	}
+	return false
+}
+
+// accepts tells whether r names mediaType in its Accept header.
+func accepts(r *http.Request, mediaType string) bool {
+	for _, line := range r.Header["Accept"] {
+		for item := range strings.SplitSeq(line, ",") {
+			if t, _, _ := mime.ParseMediaType(item); t == mediaType {
+				return true
+			}
+		}
+	}
+	return false
+}
