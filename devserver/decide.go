@@ -1,0 +1,214 @@
+package devserver
+
+import (
+	"path/filepath"
+	"strings"
+
+	"devrun/watcher"
+)
+
+// action is what a batch of changes asks for; a larger one includes the
+// smaller ones.
+type action uint8
+
+const (
+	ignore     action = iota // the app is not made of it
+	swapStyle                // browsers swap the stylesheet in place
+	reloadPage               // browsers reload; the app is not touched
+	restart                  // the same binary starts again
+	rebuild                  // go build, then a start
+)
+
+// decision is the answer to one batch.
+type decision struct {
+	action  action
+	files   []string // the changes that led to it, absolute
+	reshape bool     // the list of packages or files may have changed: ask the go command again
+}
+
+// facts is what decide has to know of the app; nothing in it is read from
+// disk while deciding but the constraints of a Go file.
+type facts struct {
+	packages map[string]bool     // directories of the app's packages
+	sources  map[string]bool     // files that take part in the build
+	embedded map[string]bool     // files in the binary by go:embed
+	embedsIn map[string][]string // directory of a package -> its embed patterns
+	opened   map[string]bool     // files that the running app has opened
+	modules  []string            // directories of the app's modules
+	modFiles map[string]bool
+	envFiles map[string]bool
+
+	// broken: the last build failed, so the list of packages is not to be
+	// trusted and any Go file of the modules may be the cure.
+	broken bool
+
+	// matches reports whether a Go file's name and constraints let it into the
+	// build.
+	matches func(path string) bool
+
+	// reshaped reports whether what the go command reads ahead of compiling
+	// (imports, constraints, embeds) differs from what it was.
+	reshaped func(path string) bool
+}
+
+// decide says what to do about a batch: the largest action that one of its
+// changes asks for, with the files that ask for something.
+func decide(b watcher.Batch, f facts) decision {
+	var d decision
+	for _, c := range b {
+		a, reshape := f.one(c)
+		if a == ignore {
+			continue
+		}
+		d.files = append(d.files, c.Path)
+		d.action = max(d.action, a)
+		d.reshape = d.reshape || reshape
+	}
+	return d
+}
+
+func (f facts) one(c watcher.Change) (a action, reshape bool) {
+	dir, name := filepath.Split(c.Path)
+	dir = filepath.Clean(dir)
+	ext := strings.ToLower(filepath.Ext(name))
+	switch {
+	case f.envFiles[c.Path]:
+		return restart, false
+	case f.modFiles[c.Path]:
+		return rebuild, true
+	case f.embedded[c.Path] && (!f.opened[c.Path] || ext == ".go"):
+		return rebuild, c.Op == watcher.Removed
+	case c.Op != watcher.Modified && f.embeds(c.Path):
+		return rebuild, true
+	case ext == ".go":
+		return f.goFile(c, dir, name)
+	case sourceExts[ext]:
+		if f.packages[dir] && (f.sources[c.Path] || c.Op == watcher.Created) {
+			return rebuild, c.Op != watcher.Modified
+		}
+		return ignore, false
+	case ext == ".css":
+		return swapStyle, false
+	case assetExts[ext]:
+		return reloadPage, false
+	case restartExts[ext], f.embedded[c.Path]:
+		return restart, false
+	}
+	return ignore, false
+}
+
+func (f facts) goFile(c watcher.Change, dir, name string) (action, bool) {
+	if strings.HasSuffix(name, "_test.go") {
+		return ignore, false
+	}
+	if f.packages[dir] {
+		switch {
+		case c.Op == watcher.Removed:
+			if f.sources[c.Path] {
+				return rebuild, true
+			}
+			return ignore, false
+		case f.sources[c.Path]:
+			return rebuild, f.reshaped(c.Path)
+		case f.matches(c.Path):
+			return rebuild, true
+		}
+		return ignore, false
+	}
+	if f.broken {
+		for _, m := range f.modules {
+			if within(m, dir) {
+				return rebuild, true
+			}
+		}
+	}
+	return ignore, false
+}
+
+// embeds reports whether path, new or gone, matches a go:embed pattern.
+func (f facts) embeds(path string) bool {
+	for dir, patterns := range f.embedsIn {
+		rel, err := filepath.Rel(dir, path)
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		rel = filepath.ToSlash(rel)
+		for _, p := range patterns {
+			all := strings.HasPrefix(p, "all:")
+			p = strings.TrimPrefix(p, "all:")
+			// A pattern that names a directory takes all below it, but for names
+			// that begin with . or _ unless it says all:.
+			for at := rel; at != "."; at = pathDir(at) {
+				if ok, err := filepath.Match(filepath.FromSlash(p), filepath.FromSlash(at)); err == nil && ok {
+					if all || !hiddenBelow(rel, at) {
+						return true
+					}
+				}
+			}
+			if p == "." && (all || !hiddenBelow(rel, "")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hiddenBelow reports whether an element of rel below its prefix at begins
+// with a dot or an underscore.
+func hiddenBelow(rel, at string) bool {
+	rest := strings.TrimPrefix(strings.TrimPrefix(rel, at), "/")
+	for e := range strings.SplitSeq(rest, "/") {
+		if strings.HasPrefix(e, ".") || strings.HasPrefix(e, "_") {
+			return true
+		}
+	}
+	return false
+}
+
+func pathDir(slashed string) string {
+	if i := strings.LastIndexByte(slashed, '/'); i >= 0 {
+		return slashed[:i]
+	}
+	return "."
+}
+
+// within reports whether path is dir or below it.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// set makes the table of a list of endings.
+func set(exts ...string) map[string]bool {
+	m := make(map[string]bool, len(exts))
+	for _, e := range exts {
+		m[e] = true
+	}
+	return m
+}
+
+var (
+	// sourceExts are the files, besides Go, that the go command compiles or
+	// links when they lie in a package's directory.
+	sourceExts = set(".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
+		".f", ".for", ".f90", ".s", ".sx", ".swig", ".swigcxx", ".syso")
+
+	// restartExts are read from disk, as a rule once, when an app starts:
+	// templates, configuration, translations, SQL.
+	restartExts = set(".html", ".htm", ".gohtml", ".tmpl", ".gotmpl", ".tpl", ".mustache",
+		".hbs", ".jet", ".pug", ".xhtml", ".yaml", ".yml", ".toml", ".ini", ".po", ".mo", ".sql")
+
+	// assetExts are served as they are. Formats that apps write while they
+	// serve (.json, .txt, .db, .log) are left out: they would reload for ever.
+	assetExts = set(".js", ".mjs", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif",
+		".ico", ".woff", ".woff2", ".ttf", ".otf", ".wasm", ".webmanifest")
+)
+
+// packageExts are the endings that matter in a package's directory.
+func packageExts() []string {
+	exts := []string{".go"}
+	for e := range sourceExts {
+		exts = append(exts, e)
+	}
+	return exts
+}

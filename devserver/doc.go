@@ -1,0 +1,47 @@
+// Package devserver runs a Go web app while it is being written: it rebuilds
+// and restarts the app when a source is saved, keeps the app's port open
+// meanwhile, and tells the browser.
+//
+// # The map
+//
+// One goroutine decides, the loop; the packages below know nothing of each
+// other and report to it. In reading order:
+//
+//	devserver.go   Config, Run and Build: what the command line asks for
+//	loop.go        the loop: its state and the events that change it
+//	save.go        a save: what it asks for, the build, the graph
+//	swap.go        one process for another: stop, start, ready, crash
+//	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
+//	facts.go       what decide has to know, made from the graph
+//	fronts.go      the app's public addresses and what they answer
+//	keys.go        the keyboard
+//
+//	watcher            what changed on disk
+//	internal/gograph   what the app is made of
+//	internal/hook      what is compiled into the app in development
+//	internal/build     source to binary, or diagnostics
+//	internal/proc      one app process and its children
+//	internal/wire      what the hook and devrun say to each other
+//	internal/proxy     the listener that survives restarts
+//	internal/reload    the browser's event stream
+//	internal/gate      who may use devrun's own addresses
+//	internal/page      the pages for a failed build and a crash
+//	internal/fault     what went wrong, as data
+//	internal/term      the only writer to the terminal
+//
+// # A save
+//
+// watcher sees it; decide says "rebuild"; from here on new requests wait in
+// proxy. build compiles while the old app still runs; when the binary is
+// linked the old app is stopped and the new one started. The hook, inside the
+// app, says where it listens; proxy lets the waiting requests go on; reload
+// tells the browsers. A newer save at any point cancels what is under way:
+// everything that reports carries the generation it belongs to, and what
+// belongs to an older one is dropped.
+//
+// # A failure
+//
+// A build that fails leaves the old app running, and an app that dies leaves
+// nothing; either way every address of the app answers with a page that says
+// why, until a save mends it.
+package devserver

@@ -1,0 +1,345 @@
+package devserver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"devrun/devserver/internal/gate"
+	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/proxy"
+	"devrun/devserver/internal/reload"
+	"devrun/devserver/internal/term"
+	"devrun/devserver/internal/wire"
+)
+
+// fronts are the app's public addresses. devrun owns them for as long as the
+// app asks for them, whatever becomes of its processes.
+type fronts struct {
+	host, addr string
+	policy     gate.Policy
+	internal   http.Handler
+	hub        *reload.Hub
+	pages      *page.Pages
+	term       *term.Terminal
+
+	memory memory
+	byKey  map[string]*front
+	order  []string // keys, oldest first
+
+	// waiting is the page for requests that were held too long; they are
+	// answered on goroutines of their own.
+	waiting atomic.Pointer[http.Handler]
+}
+
+// front is one public address.
+type front struct {
+	proxy     *proxy.Front
+	wanted    string // what the app asked for
+	backend   string // where the app answers for it
+	gen       int    // the generation that said so
+	tls       bool
+	announced int    // the newest generation it was printed for
+	state     string // what the proxy was last told
+}
+
+// answer is what every front does in one state of the loop.
+type answer struct {
+	gen   int
+	hold  bool
+	fault http.Handler // nil: forward
+	app   int          // the generation that runs, 0 for none
+}
+
+func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal) *fronts {
+	f := &fronts{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, memory: memory, byKey: map[string]*front{}}
+	f.policy = gate.Policy{RemoteOK: cfg.Host != "" && !loopback(cfg.Host)}
+	if f.policy.RemoteOK {
+		f.policy.Hosts = append(localNames(), cfg.Host)
+	}
+	f.setWaiting()
+	f.internal = f.policy.Wrap(internal)
+	return f
+}
+
+// listening takes the app's word that it listens, opens the public address
+// for it if that is new, and returns the front's key.
+func (f *fronts) listening(gen int, m wire.Message) (string, error) {
+	key, addrs, err := f.public(m)
+	if err != nil {
+		return "", err
+	}
+	fr := f.byKey[key]
+	if fr == nil {
+		if fr, err = f.open(key, addrs); err != nil {
+			return "", err
+		}
+	}
+	if fr.gen != gen { // an app that listens on both families says so twice
+		fr.gen, fr.backend, fr.tls, fr.wanted = gen, m.Addr, false, m.Wanted
+	}
+	return key, nil
+}
+
+// open makes the front for a key. It holds what comes.
+func (f *fronts) open(key string, addrs []string) (*front, error) {
+	p, err := proxy.Listen(proxy.Options{
+		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet,
+		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice,
+	})
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			_, port, _ := net.SplitHostPort(addrs[0])
+			n, _ := strconv.Atoi(port)
+			return nil, inUse(display(addrs[0]), n, "or use --addr for another address")
+		}
+		return nil, fmt.Errorf("listen on %s: %w", addrs[0], err)
+	}
+	fr := &front{proxy: p}
+	f.byKey[key] = fr
+	f.order = append(f.order, key)
+	if f.policy.RemoteOK {
+		f.term.Wide(f.host, f.urlOf(fr))
+	}
+	return fr, nil
+}
+
+// reopen opens the addresses that the app had when it last ran, so that they
+// answer before it listens, and if it does not build. One that cannot be had
+// now is left to the app.
+func (f *fronts) reopen() {
+	for _, wanted := range f.memory.read() {
+		key, addrs, err := f.public(wire.Message{Wanted: wanted})
+		if err == nil && f.byKey[key] == nil {
+			if fr, err := f.open(key, addrs); err == nil {
+				fr.wanted = wanted
+			}
+		}
+	}
+}
+
+// public is where devrun listens for what the app asked for: loopback unless
+// the user wants more, and the first address of the app where --addr says.
+func (f *fronts) public(m wire.Message) (key string, addrs []string, err error) {
+	host, port, err := net.SplitHostPort(m.Wanted)
+	if err != nil {
+		return "", nil, fmt.Errorf("the app listens on %q, which is no address: %w", m.Wanted, err)
+	}
+	key = port
+	ip := net.ParseIP(host)
+	special := ip != nil && ip.IsLoopback() && !ip.Equal(net.IPv4(127, 0, 0, 1)) && !ip.Equal(net.IPv6loopback)
+	if special {
+		key = m.Wanted
+	}
+	switch first := len(f.order) == 0 || f.order[0] == key; {
+	case f.addr != "" && first:
+		host, port, err = net.SplitHostPort(f.addr)
+		if err != nil {
+			return "", nil, fmt.Errorf("--addr %s: %w", f.addr, err)
+		}
+		if host == "" || host == "localhost" {
+			return key, f.hosts(f.host, port), nil
+		}
+		return key, []string{net.JoinHostPort(host, port)}, nil
+	case m.Wanted == m.Addr: // the app kept its address: devrun needs another one
+		return key, f.hosts(f.host, "0"), nil
+	case special:
+		return key, []string{m.Wanted}, nil
+	}
+	return key, f.hosts(f.host, port), nil
+}
+
+// hosts are the addresses to open for a public host, "" being loopback.
+func (f *fronts) hosts(host, port string) []string {
+	v4, v6 := net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)
+	switch {
+	case host == "" || host == "localhost":
+		if port == "0" {
+			return []string{v4}
+		}
+		return []string{v4, v6}
+	case host == "0.0.0.0":
+		return []string{net.JoinHostPort(host, port), v6}
+	case host == "::" || loopback(host):
+		return []string{net.JoinHostPort(host, port)}
+	}
+	return []string{net.JoinHostPort(host, port), v4, v6}
+}
+
+// serving takes the app's word that net/http serves on the listener at m.Addr
+// and returns the key of its front, "" if it has none.
+func (f *fronts) serving(gen int, m wire.Message) string {
+	for key, fr := range f.byKey {
+		if fr.gen == gen && fr.backend == m.Addr {
+			fr.tls = m.TLS
+			return key
+		}
+	}
+	return ""
+}
+
+// announce returns the URL to print for a front, "" if it was printed for
+// this generation before or need not be.
+func (f *fronts) announce(gen int, key string) string {
+	fr := f.byKey[key]
+	if fr == nil || fr.gen != gen || fr.announced == gen {
+		return ""
+	}
+	fr.announced = gen
+	if len(f.order) > 1 && chosenBySystem(fr.wanted) {
+		return ""
+	}
+	return f.urlOf(fr)
+}
+
+// chosenBySystem reports whether the port may be one that the app left to the
+// system, with :0: a helper of its own, which nobody needs to know of.
+func chosenBySystem(addr string) bool {
+	_, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	port, err := strconv.Atoi(text)
+	return err == nil && port >= 32768 && port <= 60999 // Linux's default range
+}
+
+// present makes every front do what a says.
+func (f *fronts) present(a answer) {
+	var h http.Handler
+	if a.fault != nil {
+		h = f.visitors(a.fault)
+	}
+	if a.hold {
+		f.setWaiting()
+	}
+	for _, fr := range f.byKey {
+		backend := ""
+		if a.app != 0 && fr.gen == a.app {
+			backend = fr.backend
+		}
+		state := fmt.Sprint(a.gen, a.hold, a.fault != nil, backend)
+		if state == fr.state {
+			continue
+		}
+		fr.state = state
+		switch {
+		case a.hold:
+			fr.proxy.Hold()
+		case h != nil:
+			fr.proxy.Answer(h, backend)
+		case backend != "":
+			fr.proxy.Forward(backend)
+		default:
+			fr.proxy.Hold()
+		}
+	}
+}
+
+// setWaiting makes the page for requests that are held from now on.
+func (f *fronts) setWaiting() {
+	h := f.visitors(f.pages.Waiting(time.Now(), "still building"))
+	f.waiting.Store(&h)
+}
+
+func (f *fronts) serveWaiting(w http.ResponseWriter, r *http.Request) {
+	(*f.waiting.Load()).ServeHTTP(w, r)
+}
+
+// visitors lets those see h, a page that shows source, who may ask for
+// devrun's own addresses; how they ask is no matter.
+func (f *fronts) visitors(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked := &http.Request{Method: http.MethodGet, Host: r.Host, RemoteAddr: r.RemoteAddr}
+		if status, reason := f.policy.Check(asked); status != 0 {
+			http.Error(w, reason, status)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// closeOlder closes the fronts that the given generation does not listen on,
+// and remembers the others for the next run.
+func (f *fronts) closeOlder(gen int) {
+	f.order = slices.DeleteFunc(f.order, func(key string) bool {
+		fr := f.byKey[key]
+		if fr.gen >= gen {
+			return false
+		}
+		fr.proxy.Close()
+		delete(f.byKey, key)
+		return true
+	})
+	var wanted []string
+	for _, key := range f.order {
+		wanted = append(wanted, f.byKey[key].wanted)
+	}
+	f.memory.write(wanted)
+}
+
+// url is the address to open in a browser, "" when there is none yet.
+func (f *fronts) url() string {
+	if len(f.order) == 0 {
+		return ""
+	}
+	return f.urlOf(f.byKey[f.order[0]])
+}
+
+func (f *fronts) urlOf(fr *front) string {
+	scheme := "http"
+	if fr.tls {
+		scheme = "https"
+	}
+	return scheme + "://" + display(fr.proxy.Addrs()[0])
+}
+
+// display is addr as a person types it.
+func display(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if host == "127.0.0.1" || host == "::1" || host == "" || host == "0.0.0.0" || host == "::" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (f *fronts) close() error {
+	var err error
+	for _, fr := range f.byKey {
+		err = errors.Join(err, fr.proxy.Close())
+	}
+	return err
+}
+
+// localNames are the names and addresses under which this machine is reached
+// from others.
+func localNames() []string {
+	var names []string
+	if h, err := os.Hostname(); err == nil {
+		names = append(names, h)
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return names
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			names = append(names, n.IP.String())
+		}
+	}
+	return names
+}

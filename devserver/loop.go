@@ -1,0 +1,332 @@
+package devserver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"path"
+	"path/filepath"
+	"time"
+
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/gograph"
+	"devrun/devserver/internal/hook"
+	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/reload"
+	"devrun/devserver/internal/term"
+	"devrun/devserver/internal/wire"
+	"devrun/watcher"
+)
+
+// loop is the one goroutine that decides. Everything else reports to it
+// through events; no field is touched from outside.
+type loop struct {
+	cfg     Config
+	dir     string // private to this run
+	term    *term.Terminal
+	watcher *watcher.Watcher
+	hub     *reload.Hub
+	pages   *page.Pages
+	fronts  *fronts
+	typed   <-chan term.Key
+	events  chan any // built, loaded, said, exited, overdue, announce, settle
+
+	// What the app is made of.
+	graph    *gograph.Graph
+	facts    facts
+	overlay  *hook.Overlay // nil: the app is built without the hook
+	environ  []string
+	loading  bool // a new graph is being made
+	loadNext bool // and is out of date already
+
+	// A save on its way: gen is the newest generation that was asked for.
+	gen   int
+	saved []string // files saved since the last generation that was started
+	build *job     // the go build under way, nil if none
+	next  *binary  // linked, waits for the old process to end
+	good  *binary  // the newest that was linked
+	clock clock    // what the save has cost so far
+
+	// What answers.
+	app     *app // the process, nil if none
+	failed  *fault.Build
+	crash   *fault.Crash
+	page    http.Handler // for failed or crash, with the source as it was then
+	crashes int          // in a row before the app was ready
+
+	closing bool
+	stopped time.Time // when closing began
+}
+
+// What the loop is told.
+type (
+	// built: a build ended.
+	built struct {
+		gen    int
+		binary string
+		took   time.Duration
+		err    error
+	}
+	// loaded: a new graph is there and is being watched.
+	loaded struct {
+		graph *gograph.Graph
+		facts facts
+		since time.Time // when it began
+		err   error
+	}
+	// said: a message of the app's hook.
+	said struct {
+		gen int
+		m   wire.Message
+	}
+	// exited: the app's process and its children are gone.
+	exited struct {
+		gen  int
+		exit fault.Exit
+	}
+	// overdue: the app was asked to stop and did not within its grace.
+	overdue struct{ gen int }
+	// announce: it is time to print the address, whatever it speaks.
+	announce struct {
+		gen int
+		key string
+	}
+	// settle: the app has had time to open all its ports.
+	settle struct{ gen int }
+)
+
+// settleAfter is how long after its first port an app may take to open the
+// others, before those of the generation before are closed.
+const settleAfter = 5 * time.Second
+
+func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, error) {
+	l := &loop{
+		cfg:     cfg,
+		dir:     dir,
+		graph:   g,
+		environ: environ.Vars,
+		events:  make(chan any, 64),
+		term:    term.New(cfg.terminal()),
+		hub:     reload.New(rand.Text()),
+	}
+	name := appName(g)
+	l.pages = page.New(page.App{
+		Name: name, Version: cfg.Version, Go: g.GoVersion + " " + g.GOOS + "/" + g.GOARCH,
+		Root: cfg.Dir, Modules: moduleDirs(g), Editor: cfg.Editor,
+		Snippet: func() string { return l.hub.Snippet("") },
+	})
+	internal := http.NewServeMux()
+	internal.Handle("/__devrun/", l.hub.Handler())
+	internal.Handle("/__devrun/page.css", page.Assets())
+	internal.Handle("/__devrun/page.js", page.Assets())
+	l.typed = l.term.Keys()
+	l.fronts = newFronts(cfg, newMemory(cfg, environ.Vars), internal, l.hub, l.pages, l.term)
+
+	for _, n := range environ.Notices {
+		l.term.Notice(n)
+	}
+	var err error
+	l.watcher, err = watcher.New(watcher.Options{Poll: cfg.Poll, Notice: l.term.Notice})
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	l.facts = factsOf(g, environ.Files, cfg.Tags)
+	if err := l.watcher.Watch(scopeOf(cfg.Dir, g, environ.Files)); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	l.prepareHook()
+	l.fronts.reopen()
+	return l, nil
+}
+
+// moduleDirs are the directories of the modules under development, by path.
+func moduleDirs(g *gograph.Graph) map[string]string {
+	dirs := map[string]string{}
+	for _, m := range g.Modules {
+		dirs[m.Path] = m.Dir
+	}
+	return dirs
+}
+
+// appName is what the app is called in titles and process lists.
+func appName(g *gograph.Graph) string {
+	name := path.Base(g.Main.ImportPath)
+	if name == "." || name == "/" || name == "command-line-arguments" {
+		name = filepath.Base(g.Main.Dir)
+	}
+	return name
+}
+
+// close frees what newLoop made; the app is gone by then.
+func (l *loop) close() error {
+	var err error
+	if l.watcher != nil {
+		err = l.watcher.Close()
+	}
+	l.hub.Close()
+	err = errors.Join(err, l.fronts.close())
+	l.term.Close()
+	return err
+}
+
+// run is the loop.
+func (l *loop) run(stop, kill context.Context) error {
+	l.term.Building(l.cfg.Package)
+	l.rebuild()
+	stopped, killed := stop.Done(), kill.Done()
+	for {
+		var err error
+		select {
+		case b := <-l.watcher.Batches():
+			l.onBatch(b)
+		case e := <-l.events:
+			err = l.onEvent(e)
+		case k, ok := <-l.typed:
+			if !ok {
+				l.typed = nil
+			} else if l.onKey(k) {
+				l.beginStop(false)
+			}
+		case <-l.term.Resized():
+			l.resize()
+		case <-stopped:
+			stopped = nil
+			l.beginStop(l.cfg.Interrupted())
+		case <-killed:
+			killed = nil
+			l.beginStop(false)
+			l.term.Killed()
+			if l.app != nil {
+				l.app.proc.Kill()
+			}
+		}
+		if err != nil {
+			return errors.Join(err, l.drain())
+		}
+		if l.closing && l.app == nil && l.build == nil && !l.loading {
+			if kill.Err() == nil {
+				l.term.Stopped(time.Since(l.stopped))
+			}
+			return nil
+		}
+	}
+}
+
+func (l *loop) onEvent(e any) error {
+	switch e := e.(type) {
+	case built:
+		l.onBuilt(e)
+	case loaded:
+		l.onLoaded(e)
+	case said:
+		return l.onSaid(e)
+	case exited:
+		return l.onExited(e)
+	case overdue:
+		if l.app != nil && l.app.gen == e.gen && l.app.stopping {
+			l.term.NotStopped(l.cfg.Grace)
+		}
+	case announce:
+		l.announce(e.gen, e.key)
+	case settle:
+		if l.app != nil && l.app.gen == e.gen {
+			l.fronts.closeOlder(e.gen)
+		}
+	}
+	return nil
+}
+
+// beginStop starts to end everything that is under way. run returns when all
+// of it has reported.
+func (l *loop) beginStop(interrupted bool) {
+	if l.closing {
+		return
+	}
+	l.closing, l.stopped, l.next = true, time.Now(), nil
+	l.term.Stopping(interrupted)
+	if l.build != nil {
+		l.build.cancel()
+	}
+	l.stopApp()
+}
+
+// drain ends what is under way after an error: nothing of devrun's outlives
+// it.
+func (l *loop) drain() error {
+	l.beginStop(false)
+	for l.app != nil || l.build != nil || l.loading {
+		if err := l.onEvent(<-l.events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareHook makes the overlay that injects the hook, or says what goes
+// without it.
+func (l *loop) prepareHook() {
+	g := l.graph
+	o, err := hook.Prepare(hook.Target{
+		GOROOT: g.GOROOT, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
+		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
+		Dir: filepath.Join(l.dir, "hook"), HTTP: g.HasHTTP,
+	})
+	if err != nil {
+		l.overlay = nil
+		l.term.Notice("the app is built as it is: " + err.Error())
+		return
+	}
+	for _, lost := range o.Lost {
+		l.term.Notice(lost)
+	}
+	l.overlay = o
+	if o.File == "" {
+		l.overlay = nil
+	}
+}
+
+// present gives every front what it answers in the present state. It is called
+// after each change and does nothing where there is none.
+func (l *loop) present() {
+	a := answer{gen: l.gen}
+	switch l.state() {
+	case building, starting:
+		a.hold = true
+	case failed:
+		a.fault = l.page
+		if l.app != nil {
+			a.app = l.app.gen
+		}
+	case crashed:
+		a.fault = l.page
+	case serving:
+		a.app = l.app.gen
+	}
+	l.fronts.present(a)
+}
+
+// state is what the app is doing, from the point of view of who uses it.
+type state uint8
+
+const (
+	building state = iota // a newer generation is on its way to a binary
+	starting              // the newest binary waits for its turn or is not ready
+	serving
+	failed  // the newest generation did not build
+	crashed // the app ended by itself
+)
+
+func (l *loop) state() state {
+	switch {
+	case l.build != nil:
+		return building
+	case l.failed != nil:
+		return failed
+	case l.crash != nil:
+		return crashed
+	case l.next != nil || l.app == nil || l.app.stopping || !l.app.ready:
+		return starting
+	}
+	return serving
+}

@@ -1,0 +1,330 @@
+package devserver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/gograph"
+	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/reload"
+	"devrun/devserver/internal/term"
+	"devrun/watcher"
+)
+
+// job is a go build under way.
+type job struct {
+	gen    int
+	began  time.Time
+	cancel context.CancelFunc
+}
+
+// binary is what a build made.
+type binary struct {
+	gen  int
+	path string
+	at   time.Time
+}
+
+// onBatch decides what a save asks for and sets it going.
+func (l *loop) onBatch(b watcher.Batch) {
+	if l.closing {
+		return
+	}
+	d := decide(b, l.facts)
+	if d.action == ignore {
+		return
+	}
+	names := make([]string, len(d.files))
+	for i, f := range d.files {
+		names[i] = l.rel(f)
+	}
+	if slices.ContainsFunc(d.files, func(f string) bool { return l.facts.envFiles[f] }) && !l.readEnviron() {
+		return
+	}
+	switch d.action {
+	case swapStyle, reloadPage:
+		l.refreshBrowsers(d.action, names)
+	case restart:
+		l.restart(names)
+	case rebuild:
+		l.clock = clock{saved: time.Now()}
+		l.note(names)
+		l.term.Saved(l.saved, term.Rebuild)
+		l.rebuild()
+		if d.reshape {
+			l.load()
+		}
+	}
+}
+
+// note adds names to what was saved since the last start; a save during the
+// build names all that the build is for.
+func (l *loop) note(names []string) {
+	for _, n := range names {
+		if !slices.Contains(l.saved, n) {
+			l.saved = append(l.saved, n)
+		}
+	}
+}
+
+// readEnviron reads the .env files again; when one is broken it says so and
+// changes nothing.
+func (l *loop) readEnviron() bool {
+	environ, err := l.cfg.Environ()
+	if err != nil {
+		l.term.Error(err)
+		return false
+	}
+	for _, n := range environ.Notices {
+		l.term.Notice(n)
+	}
+	l.environ, l.facts.envFiles = environ.Vars, setOf(environ.Files)
+	return true
+}
+
+func (l *loop) refreshBrowsers(a action, names []string) {
+	bases := make([]string, len(names))
+	for i, n := range names {
+		bases[i] = filepath.Base(n)
+	}
+	if a == swapStyle {
+		l.term.Saved(names, term.StylesheetSwapped)
+		l.hub.Publish(reload.Event{Kind: reload.CSS, Paths: bases})
+		return
+	}
+	l.term.Saved(names, term.PageReloaded)
+	if l.state() == serving { // else they reload anyway when it is over
+		l.hub.Publish(reload.Event{Kind: reload.Reload, Paths: bases})
+	}
+}
+
+// restart starts the newest binary again. While a newer one is being built
+// there is nothing to do: its start will read the files anew.
+func (l *loop) restart(names []string) {
+	switch {
+	case l.build != nil, l.next != nil:
+		l.note(names)
+		l.term.Saved(names, term.Rebuild)
+	case l.failed != nil || l.good == nil:
+		l.term.Saved(names, term.Rebuild)
+		l.rebuild()
+	default:
+		l.clock = clock{saved: time.Now()}
+		l.note(names)
+		l.term.Saved(names, term.RestartOnly)
+		l.gen++
+		l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
+		l.swap(&binary{gen: l.gen, path: l.good.path, at: l.good.at})
+	}
+}
+
+// rebuild asks for a new generation. The build that is under way, if any, is
+// cancelled first: there are never two.
+func (l *loop) rebuild() {
+	l.gen++
+	l.next = nil
+	l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
+	if l.build != nil {
+		l.build.cancel()
+		return
+	}
+	l.startBuild()
+}
+
+func (l *loop) startBuild() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.build = &job{gen: l.gen, began: time.Now(), cancel: cancel}
+	r := build.Request{
+		Generation: l.gen, Dir: l.cfg.Dir, Env: l.environ, Package: l.cfg.Package,
+		Tags: l.cfg.Tags, LDFlags: l.cfg.LDFlags, GCFlags: l.cfg.GCFlags, Race: l.cfg.Race,
+		UserPatterns: l.graph.Patterns(), PackageDirs: packageDirs(l.graph), GOFLAGS: l.graph.GOFLAGS,
+		Output: filepath.Join(l.genDir(l.gen), appName(l.graph)),
+	}
+	if l.overlay != nil {
+		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
+	}
+	l.present()
+	go func() {
+		defer cancel()
+		var res build.Result
+		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			res, err = build.Run(ctx, r)
+		}
+		l.events <- built{gen: r.Generation, binary: res.Binary, took: res.Took, err: err}
+	}()
+}
+
+// packageDirs are the directories of the app's packages, by import path.
+func packageDirs(g *gograph.Graph) map[string]string {
+	dirs := map[string]string{}
+	for _, p := range g.Packages {
+		dirs[p.ImportPath] = p.Dir
+	}
+	return dirs
+}
+
+// genDir is where the binary of a generation lies.
+func (l *loop) genDir(gen int) string { return filepath.Join(l.dir, "gen-"+strconv.Itoa(gen)) }
+
+func (l *loop) onBuilt(e built) {
+	began := l.build.began
+	l.build = nil
+	if l.closing {
+		return
+	}
+	if e.gen != l.gen {
+		l.removeGeneration(e.gen)
+		l.startBuild()
+		return
+	}
+	if failure, ok := errors.AsType[*build.Failure](e.err); ok {
+		l.onBuildFailed(failure, began)
+		return
+	}
+	if e.err != nil {
+		l.onBuildFailed(&build.Failure{Build: fault.Build{Diagnostics: []fault.Diagnostic{{Message: e.err.Error()}}}}, began)
+		return
+	}
+	l.term.Built(e.took)
+	l.clock.built = time.Now()
+	l.failed, l.facts.broken = nil, false
+	if l.graph.Broken() {
+		l.load()
+	}
+	l.swap(&binary{gen: e.gen, path: e.binary, at: time.Now()})
+}
+
+// onBuildFailed shows the failure, unless it is the hook that does not build:
+// then the app is built as it is.
+func (l *loop) onBuildFailed(f *build.Failure, began time.Time) {
+	if l.overlay != nil && f.InHook() {
+		l.overlay = nil
+		l.term.Notice("the app does not build with devrun's hook and is built as it is: " + f.Error())
+		l.startBuild()
+		return
+	}
+	b := f.Build
+	b.Generation, b.At, b.Saved = l.gen, began, slices.Clone(l.saved)
+	l.failed, l.crash, l.facts.broken = &b, nil, true
+	l.page = l.buildPage()
+	l.term.BuildFailed(b.Diagnostics, l.fronts.url())
+	if l.app != nil {
+		l.term.StillRunning(l.app.gen, l.app.proc.Pid())
+	}
+	l.term.WaitingForSave(false)
+	l.present()
+	l.hub.Publish(reload.Event{Kind: reload.Failed, Generation: l.gen})
+}
+
+// buildPage is the page for the failed build, and says what still runs.
+func (l *loop) buildPage() http.Handler {
+	if l.app == nil {
+		return l.pages.BuildFailed(*l.failed, nil)
+	}
+	return l.pages.BuildFailed(*l.failed, &page.Running{Generation: l.app.gen, Pid: l.app.proc.Pid(), Built: l.good.at})
+}
+
+// load asks the go command again what the app is made of, beside the build.
+func (l *loop) load() {
+	if l.loading {
+		l.loadNext = true
+		return
+	}
+	l.loading = true
+	since, opts, env, tags, old := time.Now(), l.cfg.graphOptions(l.environ), keys(l.facts.envFiles), l.cfg.Tags, l.graph
+	go func() {
+		g, err := gograph.Load(context.Background(), opts)
+		e := loaded{graph: g, since: since, err: err}
+		if err == nil {
+			g.Packages = withLost(g, old)
+			e.facts = factsOf(g, env, tags)
+			e.err = l.watcher.Watch(scopeOf(opts.Dir, g, env))
+		}
+		l.events <- e
+	}()
+}
+
+// withLost are the packages of g and, when g is broken, those of the graph
+// before that it has lost: mending the one may well bring back the others, and
+// until then a save of theirs is not to be missed.
+func withLost(g, before *gograph.Graph) []gograph.Package {
+	all := g.Packages
+	if !g.Broken() {
+		return all
+	}
+	known := map[string]bool{}
+	for _, p := range all {
+		known[p.ImportPath] = true
+	}
+	for _, p := range before.Packages {
+		if !known[p.ImportPath] {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// onLoaded takes the new graph. A file in a directory that was not watched
+// until now may have been saved after the build read it: that is a save too.
+func (l *loop) onLoaded(e loaded) {
+	l.loading = false
+	if l.closing {
+		return
+	}
+	if l.loadNext {
+		l.loadNext = false
+		l.load()
+	}
+	if e.err != nil {
+		// The build says in better words what is wrong; what was watched stays.
+		if l.failed == nil && l.build == nil {
+			l.term.Error(e.err)
+		}
+		return
+	}
+	before := l.facts
+	target := hookTarget(l.graph)
+	l.graph, l.facts = e.graph, e.facts
+	l.facts.broken, l.facts.opened = before.broken, before.opened
+	if hookTarget(e.graph) != target {
+		l.prepareHook()
+		l.rebuild()
+		return
+	}
+	var late watcher.Batch
+	for f := range l.facts.sources {
+		if before.packages[filepath.Dir(f)] || before.sources[f] {
+			continue
+		}
+		if fi, err := os.Stat(f); err == nil && fi.ModTime().After(e.since) {
+			late = append(late, watcher.Change{Path: f, Op: watcher.Modified})
+		}
+	}
+	if len(late) > 0 {
+		l.onBatch(late)
+	}
+}
+
+// hookTarget is what the hook's overlay depends on.
+func hookTarget(g *gograph.Graph) [4]string {
+	m := g.MainModule
+	return [4]string{g.GOROOT, m.Path, g.Main.Dir, strconv.FormatBool(g.HasHTTP)}
+}
+
+// rel is path as a person in the app's directory would write it.
+func (l *loop) rel(path string) string {
+	if r, err := filepath.Rel(l.cfg.Dir, path); err == nil {
+		return r
+	}
+	return path
+}

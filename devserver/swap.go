@@ -1,0 +1,288 @@
+package devserver
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/proc"
+	"devrun/devserver/internal/reload"
+	"devrun/devserver/internal/term"
+	"devrun/devserver/internal/wire"
+)
+
+// app is the process of one generation.
+type app struct {
+	gen      int
+	proc     *proc.Process
+	ready    bool // it listens
+	stopping bool // it was asked to end
+}
+
+// clock is when the parts of a save were over; zero where one did not happen.
+type clock struct{ saved, built, stopped, started time.Time }
+
+// swap puts b in the place of what runs: the old process first ends, then the
+// new one starts, so that the two never share a database or a lock.
+func (l *loop) swap(b *binary) {
+	l.good, l.next = b, b
+	if l.app == nil {
+		l.start()
+		return
+	}
+	l.stopApp()
+	l.present()
+}
+
+// stopApp asks the app to end; exited reports that it did.
+func (l *loop) stopApp() {
+	if l.app == nil || l.app.stopping {
+		return
+	}
+	l.app.stopping = true
+	gen, p, grace := l.app.gen, l.app.proc, l.cfg.Grace
+	late := time.AfterFunc(grace, func() { l.events <- overdue{gen} })
+	go func() {
+		p.Stop(grace)
+		late.Stop()
+	}()
+}
+
+func (l *loop) start() {
+	b := l.next
+	l.next, l.crash, l.saved = nil, nil, nil
+	l.clock.stopped = time.Now()
+	p, err := proc.Start(proc.Command{
+		Path: b.path, Args: l.cfg.Args, Env: l.environ, Dir: l.cfg.Dir,
+		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
+		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
+		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
+		Size: l.size,
+	})
+	if err != nil {
+		l.term.Error(err)
+		l.noteCrash(fault.Crash{Generation: b.gen, At: time.Now(), Exit: fault.Exit{Code: -1, Stderr: []string{err.Error()}}})
+		l.present()
+		return
+	}
+	l.clock.started = time.Now()
+	l.app = &app{gen: b.gen, proc: p}
+	l.facts.opened = map[string]bool{}
+	hooked := l.overlay != nil
+	go func() {
+		if hooked {
+			for m := range p.Messages() {
+				l.events <- said{b.gen, m}
+			}
+		} else if addr := p.FirstPort(); addr != "" {
+			l.events <- said{b.gen, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr}}
+		}
+		l.events <- exited{b.gen, <-p.Exited()}
+	}()
+	l.present()
+	l.removeGenerations()
+}
+
+// onSaid handles a message of the hook; one of an older process is dropped.
+func (l *loop) onSaid(e said) error {
+	if l.app == nil || l.app.gen != e.gen || l.app.stopping {
+		return nil
+	}
+	switch e.m.Kind {
+	case wire.Listening:
+		key, err := l.fronts.listening(e.gen, e.m)
+		if err != nil {
+			return err
+		}
+		if !l.graph.HasHTTP {
+			l.announce(e.gen, key)
+		} else {
+			time.AfterFunc(announceAfter, func() { l.events <- announce{e.gen, key} })
+		}
+		l.ready()
+	case wire.Serving:
+		if key := l.fronts.serving(e.gen, e.m); key != "" {
+			l.announce(e.gen, key)
+		}
+	case wire.Opened:
+		l.facts.opened[e.m.Path] = true
+	case wire.Notice:
+		l.term.Notice(e.m.Text)
+	}
+	return nil
+}
+
+// announceAfter is how long a listener has to turn out to be one of net/http
+// before its address is printed as if it were: other servers speak HTTP too.
+const announceAfter = 100 * time.Millisecond
+
+// announce prints the address of a front, once a generation.
+func (l *loop) announce(gen int, key string) {
+	if l.app == nil || l.app.gen != gen || l.app.stopping {
+		return
+	}
+	if url := l.fronts.announce(gen, key); url != "" {
+		l.term.Serving(url, l.app.proc.Pid())
+	}
+}
+
+// ready is called when the app listens on a port: the first makes it ready.
+func (l *loop) ready() {
+	if l.app.ready {
+		l.present()
+		return
+	}
+	l.app.ready, l.crashes = true, 0
+	gen := l.app.gen
+	if l.state() == serving {
+		l.hub.Serving(gen)
+	}
+	l.present()
+	time.AfterFunc(settleAfter, func() { l.events <- settle{gen} })
+	if l.state() != serving {
+		return // a newer generation is on its way already
+	}
+	l.hub.Publish(reload.Event{Kind: reload.Reload, Generation: gen})
+	l.phases()
+}
+
+// phases prints what the save took, part by part.
+func (l *loop) phases() {
+	c := l.clock
+	if !l.cfg.Verbose || c.saved.IsZero() {
+		return
+	}
+	var ps []term.Phase
+	from := c.saved
+	for _, p := range []struct {
+		name string
+		end  time.Time
+	}{{"build", c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
+		if !p.end.IsZero() {
+			ps = append(ps, term.Phase{Name: p.name, Took: p.end.Sub(from)})
+			from = p.end
+		}
+	}
+	l.term.Phases(ps)
+}
+
+// onExited handles the end of a process: the one that was asked for makes
+// room for the next, any other is a crash.
+func (l *loop) onExited(e exited) error {
+	if l.app == nil || l.app.gen != e.gen {
+		return nil
+	}
+	was := l.app
+	l.app = nil
+	switch {
+	case l.closing:
+		return nil
+	case l.next != nil:
+		l.start()
+		return nil
+	case was.stopping:
+		return nil // a newer build is under way
+	}
+	if port, ok := taken(e.exit.Stderr); ok && !was.ready {
+		if err := l.portTaken(port, was.gen == 1); err != nil {
+			return err
+		}
+	}
+	l.noteCrash(fault.Crash{Generation: was.gen, At: time.Now(), Exit: e.exit})
+	switch {
+	case l.crash.Trace.Kind != "":
+		l.term.Crashed(*l.crash)
+	case e.exit.Signal != "":
+		l.term.KilledBySystem(e.exit)
+	default:
+		l.term.Exited(e.exit)
+	}
+	if !was.ready {
+		l.crashes++
+	}
+	if l.build == nil && l.failed == nil {
+		if l.crashes >= 3 {
+			l.term.DoesNotStay()
+		} else {
+			l.term.WaitingForSave(l.typed != nil)
+		}
+	}
+	l.present()
+	if l.state() == crashed {
+		l.hub.Publish(reload.Event{Kind: reload.Failed, Generation: l.gen})
+	}
+	return nil
+}
+
+// noteCrash notes how the app ended and makes the page that says so.
+func (l *loop) noteCrash(c fault.Crash) {
+	if c.Exit.Code == 2 || c.Exit.Signal != "" { // as the Go runtime ends a program
+		c.Trace = fault.ParseTrace(c.Exit.Stderr)
+	}
+	l.crash = &c
+	if l.failed != nil {
+		l.page = l.buildPage() // what still ran does not any more
+		return
+	}
+	l.page = l.pages.Crashed(c, "")
+}
+
+// bindError is how net reports a port that is in use, wherever in a line the
+// app prints it.
+var bindError = regexp.MustCompile(`listen tcp[46]? \S*?:(\d+): bind: (?:address already in use|Only one usage of each socket address)`)
+
+// taken finds the port that the app could not have in the last lines of its
+// stderr.
+func taken(stderr []string) (port int, ok bool) {
+	for _, line := range slices.Backward(stderr) {
+		if m := bindError.FindStringSubmatch(line); m != nil {
+			port, err := strconv.Atoi(m[1])
+			return port, err == nil
+		}
+	}
+	return 0, false
+}
+
+// portTaken says who has the port that the app asked for. At the first start
+// there is nothing to wait for, so it is an error of the run.
+func (l *loop) portTaken(port int, first bool) error {
+	err := inUse(fmt.Sprintf("localhost:%d", port), port, "or give the app another port")
+	if first {
+		return err
+	}
+	l.term.Error(err)
+	return nil
+}
+
+// inUse is the error for an address that somebody else has.
+func inUse(addr string, port int, remedy string) error {
+	err := fmt.Errorf("listen on %s: address already in use", addr)
+	if pid, name, ok := proc.Holder(port); ok {
+		return hinted{err, fmt.Sprintf("pid %d (%s) has it; stop it, %s", pid, name, remedy)}
+	}
+	return hinted{err, "another program has it; stop it, " + remedy}
+}
+
+// removeGenerations deletes the binaries that are not needed any more.
+func (l *loop) removeGenerations() {
+	dirs, err := filepath.Glob(filepath.Join(l.dir, "gen-*"))
+	if err != nil {
+		return
+	}
+	for _, d := range dirs {
+		if l.good != nil && d == filepath.Dir(l.good.path) {
+			continue
+		}
+		if l.build != nil && d == l.genDir(l.build.gen) {
+			continue
+		}
+		os.RemoveAll(d)
+	}
+}
+
+func (l *loop) removeGeneration(gen int) { os.RemoveAll(l.genDir(gen)) }
