@@ -1,0 +1,223 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// In production devrun builds the app, becomes it, and nothing of devrun is
+// in it.
+func TestProduction(t *testing.T) {
+	for _, env := range []string{"APP_ENV=production", "APP_ENV=", "FLASK_ENV=production"} {
+		t.Run(env, func(t *testing.T) {
+			r := newRig(t, "notify")
+			r.env = append(r.env, ownCache(t)...)
+			r.launchWith(func(c *exec.Cmd) {
+				for i, e := range c.Env {
+					if e == "APP_ENV=development" {
+						c.Env[i] = env
+					}
+				}
+			}, ".", "--", "an argument")
+			r.served("v1")
+
+			// devrun has become the app.
+			if pid := r.appPid(); pid != r.cmd.Process.Pid {
+				t.Errorf("the app is process %d, devrun was %d", pid, r.cmd.Process.Pid)
+			}
+			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.cmd.Process.Pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			noDevrun(t, exe)
+			if _, body := r.get("/env/APP_ENV"); body != "\"production\" true\n" {
+				t.Errorf("APP_ENV in the app: %s", body)
+			}
+			for _, e := range []string{"DEVRUN_FD", "DEVRUN_TAKEOVER"} {
+				if _, body := r.get("/env/" + e); body != "\"\" false\n" {
+					t.Errorf("%s in the app: %s", e, body)
+				}
+			}
+
+			// None of devrun's addresses, no script, no watching.
+			for _, path := range []string{"/__devrun/reload.js", "/__devrun/events", "/__devrun/page.css", "/?__debugger__=yes&cmd=resource"} {
+				_, direct := r.get(path)
+				if strings.Contains(direct, "devrun") {
+					t.Errorf("GET %s: %s", path, direct)
+				}
+			}
+			if status, _ := r.get("/__devrun/reload.js"); status != 404 {
+				t.Errorf("devrun's script: %d", status)
+			}
+			if _, body := r.get("/", "Accept", "text/html"); strings.Contains(body, "<script") {
+				t.Errorf("a script in the page:\n%s", body)
+			}
+			if n := strings.Count(r.stderr.String(), "running in production"); (n == 1) != (env == "APP_ENV=") {
+				t.Errorf("the reason for production is said %d times", n)
+			}
+			pid := r.appPid()
+			r.setVersion("v2")
+			if r.appPid() != pid {
+				t.Error("it is watched")
+			}
+			r.cmd.Process.Signal(syscall.SIGTERM)
+			r.exit()
+		})
+	}
+}
+
+// ownCache is an environment in which devrun has a cache directory of its own
+// and the go command the usual one.
+func ownCache(t *testing.T) []string {
+	t.Helper()
+	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + strings.TrimSpace(string(gocache))}
+}
+
+// noDevrun proves that a binary has no symbol, dependency or flag of devrun.
+func noDevrun(t *testing.T, exe string) {
+	t.Helper()
+	info, err := exec.Command("go", "version", "-m", exe).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, info, _ = bytes.Cut(info, []byte("\n")) // the first line is the file's own name
+	for _, bad := range []string{"devrun", "-gcflags", "checklinkname", "fsnotify", "delve"} {
+		if bytes.Contains(info, []byte(bad)) {
+			t.Errorf("the build info has %s:\n%s", bad, info)
+		}
+	}
+	symbols, err := exec.Command("go", "tool", "nm", exe).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`(?i)\S*devrun\S*`).Find(symbols); m != nil {
+		t.Errorf("a symbol of devrun: %s", m)
+	}
+	if !bytes.Contains(symbols, []byte("main.main")) {
+		t.Errorf("%s has no symbols to look at", exe)
+	}
+	b, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"DEVRUN_", "zz_devrun", "__devrun"} {
+		if bytes.Contains(b, []byte(bad)) {
+			t.Errorf("the binary has the text %s", bad)
+		}
+	}
+}
+
+// A build that fails in production says so and ends with an error.
+func TestProductionBuildFails(t *testing.T) {
+	r := newRig(t, "notify")
+	r.replace("main.go", `const version = "v1"`, `const version = nothing`)
+	r.env = append(r.env, append(ownCache(t), "APP_ENV=production")...)
+	r.launchWith(func(c *exec.Cmd) {
+		c.Env = deleteEnv(c.Env, "APP_ENV=development")
+	})
+	if code := r.exit(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	r.says(`^devrun: build failed`)
+	r.says(`^  main\.go:21:17 +undefined: nothing`)
+}
+
+func deleteEnv(env []string, entry string) []string {
+	var kept []string
+	for _, e := range env {
+		if e != entry {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// Development is refused where the process looks deployed.
+func TestDeployed(t *testing.T) {
+	r := newRig(t, "notify")
+	r.env = append(r.env, "KUBERNETES_SERVICE_HOST=10.0.0.1")
+	r.launch()
+	if code := r.exit(); code != 2 {
+		t.Errorf("exit status %d", code)
+	}
+	r.says(`KUBERNETES_SERVICE_HOST`)
+	r.says(`--force`)
+}
+
+// The sample runs with the commands of the README: in development under
+// devrun, where a template is a restart, and in production.
+func TestSample(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "devrun")
+	if err := os.CopyFS(filepath.Join(root, "sample"), os.DirFS("../../sample")); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"go.mod", "go.sum"} {
+		b, err := os.ReadFile("../../" + f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, f), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, "notify")
+	r.dir = root
+	r.launch("./sample")
+	shows := func(path, want string) {
+		t.Helper()
+		eventually(t, path+" shows "+want, func() error {
+			resp, body, err := ask("GET", r.url(path), nil)
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(body, want) {
+				return fmt.Errorf("%d\n%s", resp.StatusCode, body)
+			}
+			return nil
+		})
+	}
+	shows("/login", "<h1>Sign In</h1>")
+	shows("/nope", "<h1>Not Found</h1>")
+	builds := r.builds()
+	r.replace("sample/templates/login.html", "<h1>Sign In</h1>", "<h1>Come In</h1>")
+	shows("/login", "<h1>Come In</h1>")
+	if r.builds() != builds {
+		t.Error("a template was a build")
+	}
+	r.replace("sample/handlers.go", `Title: "Sign In"`, `Title: "Come In"`)
+	shows("/login", "<title>Come In - Microblog</title>")
+	r.cmd.Process.Signal(os.Interrupt)
+	r.exit()
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 3 {
+		t.Errorf("devrun left something behind: %v %v", entries, err)
+	}
+
+	p := newRig(t, "notify")
+	p.dir = root
+	p.env = append(p.env, append(ownCache(t), "APP_ENV=production", "SECRET_KEY=x")...)
+	p.launchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
+	eventually(t, "production serves", func() error {
+		_, body, err := ask("GET", p.url("/login"), nil)
+		if err == nil && !strings.Contains(body, "<h1>Come In</h1>") {
+			return errors.New(body)
+		}
+		return err
+	})
+	if resp, body, err := ask("GET", p.url("/__devrun/reload.js"), nil); err != nil || resp.StatusCode != 404 || !strings.Contains(body, "<h1>Not Found</h1>") {
+		t.Errorf("%v %v %s", resp, err, body)
+	}
+}

@@ -1,0 +1,104 @@
+// Devrun runs a Go web app while it is being written, and as it is for its
+// users. devrun --help says how; package devserver does it.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"devrun/devserver"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Environ())) }
+
+// run does what the command line asks for and returns the exit status.
+func run(args, environ []string) int {
+	inv, err := parse(args, environ, os.Stdout)
+	if inv.Done {
+		return exitStopped
+	}
+	cfg := inv.config()
+	for _, notice := range inv.Notices {
+		devserver.Notice(cfg, notice)
+	}
+	if err != nil {
+		devserver.Fail(cfg, err)
+		return exitStatus(err)
+	}
+	stop, kill, interrupted := untilSignal()
+	cfg.Interrupted = interrupted
+	if inv.Settings.Mode == Development {
+		err = devserver.Run(stop, kill, cfg)
+	} else {
+		err = produce(stop, inv.Settings, inv.Environ, func(ctx context.Context, output string) error { return devserver.Build(ctx, cfg, output) })
+	}
+	switch {
+	case interrupted():
+		return exitInterrupted
+	case stop.Err() != nil:
+		return exitStopped
+	case err != nil && !errors.Is(err, devserver.ErrReported):
+		devserver.Fail(cfg, err)
+	}
+	return exitStatus(err)
+}
+
+// untilSignal returns two contexts: the first ends with the first signal that
+// asks for a stop, the second with the next; interrupted tells whether one of
+// them was Control-C.
+func untilSignal() (stop, kill context.Context, interrupted func() bool) {
+	stop, cancelStop := context.WithCancel(context.Background())
+	kill, cancelKill := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	var byKeyboard atomic.Bool
+	go func() {
+		for s := range signals {
+			if s == os.Interrupt {
+				byKeyboard.Store(true)
+			}
+			if stop.Err() != nil {
+				cancelKill()
+			}
+			cancelStop()
+		}
+	}()
+	return stop, kill, byKeyboard.Load
+}
+
+// config is what package devserver needs to know.
+func (inv *invocation) config() devserver.Config {
+	s := inv.Settings
+	return devserver.Config{
+		Dir: s.Dir, Package: s.Package, Args: s.Args, Environ: inv.environ,
+		Addr: s.Addr, Host: s.Host, Grace: s.Grace, Poll: s.Poll,
+		Tags: s.Tags, LDFlags: s.LDFlags, GCFlags: s.GCFlags, Race: s.Race,
+		Editor: s.Editor, Verbose: s.Verbose, NoColor: s.NoColor, Version: version(),
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+}
+
+// environ reads the environment anew.
+func (inv *invocation) environ() (devserver.Environ, error) {
+	var e devserver.Environ
+	inv.Env.notice = func(text string) { e.Notices = append(e.Notices, text) }
+	var err error
+	e.Vars, e.Files, err = inv.Env.Load()
+	return e, err
+}
+
+// exitStatus is that of an error which has one, else 1.
+func exitStatus(err error) int {
+	var own interface{ ExitStatus() int }
+	switch {
+	case err == nil:
+		return exitStopped
+	case errors.As(err, &own):
+		return own.ExitStatus()
+	}
+	return exitFailed
+}

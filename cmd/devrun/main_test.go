@@ -1,0 +1,31 @@
+package main
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// update rewrites what tests compare with: scripts, the help, .env.example and
+// the table of README.md.
+var update = flag.Bool("update", false, "rewrite the files that tests compare with")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"devrun": main})
+}
+
+// The scripts are sessions of a user whose mistakes are told before anything is
+// built or run.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			return nil
+		},
+	})
+}

@@ -1,0 +1,4 @@
+// Package unused is imported by nothing.
+package unused
+
+const X = 1
