@@ -264,6 +264,9 @@ func (b *bench) expectOr(maybe string, want ...string) {
 	}
 }
 
+// unseen runs f while the watcher cannot look.
+func (b *bench) unseen(f func()) { b.Helper(); must(b, b.w.do(f)) }
+
 // settled waits for a fact about the snapshot.
 func (b *bench) settled(fact func() bool) {
 	b.Helper()

@@ -173,6 +173,36 @@ func TestWhatIsWatched(t *testing.T) {
 			b.write("a/a.go", "3")
 			b.expect()
 		}},
+		{"a directory that came just before another scope", func(b *bench) {
+			b.write("a/a.go", "1")
+			b.write("b/b.go", "1")
+			b.watch(Scope{Trees: []string{b.path("a")}})
+			b.w.mail.mu.Lock() // nobody is told
+			b.write("a/new/deep/f.go", "1")
+			must(b, b.w.Watch(Scope{Trees: []string{b.path("a"), b.path("b")}}))
+			b.w.mail.mu.Unlock()
+			b.expect("created a/new/deep/f.go")
+		}},
+		{"the same scope again, with a symlink", func(b *bench) {
+			needSymlinks(b)
+			b.write("out/deep/f.txt", "1")
+			b.mkdir("app")
+			must(b, os.Symlink("../out", b.path("app/out")))
+			sc := Scope{Trees: []string{b.path("app")}, Dirs: []string{b.path("app/out/deep")}, Exts: []string{".go"}}
+			b.watch(sc)
+			b.unseen(func() { b.write("out/deep/f.txt", "2") })
+			must(b, b.w.Watch(sc))
+			b.expect("modified app/out/deep/f.txt")
+		}},
+		{"one directory under two names", func(b *bench) {
+			needSymlinks(b)
+			b.write("real/f", "1")
+			must(b, os.Symlink("real", b.path("link")))
+			b.watch(Scope{Dirs: []string{b.path("link"), b.path("real")}})
+			b.write("real/f", "2")
+			b.expect("modified link/f", "modified real/f")
+			b.settled(func() bool { return !b.w.snap.failed })
+		}},
 		{"a tree becomes a directory and the reverse", func(b *bench) {
 			b.write("a/a.go", "1")
 			b.write("a/b/b.go", "1")

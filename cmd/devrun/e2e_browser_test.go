@@ -238,11 +238,11 @@ func TestBrowser(t *testing.T) {
 	t.Run("a strict policy", func(t *testing.T) {
 		r := newRig(t, "notify").start()
 		for policy, reloads := range map[string]bool{
-			"script-src 'self'":                     true,
-			"default-src 'self'":                    true,
-			"script-src 'nonce-abc'; connect-src *": true,
-			"script-src 'none'":                     false,
-			"default-src 'none'":                    false,
+			"script-src 'self'":                         true,
+			"default-src 'self'":                        true,
+			"script-src 'nonce-abc'; worker-src 'self'": true,
+			"script-src 'none'":                         false,
+			"default-src 'none'":                        false,
 		} {
 			p := newTab(t, b, r.url("/csp?policy="+strings.NewReplacer(" ", "%20", "'", "%27", ";", "%3B").Replace(policy)))
 			p.becomes(bodyText, "strict")

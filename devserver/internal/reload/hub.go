@@ -66,11 +66,15 @@ func (h *Hub) Snippet(nonce string) string {
 	if h.now.Generation >= h.serving && h.now.Revision > 0 {
 		version += fmt.Sprintf(".%d", h.now.Revision)
 	}
+	styles := ""
+	if h.now.Styles > 0 {
+		styles = fmt.Sprintf(` data-styles="%d"`, h.now.Styles)
+	}
 	h.mu.Unlock()
 	if nonce != "" {
 		nonce = ` nonce="` + html.EscapeString(nonce) + `"`
 	}
-	return `<script src="` + root + `reload.js" data-devrun="` + html.EscapeString(version) + `" defer=""` + nonce + `></script>`
+	return `<script src="` + root + `reload.js" data-devrun="` + html.EscapeString(version) + `"` + styles + ` defer=""` + nonce + `></script>`
 }
 
 // Publish tells every page of e and returns at once; a browser that is slow

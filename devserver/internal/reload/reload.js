@@ -45,7 +45,7 @@
 
   // --- news
 
-  let styles = null // stylesheet edits that this page has heard of
+  let styles = Number(tag.dataset.styles ?? 0) // edits of stylesheets that this page has
 
   let stuck = false // the page is the old one however often it is loaded
 
@@ -59,7 +59,7 @@
     if (!stuck) forgetReload()
     if (own) document.documentElement.toggleAttribute('data-devrun-building', message.building)
     if (message.kind === 'css') restyle(message.paths)
-    else if (styles !== null && styles !== message.styles) restyle(message.paths)
+    else if (styles !== message.styles) restyle(message.paths)
     styles = message.styles
   }
 

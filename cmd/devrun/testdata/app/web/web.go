@@ -28,6 +28,7 @@ func Handler(version string) http.Handler {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, "<!doctype html>\n<html>\n<head>\n<title>%s</title>\n<link rel=stylesheet href=/static/app.css>\n</head>\n<body style=\"min-height: 4000px\"><p id=version>%s %d</p></body>\n</html>\n", version, version, os.Getpid())
 	})
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
 	mux.HandleFunc("GET /pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, os.Getpid()) })
 	mux.HandleFunc("GET /leaf", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, leaf) })
