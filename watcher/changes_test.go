@@ -86,6 +86,8 @@ func TestChanges(t *testing.T) {
 			})
 			b.write("a/x.go", "2")
 			b.expect("modified a/x.go")
+			b.write("a/x.go", "3")
+			b.expect("modified a/x.go")
 		}},
 		{"new directories with a file at once", func(b *bench) {
 			b.watch(b.tree())

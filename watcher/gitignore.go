@@ -112,10 +112,10 @@ type glob struct {
 type verdict int
 
 const (
-	no        verdict = iota
-	yes               //
-	exhausted         // no star further left can help
-	atSlash           // only a star that crosses slashes can help
+	no verdict = iota
+	yes
+	exhausted // no star further left can help
+	atSlash   // only a star that crosses slashes can help
 )
 
 // match compares the pattern from index i with the whole of text.

@@ -183,9 +183,9 @@ func (ws *watches) close() error {
 func limit(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("the limit of watched directories is reached (raise it with: sysctl fs.inotify.max_user_watches=524288)")
+		return errors.New("the limit of watched directories is reached (raise it with: sysctl fs.inotify.max_user_watches=524288)")
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fmt.Errorf("the limit of open files or of watchers is reached (raise it with: ulimit -n 10240, or sysctl fs.inotify.max_user_instances=512)")
+		return errors.New("the limit of open files or of watchers is reached (raise it with: ulimit -n 10240, or sysctl fs.inotify.max_user_instances=512)")
 	}
 	return fmt.Errorf("file notifications failed: %w", err)
 }

@@ -63,7 +63,7 @@ func TestDevrunBecomesTheApp(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := exec.Command(self)
-			cmd.Args = []string{"devrun-plain", "-C", "an app", "--", "an argument", "--flag"}
+			cmd.Args = []string{"devrun", "-C", "an app", "--", "an argument", "--flag"}
 			cmd.Dir = base
 			cmd.Env = append(c.environ, "PATH="+os.Getenv("PATH"), "TMPDIR="+temp, "GORACE=atexit_sleep_ms=0",
 				"GOCACHE="+dirs[0], "GOMODCACHE="+dirs[1], "GOPATH="+dirs[2], "GOFLAGS=-buildvcs=false", "DEVRUN_GRACE=1s", "PWD="+base)
