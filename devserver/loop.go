@@ -49,7 +49,8 @@ type loop struct {
 	clock clock    // what the save has cost so far
 
 	// What answers.
-	app     *app // the process, nil if none
+	app     *app   // the process, nil if none
+	ran     string // the binary of the newest process
 	failed  *fault.Build
 	crash   *fault.Crash
 	page    http.Handler // for failed or crash, with the source as it was then

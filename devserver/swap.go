@@ -72,7 +72,9 @@ func (l *loop) start() {
 	}
 	l.clock.started = time.Now()
 	l.app = &app{gen: b.gen, proc: p}
-	l.facts.opened = map[string]bool{}
+	if b.path != l.ran { // other code may read other files
+		l.ran, l.facts.opened = b.path, map[string]bool{}
+	}
 	hooked := l.overlay != nil
 	go func() {
 		if hooked {

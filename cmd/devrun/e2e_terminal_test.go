@@ -1,0 +1,397 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// screen is a terminal of a person's with devrun on it. What is on the screen
+// is in the rig's stderr, so that all that looks for what devrun says looks
+// there.
+type screen struct {
+	*rig
+	master, tty *os.File
+	raw         output // every byte that was written to it
+	modes       unix.Termios
+}
+
+// newScreen makes a terminal that understands links. Nothing runs on it yet.
+func newScreen(t *testing.T, env ...string) *screen {
+	t.Helper()
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{rig: newRig(t, "notify"), master: master, tty: tty}
+	s.size(50, 200)
+	s.modes = s.mode()
+	s.env = append(s.env, "TERM=xterm-256color", "TERM_PROGRAM=WezTerm", "TMUX=", "STY=")
+	s.env = append(s.env, env...)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		buf := make([]byte, 32<<10)
+		for {
+			n, err := master.Read(buf)
+			s.raw.Write(buf[:n])
+			text := shown(s.raw.String())
+			s.stderr.mu.Lock()
+			s.stderr.b.Reset()
+			s.stderr.b.WriteString(text)
+			s.stderr.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		tty.Close()
+		select {
+		case <-read:
+		case <-time.After(20 * time.Second):
+			t.Error("a process still has the terminal open")
+		}
+		master.Close()
+	})
+	s.change = func(c *exec.Cmd) {
+		c.Stdin, c.Stdout, c.Stderr = tty, tty, tty
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
+	return s
+}
+
+func (s *screen) start(args ...string) *screen { s.t.Helper(); s.rig.start(args...); return s }
+
+func (s *screen) types(text string) {
+	s.t.Helper()
+	if _, err := s.master.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) size(rows, cols uint16) {
+	s.t.Helper()
+	if err := pty.Setsize(s.master, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) mode() unix.Termios {
+	s.t.Helper()
+	mode, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return *mode
+}
+
+// left waits for devrun's end and shows that the terminal is as it was before,
+// and that what comes next is at the start of a line.
+func (s *screen) left(status int) {
+	s.t.Helper()
+	if code := s.exit(); code != status {
+		s.t.Errorf("exit status %d, want %d", code, status)
+	}
+	if now := s.mode(); now != s.modes {
+		s.t.Errorf("the terminal's modes are\n%+v\nbefore\n%+v", now, s.modes)
+	}
+	// What is written now comes after all that devrun wrote.
+	s.tty.WriteString("$ prompt")
+	s.says(`^\$ prompt$`)
+}
+
+// shown is the text that is on a screen without end after raw was written to
+// it. Looks and links are left out; an escape of another kind stays.
+func shown(raw string) string {
+	rows, row, col := [][]rune{nil}, 0, 0
+	for raw != "" {
+		if m := escape.FindStringSubmatch(raw); m != nil {
+			raw = raw[len(m[0]):]
+			switch m[1] {
+			case "[1A":
+				row = max(row-1, 0)
+			case "[2K":
+				rows[row] = nil
+			}
+			continue
+		}
+		c := []rune(raw[:min(len(raw), 4)])[0]
+		raw = raw[len(string(c)):]
+		switch c {
+		case '\r':
+			col = 0
+		case '\n':
+			if row++; row == len(rows) {
+				rows = append(rows, nil)
+			}
+		default:
+			for len(rows[row]) <= col {
+				rows[row] = append(rows[row], ' ')
+			}
+			rows[row][col] = c
+			col++
+		}
+	}
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		lines[i] = string(r)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// escape are the sequences that devrun may use.
+var escape = regexp.MustCompile(`^\x1b(\[1A|\[2K|\[[0-9;]*m|\]8;;[^\x1b]*\x1b\\)`)
+
+func TestTerminal(t *testing.T) {
+	for _, b := range []struct {
+		name string
+		test func(t *testing.T)
+	}{
+		{"what is typed goes to the app while it reads", testTyping},
+		{"the keys", testKeys},
+		{"Ctrl-C", testInterrupt},
+		{"a second Ctrl-C", testSecondInterrupt},
+		{"the terminal is closed", testHangUp},
+		{"the size", testWindowSize},
+		{"the app's lines stay whole", testAppLines},
+		{"the app cannot rewrite the screen", testHostile},
+		{"the words of a start and a save", testWordsOfSaves},
+		{"the words of a broken build", testWordsOfBuildError},
+		{"the words of a crash", testWordsOfCrash},
+		{"the words of a stop", testWordsOfStop},
+		{"the words of devrun's own errors", testWordsOfErrors},
+		{"the line of a build gives way to its result", testInPlace},
+		{"colour", testColour},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			b.test(t)
+		})
+	}
+}
+
+func testTyping(t *testing.T) {
+	s := newScreen(t).start()
+	if _, body := s.get("/tty"); body != "true true true " {
+		t.Errorf("terminals: %q", body)
+	}
+	pid, builds := s.appPid(), s.builds()
+	answer := make(chan string, 1)
+	go func() {
+		_, body, err := ask("GET", s.url("/stdin"), nil)
+		answer <- fmt.Sprint(body, err)
+	}()
+	s.readsStdin(pid)
+	s.types("boring? quite\r") // each letter of devrun's is in it
+	if got := <-answer; got != "\"boring? quite\\n\" <nil>\n<nil>" {
+		t.Errorf("stdin: %s", got)
+	}
+	// The echo is where a person expects it, and devrun has taken none of it.
+	s.says(`^boring\? quite$`)
+	s.types("?")
+	s.says(`^devrun: r restart `)
+	if n := strings.Count(s.stderr.String(), "r restart"); n != 1 || s.appPid() != pid || s.builds() != builds {
+		t.Errorf("a typed letter was taken for a key")
+	}
+}
+
+// readsStdin waits until a thread of the app is in read(2) on its stdin.
+func (s *screen) readsStdin(pid int) {
+	s.t.Helper()
+	eventually(s.t, "the app reads its stdin", func() error {
+		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		if err != nil {
+			return err
+		}
+		for _, c := range calls {
+			if b, err := os.ReadFile(c); err == nil && strings.HasPrefix(string(b), fmt.Sprint(unix.SYS_READ)+" 0x0 ") {
+				return nil
+			}
+		}
+		return errors.New("no thread does")
+	})
+}
+
+func testKeys(t *testing.T) {
+	s := newScreen(t).start()
+	if mode := s.mode(); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
+		t.Error("keys are echoed, or wait for the end of a line")
+	}
+	pid, builds := s.appPid(), s.builds()
+	s.types("r")
+	gone(t, pid)
+	s.served("v1")
+	if s.builds() != builds {
+		t.Error("r is a build")
+	}
+	pid = s.appPid()
+	s.types("b")
+	gone(t, pid)
+	s.served("v1")
+	if n := s.builds() - builds; n != 1 {
+		t.Errorf("b is %d builds", n)
+	}
+	s.types("?")
+	s.says(`^devrun: r restart    b build from scratch    o open the app    q quit    \? this list$`)
+	// A key that means nothing is no harm.
+	pid = s.appPid()
+	s.types("x\x1b[A\r")
+	s.types("?")
+	s.says(`(?s)this list\n.*this list\n`)
+	if s.appPid() != pid || strings.Count(s.stderr.String(), "this list") != 2 {
+		t.Error("a key without meaning did something")
+	}
+	s.types("q")
+	s.left(0)
+	gone(t, pid)
+}
+
+func testInterrupt(t *testing.T) {
+	s := newScreen(t).start()
+	pid := s.appPid()
+	s.types("\x03")
+	s.left(130)
+	gone(t, pid)
+	// And in the middle of a build.
+	s = newScreen(t)
+	s.write("slow.go", slowSource(1))
+	s.launch()
+	s.says(`^devrun: building \.$`)
+	s.types("\x03")
+	s.left(130)
+	if names := childNames(s.cmd.Process.Pid); len(names) > 0 {
+		t.Errorf("%v are left", names)
+	}
+}
+
+func testSecondInterrupt(t *testing.T) {
+	// The grace is longer than anything here waits: who waits for it fails.
+	s := newScreen(t, "IGNORE_TERM=1").start("--grace", "1h")
+	pid := s.appPid()
+	s.types("\x03")
+	s.says(`^devrun: stopping$`)
+	if !running(pid) {
+		t.Fatal("the app does not ignore SIGTERM")
+	}
+	s.types("\x03")
+	s.says(`^devrun: killed$`)
+	s.left(130)
+	gone(t, pid)
+}
+
+func testHangUp(t *testing.T) {
+	s := newScreen(t).start()
+	pid := s.appPid()
+	s.tty.Close()
+	if err := s.master.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.exit(); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	gone(t, pid)
+}
+
+// sizeApp prints its terminals, and their size whenever it changes.
+const sizeApp = `package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"unsafe"
+)
+
+func main() {
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	go func() {
+		for {
+			for fd := range 3 {
+				var size struct{ rows, cols, x, y uint16 }
+				_, _, err := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+				fmt.Printf("terminal %d %v size %dx%d\n", fd, err == 0, size.rows, size.cols)
+			}
+			<-resized
+		}
+	}()
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "v1") })
+	panic(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+}
+`
+
+func testWindowSize(t *testing.T) {
+	s := newScreen(t)
+	s.write("main.go", sizeApp)
+	s.start()
+	for _, size := range [][2]uint16{{50, 200}, {31, 99}, {60, 120}} {
+		s.size(size[0], size[1])
+		for fd := range 3 {
+			s.says(fmt.Sprintf(`^terminal %d true size %dx%d$`, fd, size[0], size[1]))
+		}
+	}
+}
+
+// tickApp prints numbered lines without rest.
+const tickApp = `package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	go func() {
+		for i := 0; ; i++ {
+			fmt.Printf("tick %d\n", i)
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "v1") })
+	http.HandleFunc("/pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, os.Getpid()) })
+	panic(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+}
+`
+
+func testAppLines(t *testing.T) {
+	s := newScreen(t)
+	s.write("main.go", tickApp)
+	s.start()
+	for i := range 3 {
+		s.types("b?")
+		s.says(fmt.Sprintf(`(?s)(devrun: serving.*){%d}`, i+2))
+	}
+	s.types("q")
+	s.left(0)
+	next := -1
+	for line := range strings.Lines(s.stderr.String()) {
+		var n int
+		switch _, err := fmt.Sscanf(line, "tick %d\n", &n); {
+		case err == nil && n != 0 && n != next:
+			t.Fatalf("tick %d where %d should be", n, next)
+		case err == nil:
+			next = n + 1
+		case !regexp.MustCompile(`^(devrun: (building|built in|serving|stopp|r restart) ?.*|\$ prompt)\n?$`).MatchString(line):
+			t.Fatalf("a mixed line: %q", line)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package devserver
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// The arrows between packages point one way. Each rule says why.
+func TestImports(t *testing.T) {
+	const internal = "devrun/devserver/internal/"
+	leaves := map[string]bool{internal + "wire": true, internal + "fault": true}
+	only := map[string]struct{ where, why string }{
+		"github.com/fsnotify/fsnotify":  {"devrun/watcher", "who is told of changes is nobody else's concern"},
+		"github.com/spf13/cobra":        {"devrun/cmd/devrun", "the runner is usable without a command line"},
+		"github.com/joho/godotenv":      {"devrun/cmd/devrun", "where settings come from is the command line's concern"},
+		"github.com/fatih/color":        {internal + "term", "there is one writer to the terminal"},
+		"golang.org/x/term":             {internal + "term", "there is one writer to the terminal"},
+		"github.com/creack/pty":         {internal + "proc", "the app's terminal belongs to its process"},
+		"golang.org/x/net/html":         {internal + "proxy", "pages are touched where they pass"},
+		"github.com/andybalholm/brotli": {internal + "proxy", "pages are touched where they pass"},
+		"github.com/klauspost/compress": {internal + "proxy", "pages are touched where they pass"},
+	}
+	for _, p := range packages(t) {
+		for _, i := range p.Imports {
+			own := strings.HasPrefix(i, "devrun/")
+			switch {
+			case strings.HasPrefix(p.ImportPath, "devrun/sample") && own:
+				t.Errorf("%s imports %s: the app knows nothing of devrun", p.ImportPath, i)
+			case p.ImportPath == "devrun/watcher" && own:
+				t.Errorf("%s imports %s: the watcher is a library", p.ImportPath, i)
+			case strings.HasPrefix(p.ImportPath, internal) && own && !leaves[i]:
+				t.Errorf("%s imports %s: the parts meet in the loop", p.ImportPath, i)
+			case leaves[p.ImportPath] && strings.Contains(i, "."):
+				t.Errorf("%s imports %s: it is compiled into apps, or as widely shared, and keeps to the standard library", p.ImportPath, i)
+			}
+			for dep, rule := range only {
+				if (i == dep || strings.HasPrefix(i, dep+"/")) && p.ImportPath != rule.where {
+					t.Errorf("%s imports %s, which is for %s alone: %s", p.ImportPath, i, rule.where, rule.why)
+				}
+			}
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// packages are those of this module, with what their product code imports.
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "devrun/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 10 {
+		t.Fatalf("only %d packages", len(all))
+	}
+	return all
+}
