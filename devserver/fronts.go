@@ -106,7 +106,7 @@ func (f *fronts) open(key string, addrs []string) (*front, error) {
 	f.byKey[key] = fr
 	f.order = append(f.order, key)
 	if f.policy.RemoteOK {
-		f.term.Wide(f.host, f.urlOf(fr))
+		f.term.Wide(f.host, f.networkURL(fr))
 	}
 	return fr, nil
 }
@@ -165,9 +165,7 @@ func (f *fronts) hosts(host, port string) []string {
 			return []string{v4}
 		}
 		return []string{v4, v6}
-	case host == "0.0.0.0":
-		return []string{net.JoinHostPort(host, port), v6}
-	case host == "::" || loopback(host):
+	case host == "0.0.0.0" || host == "::" || loopback(host): // both of the first are all addresses of both families
 		return []string{net.JoinHostPort(host, port)}
 	}
 	return []string{net.JoinHostPort(host, port), v4, v6}
@@ -298,6 +296,20 @@ func (f *fronts) urlOf(fr *front) string {
 		scheme = "https"
 	}
 	return scheme + "://" + display(fr.proxy.Addrs()[0])
+}
+
+// networkURL is the address of a front as others on the network reach it.
+func (f *fronts) networkURL(fr *front) string {
+	host, port, err := net.SplitHostPort(fr.proxy.Addrs()[0])
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return f.urlOf(fr)
+	}
+	for _, name := range f.policy.Hosts {
+		if ip := net.ParseIP(name); ip != nil && ip.IsGlobalUnicast() {
+			return "http://" + net.JoinHostPort(name, port)
+		}
+	}
+	return f.urlOf(fr)
 }
 
 // display is addr as a person types it.
