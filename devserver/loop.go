@@ -30,7 +30,8 @@ type loop struct {
 	pages   *page.Pages
 	fronts  *fronts
 	typed   <-chan term.Key
-	events  chan any // built, loaded, said, exited, overdue, announce, settle
+	done    chan struct{} // closed when nobody takes events any more
+	events  chan any      // built, loaded, said, exited, overdue, announce, settle
 
 	// What the app is made of.
 	graph    *gograph.Graph
@@ -108,6 +109,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		graph:   g,
 		environ: environ.Vars,
 		events:  make(chan any, 64),
+		done:    make(chan struct{}),
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}
@@ -159,8 +161,17 @@ func appName(g *gograph.Graph) string {
 	return name
 }
 
+// tell reports e to the loop, from any goroutine but its own.
+func (l *loop) tell(e any) {
+	select {
+	case l.events <- e:
+	case <-l.done:
+	}
+}
+
 // close frees what newLoop made; the app is gone by then.
 func (l *loop) close() error {
+	close(l.done)
 	var err error
 	if l.watcher != nil {
 		err = l.watcher.Close()

@@ -160,7 +160,7 @@ func (l *loop) startBuild() {
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			res, err = build.Run(ctx, r)
 		}
-		l.events <- built{gen: r.Generation, binary: res.Binary, took: res.Took, err: err}
+		l.tell(built{gen: r.Generation, binary: res.Binary, took: res.Took, err: err})
 	}()
 }
 
@@ -250,7 +250,7 @@ func (l *loop) load() {
 			e.facts = factsOf(g, env, tags)
 			e.err = l.watcher.Watch(scopeOf(opts.Dir, g, env))
 		}
-		l.events <- e
+		l.tell(e)
 	}()
 }
 

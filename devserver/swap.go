@@ -46,7 +46,7 @@ func (l *loop) stopApp() {
 	}
 	l.app.stopping = true
 	gen, p, grace := l.app.gen, l.app.proc, l.cfg.Grace
-	late := time.AfterFunc(grace, func() { l.events <- overdue{gen} })
+	late := time.AfterFunc(grace, func() { l.tell(overdue{gen}) })
 	go func() {
 		p.Stop(grace)
 		late.Stop()
@@ -79,12 +79,12 @@ func (l *loop) start() {
 	go func() {
 		if hooked {
 			for m := range p.Messages() {
-				l.events <- said{b.gen, m}
+				l.tell(said{b.gen, m})
 			}
 		} else if addr := p.FirstPort(); addr != "" {
-			l.events <- said{b.gen, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr}}
+			l.tell(said{b.gen, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr}})
 		}
-		l.events <- exited{b.gen, <-p.Exited()}
+		l.tell(exited{b.gen, <-p.Exited()})
 	}()
 	l.present()
 	l.removeGenerations()
@@ -104,7 +104,7 @@ func (l *loop) onSaid(e said) error {
 		if !l.graph.HasHTTP {
 			l.announce(e.gen, key)
 		} else {
-			time.AfterFunc(announceAfter, func() { l.events <- announce{e.gen, key} })
+			time.AfterFunc(announceAfter, func() { l.tell(announce{e.gen, key}) })
 		}
 		l.ready()
 	case wire.Serving:
@@ -145,7 +145,7 @@ func (l *loop) ready() {
 		l.hub.Serving(gen)
 	}
 	l.present()
-	time.AfterFunc(settleAfter, func() { l.events <- settle{gen} })
+	time.AfterFunc(settleAfter, func() { l.tell(settle{gen}) })
 	if l.state() != serving {
 		return // a newer generation is on its way already
 	}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"devrun/devserver"
 )
@@ -47,6 +48,10 @@ func run(args, environ []string) int {
 	return exitStatus(err)
 }
 
+// again is how soon after a signal the same one is taken for an echo: a shell
+// and a wrapper may both pass on one Control-C.
+const again = 150 * time.Millisecond
+
 // untilSignal returns two contexts: the first ends with the first signal that
 // asks for a stop, the second with the next; interrupted tells whether one of
 // them was Control-C.
@@ -57,14 +62,18 @@ func untilSignal() (stop, kill context.Context, interrupted func() bool) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	var byKeyboard atomic.Bool
 	go func() {
+		var first time.Time
 		for s := range signals {
 			if s == os.Interrupt {
 				byKeyboard.Store(true)
 			}
-			if stop.Err() != nil {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancelStop()
+			case time.Since(first) > again:
 				cancelKill()
 			}
-			cancelStop()
 		}
 	}()
 	return stop, kill, byKeyboard.Load

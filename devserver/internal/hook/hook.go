@@ -62,7 +62,7 @@ const (
 	added    = "zz_devrun_hook"                 // below the module's directory
 	wirePath = "devrun/devserver/internal/wire" // as inject spells it
 	oldest   = "go1.23"                         // the first linker that knows -checklinkname
-	absent   = "devrun waits for the app's port, and the app keeps it: connections are refused while it restarts"
+	absent   = "the app is built as it is and keeps its port: connections are refused while it restarts"
 )
 
 //go:embed inject/*.go
