@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -103,6 +104,9 @@ func (c *Config) graphOf(ctx context.Context, environ []string) (*gograph.Graph,
 // asked for, and an error when devrun itself cannot go on; what goes wrong
 // with the app is no error of Run.
 func Run(stop, kill context.Context, cfg Config) error {
+	if runtime.GOOS == "windows" {
+		return nothingToRun{hinted{errors.New("development does not work on Windows yet: nothing tells devrun where the app listens"), "use WSL; APP_ENV=production works"}}
+	}
 	environ, err := cfg.Environ()
 	if err != nil {
 		return err
@@ -120,6 +124,7 @@ func Run(stop, kill context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	defer l.term.Close() // also when something panics: the terminal has no echo
 	return errors.Join(l.run(stop, kill), l.close())
 }
 

@@ -13,9 +13,8 @@ import (
 	"devrun/watcher"
 )
 
-// factsOf is what decide has to know of the app that g describes. Tags are
-// the user's build tags, comma-separated.
-func factsOf(g *gograph.Graph, envFiles []string, tags string) facts {
+// factsOf is what decide has to know of the app that g describes.
+func factsOf(g *gograph.Graph, envFiles []string, cfg Config) facts {
 	f := facts{
 		packages: map[string]bool{},
 		sources:  map[string]bool{},
@@ -54,7 +53,15 @@ func factsOf(g *gograph.Graph, envFiles []string, tags string) facts {
 	}
 	ctx := build.Default
 	ctx.GOOS, ctx.GOARCH, ctx.CgoEnabled = g.GOOS, g.GOARCH, true
-	ctx.BuildTags = strings.Split(tags, ",")
+	ctx.BuildTags = strings.Split(cfg.Tags, ",")
+	if cfg.Race {
+		ctx.BuildTags = append(ctx.BuildTags, "race")
+	}
+	for flag := range strings.FieldsSeq(g.GOFLAGS) {
+		if _, tags, ok := strings.Cut(flag, "-tags="); ok && cfg.Tags == "" {
+			ctx.BuildTags = append(ctx.BuildTags, strings.Split(strings.Trim(tags, `'"`), ",")...)
+		}
+	}
 	f.matches = func(path string) bool {
 		ok, err := ctx.MatchFile(filepath.Dir(path), filepath.Base(path))
 		return ok || err != nil // what cannot be read is for the compiler to judge

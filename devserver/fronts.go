@@ -34,6 +34,8 @@ type fronts struct {
 	byKey  map[string]*front
 	order  []string // keys, oldest first
 
+	holding bool // all of them
+
 	// waiting is the page for requests that were held too long; they are
 	// answered on goroutines of their own.
 	waiting atomic.Pointer[http.Handler]
@@ -55,14 +57,18 @@ type answer struct {
 	gen   int
 	hold  bool
 	fault http.Handler // nil: forward
+	page  int          // counts the pages that fault was, 0 for none
 	app   int          // the generation that runs, 0 for none
 }
 
 func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal) *fronts {
 	f := &fronts{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, memory: memory, byKey: map[string]*front{}}
-	f.policy = gate.Policy{RemoteOK: cfg.Host != "" && !loopback(cfg.Host)}
-	if f.policy.RemoteOK {
-		f.policy.Hosts = append(localNames(), cfg.Host)
+	addrHost, _, _ := net.SplitHostPort(cfg.Addr) // what is wrong with it is said when it is used
+	for _, host := range []string{cfg.Host, addrHost} {
+		if host != "" && !loopback(host) {
+			f.host = host
+			f.policy = gate.Policy{RemoteOK: true, Hosts: append(localNames(), host)}
+		}
 	}
 	f.setWaiting()
 	f.internal = f.policy.Wrap(internal)
@@ -77,12 +83,20 @@ func (f *fronts) listening(gen int, m wire.Message) (string, error) {
 		return "", err
 	}
 	fr := f.byKey[key]
+	if fr == nil && f.addr != "" && len(f.order) > 0 && f.byKey[f.order[0]].gen < gen {
+		// The address of --addr is for the app's first, whichever that is now.
+		fr = f.byKey[f.order[0]]
+		delete(f.byKey, f.order[0])
+		f.byKey[key], f.order[0] = fr, key
+	}
 	if fr == nil {
 		if fr, err = f.open(key, addrs); err != nil {
 			return "", err
 		}
 	}
-	if fr.gen != gen { // an app that listens on both families says so twice
+	// An app that listens on both families says so twice, and one that tries
+	// its port before it uses it, too: of one address the newest counts.
+	if fr.gen != gen || fr.wanted == m.Wanted {
 		fr.gen, fr.backend, fr.tls, fr.wanted = gen, m.Addr, false, m.Wanted
 	}
 	return key, nil
@@ -214,15 +228,16 @@ func (f *fronts) present(a answer) {
 	if a.fault != nil {
 		h = f.visitors(a.fault)
 	}
-	if a.hold {
+	if a.hold && !f.holding {
 		f.setWaiting()
 	}
+	f.holding = a.hold
 	for _, fr := range f.byKey {
 		backend := ""
 		if a.app != 0 && fr.gen == a.app {
 			backend = fr.backend
 		}
-		state := fmt.Sprint(a.gen, a.hold, a.fault != nil, backend)
+		state := fmt.Sprint(a.gen, a.hold, a.page, backend)
 		if state == fr.state {
 			continue
 		}
@@ -263,6 +278,20 @@ func (f *fronts) visitors(h http.Handler) http.Handler {
 	})
 }
 
+// yield closes the fronts at addresses that the app asks for: one without a
+// hook has to have them itself.
+func (f *fronts) yield() {
+	f.order = slices.DeleteFunc(f.order, func(key string) bool {
+		fr := f.byKey[key]
+		if fr.wanted == fr.backend && fr.wanted != "" || f.addr != "" {
+			return false
+		}
+		fr.proxy.Close()
+		delete(f.byKey, key)
+		return true
+	})
+}
+
 // closeOlder closes the fronts that the given generation does not listen on,
 // and remembers the others for the next run.
 func (f *fronts) closeOlder(gen int) {
@@ -277,7 +306,9 @@ func (f *fronts) closeOlder(gen int) {
 	})
 	var wanted []string
 	for _, key := range f.order {
-		wanted = append(wanted, f.byKey[key].wanted)
+		if fr := f.byKey[key]; fr.wanted != fr.backend { // an address that devrun has, not the app
+			wanted = append(wanted, fr.wanted)
+		}
 	}
 	f.memory.write(wanted)
 }

@@ -5,12 +5,16 @@ import (
 	"runtime"
 	"time"
 
+	"devrun/devserver/internal/reload"
 	"devrun/devserver/internal/term"
 )
 
 // onKey handles one byte of the keyboard and reports whether the user wants
 // to quit. While the app reads its standard input the keyboard is the app's.
 func (l *loop) onKey(k term.Key) (quit bool) {
+	if l.closing {
+		return false
+	}
 	if l.app != nil && l.app.proc.ReadsStdin() {
 		if _, err := l.app.proc.Input().Write([]byte{byte(k)}); err == nil {
 			return false
@@ -40,11 +44,17 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 
 // again restarts the app from its newest binary, if there is one.
 func (l *loop) again() {
-	if l.good == nil || l.build != nil || l.next != nil || l.closing {
+	if l.good == nil || l.build != nil || l.next != nil {
 		return
 	}
+	if l.failed != nil { // the newest sources are not in any binary
+		l.rebuild()
+		return
+	}
+	l.clock = clock{saved: time.Now()}
 	l.gen++
-	l.swap(&binary{gen: l.gen, path: l.good.path, at: l.good.at})
+	l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
+	l.swap(l.good.again(l.gen))
 }
 
 // browse opens url in the user's browser.

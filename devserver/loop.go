@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"devrun/devserver/internal/fault"
@@ -41,6 +42,13 @@ type loop struct {
 	loading  bool // a new graph is being made
 	loadNext bool // and is out of date already
 
+	// While a build goes without the hook on trial, the hook and what failed
+	// with it.
+	suspended   *hook.Overlay
+	hookFailure string
+
+	cancelLoad context.CancelFunc // of the newest load
+
 	// A save on its way: gen is the newest generation that was asked for.
 	gen   int
 	saved []string // files saved since the last generation that was started
@@ -55,6 +63,7 @@ type loop struct {
 	failed  *fault.Build
 	crash   *fault.Crash
 	page    http.Handler // for failed or crash, with the source as it was then
+	shown   int          // how many pages there were
 	crashes int          // in a row before the app was ready
 
 	closing bool
@@ -86,6 +95,7 @@ type (
 	exited struct {
 		gen  int
 		exit fault.Exit
+		err  error // what went wrong between devrun and the process
 	}
 	// overdue: the app was asked to stop and did not within its grace.
 	overdue struct{ gen int }
@@ -134,12 +144,14 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	l.facts = factsOf(g, environ.Files, cfg.Tags)
+	l.facts = factsOf(g, environ.Files, cfg)
 	if err := l.watcher.Watch(scopeOf(cfg.Dir, g, environ.Files)); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	l.prepareHook()
-	l.fronts.reopen()
+	if l.overlay != nil && slices.Contains(l.overlay.Parts, "takeover") {
+		l.fronts.reopen() // else the addresses are for the app itself
+	}
 	return l, nil
 }
 
@@ -156,7 +168,7 @@ func moduleDirs(g *gograph.Graph) map[string]string {
 func appName(g *gograph.Graph) string {
 	name := path.Base(g.Main.ImportPath)
 	if name == "." || name == "/" || name == "command-line-arguments" {
-		name = filepath.Base(g.Main.Dir)
+		return filepath.Base(g.Main.Dir)
 	}
 	return name
 }
@@ -204,7 +216,7 @@ func (l *loop) run(stop, kill context.Context) error {
 			l.resize()
 		case <-stopped:
 			stopped = nil
-			l.beginStop(l.cfg.Interrupted())
+			l.beginStop(l.cfg.Interrupted != nil && l.cfg.Interrupted())
 		case <-killed:
 			killed = nil
 			l.beginStop(false)
@@ -236,7 +248,7 @@ func (l *loop) onEvent(e any) error {
 	case exited:
 		return l.onExited(e)
 	case overdue:
-		if l.app != nil && l.app.gen == e.gen && l.app.stopping {
+		if l.app != nil && l.app.gen == e.gen && l.app.stopping && l.cfg.Grace > 0 {
 			l.term.NotStopped(l.cfg.Grace)
 		}
 	case announce:
@@ -259,6 +271,9 @@ func (l *loop) beginStop(interrupted bool) {
 	l.term.Stopping(interrupted)
 	if l.build != nil {
 		l.build.cancel()
+	}
+	if l.loading {
+		l.cancelLoad()
 	}
 	l.stopApp()
 }
@@ -306,12 +321,12 @@ func (l *loop) present() {
 	case building, starting:
 		a.hold = true
 	case failed:
-		a.fault = l.page
-		if l.app != nil {
+		a.fault, a.page = l.page, l.shown
+		if l.lives() {
 			a.app = l.app.gen
 		}
 	case crashed:
-		a.fault = l.page
+		a.fault, a.page = l.page, l.shown
 	case serving:
 		a.app = l.app.gen
 	}

@@ -23,15 +23,23 @@ import (
 // job is a go build under way.
 type job struct {
 	gen    int
+	hooked bool
 	began  time.Time
 	cancel context.CancelFunc
 }
 
 // binary is what a build made.
 type binary struct {
-	gen  int
-	path string
-	at   time.Time
+	gen    int
+	hooked bool // it says where it listens
+	path   string
+	at     time.Time
+}
+
+// again is the same binary for another generation.
+func (b binary) again(gen int) *binary {
+	b.gen = gen
+	return &b
 }
 
 // onBatch decides what a save asks for and sets it going.
@@ -39,16 +47,18 @@ func (l *loop) onBatch(b watcher.Batch) {
 	if l.closing {
 		return
 	}
-	d := decide(b, l.facts)
+	if slices.ContainsFunc(b, l.isEnv) && !l.readEnviron() {
+		b = slices.DeleteFunc(slices.Clone(b), l.isEnv)
+	}
+	f := l.facts
+	f.broken = f.broken || l.loading // a package may be on its way in
+	d := decide(b, f)
 	if d.action == ignore {
 		return
 	}
 	names := make([]string, len(d.files))
 	for i, f := range d.files {
 		names[i] = l.rel(f)
-	}
-	if slices.ContainsFunc(d.files, func(f string) bool { return l.facts.envFiles[f] }) && !l.readEnviron() {
-		return
 	}
 	switch d.action {
 	case swapStyle, reloadPage:
@@ -65,6 +75,8 @@ func (l *loop) onBatch(b watcher.Batch) {
 		}
 	}
 }
+
+func (l *loop) isEnv(c watcher.Change) bool { return l.facts.envFiles[c.Path] }
 
 // note adds names to what was saved since the last start; a save during the
 // build names all that the build is for.
@@ -115,6 +127,8 @@ func (l *loop) restart(names []string) {
 		l.note(names)
 		l.term.Saved(names, term.Rebuild)
 	case l.failed != nil || l.good == nil:
+		l.clock = clock{saved: time.Now()}
+		l.note(names)
 		l.term.Saved(names, term.Rebuild)
 		l.rebuild()
 	default:
@@ -123,7 +137,7 @@ func (l *loop) restart(names []string) {
 		l.term.Saved(names, term.RestartOnly)
 		l.gen++
 		l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
-		l.swap(&binary{gen: l.gen, path: l.good.path, at: l.good.at})
+		l.swap(l.good.again(l.gen))
 	}
 }
 
@@ -142,11 +156,11 @@ func (l *loop) rebuild() {
 
 func (l *loop) startBuild() {
 	ctx, cancel := context.WithCancel(context.Background())
-	l.build = &job{gen: l.gen, began: time.Now(), cancel: cancel}
+	l.build = &job{gen: l.gen, hooked: l.overlay != nil, began: time.Now(), cancel: cancel}
 	r := build.Request{
 		Generation: l.gen, Dir: l.cfg.Dir, Env: l.environ, Package: l.cfg.Package,
 		Tags: l.cfg.Tags, LDFlags: l.cfg.LDFlags, GCFlags: l.cfg.GCFlags, Race: l.cfg.Race,
-		UserPatterns: l.graph.Patterns(), PackageDirs: packageDirs(l.graph), GOFLAGS: l.graph.GOFLAGS,
+		UserPatterns: l.graph.Patterns(), MainDir: l.graph.Main.Dir, PackageDirs: packageDirs(l.graph), GOFLAGS: l.graph.GOFLAGS,
 		Output: filepath.Join(l.genDir(l.gen), appName(l.graph)),
 	}
 	if l.overlay != nil {
@@ -177,23 +191,28 @@ func packageDirs(g *gograph.Graph) map[string]string {
 func (l *loop) genDir(gen int) string { return filepath.Join(l.dir, "gen-"+strconv.Itoa(gen)) }
 
 func (l *loop) onBuilt(e built) {
-	began := l.build.began
+	job := l.build
 	l.build = nil
 	if l.closing {
 		return
 	}
 	if e.gen != l.gen {
+		l.unsuspend()
 		l.removeGeneration(e.gen)
 		l.startBuild()
 		return
 	}
 	if failure, ok := errors.AsType[*build.Failure](e.err); ok {
-		l.onBuildFailed(failure, began)
+		l.onBuildFailed(failure, job.began)
 		return
 	}
 	if e.err != nil {
-		l.onBuildFailed(&build.Failure{Build: fault.Build{Diagnostics: []fault.Diagnostic{{Message: e.err.Error()}}}}, began)
+		l.onBuildFailed(&build.Failure{Build: fault.Build{Diagnostics: []fault.Diagnostic{{Message: e.err.Error()}}}}, job.began)
 		return
+	}
+	if l.suspended != nil {
+		l.suspended = nil
+		l.term.Notice("the app does not build with devrun's hook and is built as it is: " + l.hookFailure)
 	}
 	l.term.Built(e.took)
 	l.clock.built = time.Now()
@@ -201,24 +220,31 @@ func (l *loop) onBuilt(e built) {
 	if l.graph.Broken() {
 		l.load()
 	}
-	l.swap(&binary{gen: e.gen, path: e.binary, at: time.Now()})
+	l.swap(&binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()})
 }
 
-// onBuildFailed shows the failure, unless it is the hook that does not build:
-// then the app is built as it is.
+// unsuspend puts the hook back after a build that went without it on trial.
+func (l *loop) unsuspend() {
+	if l.suspended != nil {
+		l.overlay, l.suspended = l.suspended, nil
+	}
+}
+
+// onBuildFailed shows the failure, unless the hook may be what does not build:
+// then the app is built as it is, and only if that passes it was the hook.
 func (l *loop) onBuildFailed(f *build.Failure, began time.Time) {
 	if l.overlay != nil && f.InHook() {
-		l.overlay = nil
-		l.term.Notice("the app does not build with devrun's hook and is built as it is: " + f.Error())
+		l.suspended, l.overlay, l.hookFailure = l.overlay, nil, f.Error()
 		l.startBuild()
 		return
 	}
+	l.unsuspend()
 	b := f.Build
 	b.Generation, b.At, b.Saved = l.gen, began, slices.Clone(l.saved)
 	l.failed, l.crash, l.facts.broken = &b, nil, true
-	l.page = l.buildPage()
+	l.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.fronts.url())
-	if l.app != nil {
+	if l.lives() {
 		l.term.StillRunning(l.app.gen, l.app.proc.Pid())
 	}
 	l.term.WaitingForSave(false)
@@ -226,12 +252,18 @@ func (l *loop) onBuildFailed(f *build.Failure, began time.Time) {
 	l.hub.Publish(reload.Event{Kind: reload.Failed, Generation: l.gen})
 }
 
+// show makes h the page for what went wrong.
+func (l *loop) show(h http.Handler) {
+	l.page = h
+	l.shown++
+}
+
 // buildPage is the page for the failed build, and says what still runs.
 func (l *loop) buildPage() http.Handler {
-	if l.app == nil {
+	if !l.lives() {
 		return l.pages.BuildFailed(*l.failed, nil)
 	}
-	return l.pages.BuildFailed(*l.failed, &page.Running{Generation: l.app.gen, Pid: l.app.proc.Pid(), Built: l.good.at})
+	return l.pages.BuildFailed(*l.failed, &page.Running{Generation: l.app.gen, Pid: l.app.proc.Pid(), Built: l.app.built})
 }
 
 // load asks the go command again what the app is made of, beside the build.
@@ -241,13 +273,16 @@ func (l *loop) load() {
 		return
 	}
 	l.loading = true
-	since, opts, env, tags, old := time.Now(), l.cfg.graphOptions(l.environ), keys(l.facts.envFiles), l.cfg.Tags, l.graph
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancelLoad = cancel
+	since, opts, env, cfg, old := time.Now(), l.cfg.graphOptions(l.environ), keys(l.facts.envFiles), l.cfg, l.graph
 	go func() {
-		g, err := gograph.Load(context.Background(), opts)
+		defer cancel()
+		g, err := gograph.Load(ctx, opts)
 		e := loaded{graph: g, since: since, err: err}
 		if err == nil {
 			g.Packages = withLost(g, old)
-			e.facts = factsOf(g, env, tags)
+			e.facts = factsOf(g, env, cfg)
 			e.err = l.watcher.Watch(scopeOf(opts.Dir, g, env))
 		}
 		l.tell(e)
@@ -281,10 +316,12 @@ func (l *loop) onLoaded(e loaded) {
 	if l.closing {
 		return
 	}
-	if l.loadNext {
-		l.loadNext = false
-		l.load()
-	}
+	defer func() {
+		if l.loadNext {
+			l.loadNext = false
+			l.load()
+		}
+	}()
 	if e.err != nil {
 		// The build says in better words what is wrong; what was watched stays.
 		if l.failed == nil && l.build == nil {

@@ -19,6 +19,7 @@ import (
 // app is the process of one generation.
 type app struct {
 	gen      int
+	built    time.Time
 	proc     *proc.Process
 	ready    bool // it listens
 	stopping bool // it was asked to end
@@ -57,6 +58,9 @@ func (l *loop) start() {
 	b := l.next
 	l.next, l.crash, l.saved = nil, nil, nil
 	l.clock.stopped = time.Now()
+	if !b.hooked {
+		l.fronts.yield()
+	}
 	p, err := proc.Start(proc.Command{
 		Path: b.path, Args: l.cfg.Args, Env: l.environ, Dir: l.cfg.Dir,
 		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
@@ -67,24 +71,24 @@ func (l *loop) start() {
 	if err != nil {
 		l.term.Error(err)
 		l.noteCrash(fault.Crash{Generation: b.gen, At: time.Now(), Exit: fault.Exit{Code: -1, Stderr: []string{err.Error()}}})
-		l.present()
+		l.afterCrash()
 		return
 	}
 	l.clock.started = time.Now()
-	l.app = &app{gen: b.gen, proc: p}
+	l.app = &app{gen: b.gen, built: b.at, proc: p}
 	if b.path != l.ran { // other code may read other files
 		l.ran, l.facts.opened = b.path, map[string]bool{}
 	}
-	hooked := l.overlay != nil
 	go func() {
-		if hooked {
+		if b.hooked {
 			for m := range p.Messages() {
 				l.tell(said{b.gen, m})
 			}
 		} else if addr := p.FirstPort(); addr != "" {
 			l.tell(said{b.gen, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr}})
 		}
-		l.tell(exited{b.gen, <-p.Exited()})
+		exit := <-p.Exited()
+		l.tell(exited{b.gen, exit, p.Err()})
 	}()
 	l.present()
 	l.removeGenerations()
@@ -98,6 +102,10 @@ func (l *loop) onSaid(e said) error {
 	switch e.m.Kind {
 	case wire.Listening:
 		key, err := l.fronts.listening(e.gen, e.m)
+		if err != nil && (e.gen > 1 || l.app.ready) {
+			l.term.Error(err) // the rest of the app goes on
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -181,8 +189,19 @@ func (l *loop) onExited(e exited) error {
 	}
 	was := l.app
 	l.app = nil
+	if e.err != nil && !was.stopping {
+		l.term.Notice("of the app's process: " + e.err.Error())
+	}
 	switch {
 	case l.closing:
+		return nil
+	case was.stopping && l.next == nil && l.failed != nil:
+		// It made room for a binary that a newer save took back, and that save
+		// does not build: the binary is the newest there is.
+		l.next = l.good
+		l.start()
+		l.show(l.buildPage())
+		l.present()
 		return nil
 	case l.next != nil:
 		l.start()
@@ -207,6 +226,13 @@ func (l *loop) onExited(e exited) error {
 	if !was.ready {
 		l.crashes++
 	}
+	l.afterCrash()
+	return nil
+}
+
+// afterCrash tells the user and the browsers what the state is now that
+// nothing runs.
+func (l *loop) afterCrash() {
 	if l.build == nil && l.failed == nil {
 		if l.crashes >= 3 {
 			l.term.DoesNotStay()
@@ -215,11 +241,13 @@ func (l *loop) onExited(e exited) error {
 		}
 	}
 	l.present()
-	if l.state() == crashed {
+	if l.state() == crashed || l.state() == failed {
 		l.hub.Publish(reload.Event{Kind: reload.Failed, Generation: l.gen})
 	}
-	return nil
 }
+
+// lives reports whether there is a process that was not asked to end.
+func (l *loop) lives() bool { return l.app != nil && !l.app.stopping }
 
 // noteCrash notes how the app ended and makes the page that says so.
 func (l *loop) noteCrash(c fault.Crash) {
@@ -228,10 +256,10 @@ func (l *loop) noteCrash(c fault.Crash) {
 	}
 	l.crash = &c
 	if l.failed != nil {
-		l.page = l.buildPage() // what still ran does not any more
+		l.show(l.buildPage()) // what still ran does not any more
 		return
 	}
-	l.page = l.pages.Crashed(c, "")
+	l.show(l.pages.Crashed(c, ""))
 }
 
 // bindError is how net reports a port that is in use, wherever in a line the

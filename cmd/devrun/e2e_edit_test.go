@@ -29,7 +29,7 @@ func TestBehaviour(t *testing.T) {
 			continue
 		}
 		t.Run(mode, func(t *testing.T) {
-			for _, table := range [][]behaviour{editBehaviours, graphBehaviours, processBehaviours, proxyBehaviours} {
+			for _, table := range [][]behaviour{editBehaviours, graphBehaviours, processBehaviours, proxyBehaviours, cornerBehaviours} {
 				for _, b := range table {
 					t.Run(b.name, func(t *testing.T) {
 						t.Parallel()

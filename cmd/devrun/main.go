@@ -52,6 +52,10 @@ func run(args, environ []string) int {
 // and a wrapper may both pass on one Control-C.
 const again = 150 * time.Millisecond
 
+// stuck is how long the end may take that cannot wait: then something blocks
+// that should not, such as a terminal that takes no output.
+const stuck = 10 * time.Second
+
 // untilSignal returns two contexts: the first ends with the first signal that
 // asks for a stop, the second with the next; interrupted tells whether one of
 // them was Control-C.
@@ -59,7 +63,11 @@ func untilSignal() (stop, kill context.Context, interrupted func() bool) {
 	stop, cancelStop := context.WithCancel(context.Background())
 	kill, cancelKill := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as under nohup, which the app in production inherits
+			signal.Notify(signals, s)
+		}
+	}
 	var byKeyboard atomic.Bool
 	go func() {
 		var first time.Time
@@ -73,6 +81,7 @@ func untilSignal() (stop, kill context.Context, interrupted func() bool) {
 				cancelStop()
 			case time.Since(first) > again:
 				cancelKill()
+				time.AfterFunc(stuck, func() { os.Exit(exitInterrupted) })
 			}
 		}
 	}()

@@ -35,6 +35,7 @@ type Request struct {
 	Race, Trimpath         bool
 
 	UserPatterns []string          // "example.com/app/...": compiled for debugging, -N -l
+	MainDir      string            // directory of the package; "" is not known
 	PackageDirs  map[string]string // directories by import path, to place what C compilers report; may be nil
 	// Overlay is the file for -overlay, "" for none. Its directory holds what it
 	// puts in place and nothing of the user's.
@@ -122,10 +123,14 @@ func run(ctx context.Context, r Request) (Result, error) {
 	case err != nil:
 		err = fmt.Errorf("run go build: %w", err)
 	default:
-		if _, err = os.Stat(r.Output); err == nil {
+		var fi os.FileInfo
+		if fi, err = os.Stat(r.Output); err != nil {
+			err = fmt.Errorf("go build passed but wrote no binary: %w", err)
+		} else if runtime.GOOS == "windows" || fi.Mode()&0o111 != 0 {
 			return Result{Binary: r.Output}, nil
+		} else {
+			err = notMain(r, args) // go build compiled a package and linked nothing
 		}
-		err = fmt.Errorf("go build passed but wrote no binary: %w", err)
 	}
 	if rm := os.Remove(r.Output); rm != nil && !errors.Is(rm, os.ErrNotExist) {
 		err = errors.Join(err, fmt.Errorf("remove what the build left: %w", rm))

@@ -2,6 +2,8 @@ package build
 
 import (
 	"fmt"
+	goparser "go/parser"
+	"go/token"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -38,6 +40,39 @@ func newFailure(r Request, args []string, output string, exit *exec.ExitError) *
 	for _, flag := range strings.Fields(r.HookLDFlags) {
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 		f.hook = append(f.hook, name)
+	}
+	return f
+}
+
+// notMain is the failure of a package that compiles but is no program, with
+// the package clauses that say so.
+func notMain(r Request, args []string) *Failure {
+	f := &Failure{Build: fault.Build{Generation: r.Generation, Command: quoteCommand(args)}}
+	names, err := filepath.Glob(filepath.Join(r.MainDir, "*.go"))
+	if err != nil || r.MainDir == "" {
+		names = nil
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		fset := token.NewFileSet()
+		file, err := goparser.ParseFile(fset, name, nil, goparser.PackageClauseOnly)
+		if err != nil || file.Name.Name == "main" {
+			continue
+		}
+		at := fset.Position(file.Name.Pos())
+		d := fault.Diagnostic{File: name, Rel: name, Line: at.Line, Col: at.Column, Message: "package " + file.Name.Name + " is no program; want package main"}
+		if rel, err := filepath.Rel(r.Dir, name); err == nil {
+			d.Rel = rel
+		}
+		f.Diagnostics = append(f.Diagnostics, d)
+	}
+	if len(f.Diagnostics) == 0 {
+		f.Diagnostics = []fault.Diagnostic{{Message: r.Package + " is no program; want package main"}}
+	}
+	for _, d := range f.Diagnostics {
+		f.Output += d.Pos() + ": " + d.Message + "\n"
 	}
 	return f
 }

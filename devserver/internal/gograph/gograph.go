@@ -11,6 +11,7 @@
 package gograph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ type Graph struct {
 	HasHTTP  bool            // net/http is one of them
 
 	GOROOT, GoVersion, GOOS, GOARCH string // GoVersion as "go1.26.1"
-	GOFLAGS                         string // as `go env GOFLAGS` prints it
+	GOFLAGS                         string // as `go env GOFLAGS` prints it; blank, not "", when that is nothing
 }
 
 // Load asks the go command for the graph of o.Package. The error is for a person:
@@ -90,7 +91,7 @@ func Load(ctx context.Context, o Options) (*Graph, error) {
 	}
 	g := &Graph{
 		Imports: map[string]bool{},
-		GOROOT:  env.GOROOT, GoVersion: env.GOVERSION, GOOS: env.GOOS, GOARCH: env.GOARCH,
+		GOROOT:  env.GOROOT, GoVersion: env.GOVERSION, GOOS: env.GOOS, GOARCH: env.GOARCH, GOFLAGS: cmp.Or(env.GOFLAGS, " "),
 	}
 	if failure != "" {
 		g.unreadable(dir, o.Package, env, failure)

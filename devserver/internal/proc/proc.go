@@ -40,7 +40,7 @@ type Process struct {
 const (
 	// backlog is how many messages may wait to be taken: an app that says more
 	// at once is not sane, and it must not be made to wait.
-	backlog = 256
+	backlog = 8192
 
 	// drainTime bounds the wait for the end of the output once the tree is
 	// gone: it comes at once, unless a process that is not of the tree holds

@@ -42,6 +42,18 @@ func main() {
 		}
 		fmt.Println("children", child.Process.Pid, grandchild.Process.Pid)
 	}
+	for i := range int(millis("OPEN_FIRST") / time.Millisecond) {
+		if _, err := os.ReadFile(fmt.Sprintf("%s/%d.html", os.Getenv("OPEN_IN"), i)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if os.Getenv("TRY_PORT") != "" { // as some do to say in their own words that it is in use
+		probe, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
+		if err != nil {
+			log.Fatal(err)
+		}
+		probe.Close()
+	}
 	time.Sleep(millis("STARTUP_MS"))
 	ln, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
 	if err != nil {
