@@ -20,10 +20,12 @@ func TestTerminal(t *testing.T) {
 		test func(t *testing.T)
 	}{
 		{"what is typed goes to the app while it reads", testTyping},
+		{"lines that are pasted", testPaste},
 		{"the keys", testKeys},
 		{"Ctrl-C", testInterrupt},
 		{"a second Ctrl-C", testSecondInterrupt},
 		{"the terminal is closed", testHangUp},
+		{"a stranger has the app's terminal open", testStranger},
 		{"the size", testWindowSize},
 		{"the app's lines stay whole", testAppLines},
 		{"the app cannot rewrite the screen", testHostile},
@@ -164,6 +166,30 @@ func testHangUp(t *testing.T) {
 	gone(t, pid)
 }
 
+// Who is none of the app's processes and holds its terminal, as somebody who
+// writes to it does, is not waited for.
+func testStranger(t *testing.T) {
+	s := newScreen(t).start()
+	pid := s.appPid()
+	inner, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/1", pid))
+	if err != nil || !strings.HasPrefix(inner, "/dev/pts/") {
+		t.Fatalf("the app's stdout is %s %v", inner, err)
+	}
+	held, err := os.OpenFile(inner, os.O_WRONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	s.types("r")
+	gone(t, pid)
+	s.served("v1")
+	if now := s.appPid(); now == pid {
+		t.Errorf("the old app answers")
+	}
+	s.types("q")
+	s.left(0)
+}
+
 // sizeApp prints its terminals, and their size whenever it changes.
 const sizeApp = `package main
 
@@ -252,5 +278,47 @@ func testAppLines(t *testing.T) {
 		case !regexp.MustCompile(`^(devrun: (building|built in|serving|stopp|r restart) ?.*|\$ prompt)\n?$`).MatchString(line):
 			t.Fatalf("a mixed line: %q", line)
 		}
+	}
+}
+
+// readApp prints the lines that it reads.
+const readApp = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+)
+
+func main() {
+	go func() {
+		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+			fmt.Printf("read <%s>\n", in.Text())
+		}
+	}()
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "v1") })
+	http.HandleFunc("/pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, os.Getpid()) })
+	panic(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), nil))
+}
+`
+
+// Lines that are pasted are all the app's, though it does not read for a
+// moment after each.
+func testPaste(t *testing.T) {
+	s := newScreen(t)
+	s.write("main.go", readApp)
+	s.start()
+	pid, builds := s.appPid(), s.builds()
+	s.readsStdin(pid)
+	for i := range 20 {
+		s.types(fmt.Sprintf("? line %d\r", i))
+	}
+	for i := range 20 {
+		s.says(fmt.Sprintf(`read <\? line %d>$`, i))
+	}
+	if text := s.stderr.String(); strings.Contains(text, "this list") || s.appPid() != pid || s.builds() != builds {
+		t.Errorf("a letter that was pasted was taken for a key:\n%s", text)
 	}
 }

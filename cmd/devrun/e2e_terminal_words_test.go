@@ -99,6 +99,8 @@ func testWordsOfSaves(t *testing.T) {
 	s.write("templates/page.html", "<p>t2</p>\n")
 	s.looks(`^<dim>devrun:</> <bold>templates/page\.html</> saved, restarting without a build$`)
 	s.answers("/template", "<p>t2</p>")
+	s.says(fmt.Sprintf(`^listening as %d$`, s.appPid()))
+	s.says(fmt.Sprintf(`^devrun: serving \S+ \(pid %d\)$`, s.appPid()))
 
 	// A save during the build drops the build without a line, and names all.
 	builds, before := s.builds(), len(s.stderr.String())
@@ -121,7 +123,7 @@ func testWordsOfBuildError(t *testing.T) {
 	pid := s.appPid()
 	s.write("handlers.go", "package main\n\ntype app struct{}\n\nfunc (a *app) flash(text string) error { return nil }\n\nfunc (a *app) profile() error {\n"+
 		strings.Repeat("\n", 79)+"\tusre()\n"+strings.Repeat("\n", 9)+"\treturn a.flash(42)\n}\n")
-	s.write("store.go", "package main\n\ntype Users interface{ Touch() }\n\ntype store struct{}\n"+strings.Repeat("\n", 25)+"var _ Users = (*store)(nil)\n")
+	s.write("store.go", "package main\n\ntype Users interface{ Touch() }\n\ntype store struct{}\n"+strings.Repeat("\n", 23)+"func check() {\n\nvar _ Users = (*store)(nil)\n}\n")
 	s.shows(fmt.Sprintf(`devrun: handlers.go and store.go saved
 devrun: build failed, 3 errors in 2 files
 
