@@ -21,6 +21,8 @@ type behaviour struct {
 	test func(t *testing.T, mode string)
 }
 
+var behaviours = [][]behaviour{editBehaviours, graphBehaviours, processBehaviours, proxyBehaviours, cornerBehaviours}
+
 // TestBehaviour is the table of all behaviours, each under both ways of
 // watching. With -short only notifications are used.
 func TestBehaviour(t *testing.T) {
@@ -29,7 +31,7 @@ func TestBehaviour(t *testing.T) {
 			continue
 		}
 		t.Run(mode, func(t *testing.T) {
-			for _, table := range [][]behaviour{editBehaviours, graphBehaviours, processBehaviours, proxyBehaviours, cornerBehaviours} {
+			for _, table := range behaviours {
 				for _, b := range table {
 					t.Run(b.name, func(t *testing.T) {
 						t.Parallel()

@@ -22,6 +22,21 @@ import (
 	"time"
 )
 
+// asIn is a test that stands in TestBehaviour already: there must be one of
+// that name.
+func asIn(behaviour string) func(*testing.T) {
+	return func(t *testing.T) {
+		for _, table := range behaviours {
+			for _, b := range table {
+				if b.name == behaviour {
+					return
+				}
+			}
+		}
+		t.Errorf("there is no behaviour %q", behaviour)
+	}
+}
+
 // TestPeers are the bugs of other runners that devrun does not have. Each was
 // seen by running one of them.
 func TestPeers(t *testing.T) {
@@ -34,16 +49,16 @@ func TestPeers(t *testing.T) {
 		{"a stream of events is not cut", testLongStream},
 		{"each part of a page arrives when it is flushed", testParts},
 		{"the app sees the Host that the client sent", testHost},
-		{"a websocket's handshake reaches the app", func(t *testing.T) { testWebsocket(t, "notify") }},
+		{"a websocket's handshake reaches the app", asIn("websockets")},
 		{"the compiler's words are on every page, however late it is opened", testLateTab},
-		{"builds do not run side by side", func(t *testing.T) { testSaveDuringBuild(t, "notify") }},
+		{"builds do not run side by side", asIn("a save during the build wins")},
 		{"a file that is put back is not what was built", testPutBack},
-		{"a tree that is moved in is a change", func(t *testing.T) { testNewTree(t, "notify") }},
+		{"a tree that is moved in is a change", asIn("a tree that is moved in")},
 		{"an app that drains for long has its port to itself", testLongDrain},
 		{"no fixed wait between a save and its build", testNoFixedWait},
-		{"no request is refused during a build", func(t *testing.T) { testZeroRefused(t, "notify") }},
+		{"no request is refused during a build", asIn("no request is refused or fails while the app changes")},
 		{"a syntax error leaves the old app running", testSyntaxError},
-		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", func(t *testing.T) { testIgnoreTerm(t, "notify") }},
+		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", asIn("an app that ignores SIGTERM is killed after its grace")},
 		{"a new directory without code is no build", testEmptyDirectory},
 		{"browsers may come and go while others are told to reload", testChurn},
 	} {
@@ -166,7 +181,7 @@ func testLateTab(t *testing.T) {
 // Seen in other runners: two files were saved, one was put back while nobody
 // took note, and the binary stayed that of the two.
 func testPutBack(t *testing.T) {
-	testNoChange(t, "notify")
+	asIn("the same bytes, a touch and a revert")(t)
 	// The same while the build of the two goes on, or is about to begin.
 	r := newRig(t, "notify").start()
 	web := r.read("web/web.go")

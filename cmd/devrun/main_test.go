@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,7 +14,23 @@ import (
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"devrun": main})
+	testscript.Main(crowd{m}, map[string]func(){"devrun": main})
+}
+
+// crowd runs twice as many tests at a time as there are processors, unless
+// -parallel says otherwise: most of an end-to-end test's time is waiting.
+type crowd struct{ m *testing.M }
+
+func (c crowd) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
+	return c.m.Run()
 }
 
 // The scripts are sessions of a user whose mistakes are told before anything is

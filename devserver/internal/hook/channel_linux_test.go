@@ -27,7 +27,7 @@ func TestHello(t *testing.T) {
 func TestChildrenInheritNothing(t *testing.T) {
 	p := run(t, shared(t, "app"), []string{wire.Takeover + "=1"}, "127.0.0.1:0")
 	body := get(t, "http://"+p.serving().Addr+"/env")
-	if strings.Contains(body, "DEVRUN") || strings.Contains(body, "socket:") || !strings.Contains(body, "PATH=") {
+	if strings.Contains(body, wire.FD) || strings.Contains(body, wire.Takeover) || strings.Contains(body, "socket:") || !strings.Contains(body, "PATH=") {
 		t.Errorf("environment and descriptors of a child:\n%s", body)
 	}
 }
