@@ -9,13 +9,19 @@ import (
 	"devrun/devserver/internal/term"
 )
 
+// sameHand is the pause after which a byte may be meant for somebody else.
+const sameHand = 100 * time.Millisecond
+
 // onKey handles one byte of the keyboard and reports whether the user wants
 // to quit. While the app reads its standard input the keyboard is the app's.
 func (l *loop) onKey(k term.Key) (quit bool) {
 	if l.closing {
 		return false
 	}
-	if l.app != nil && l.app.proc.ReadsStdin() {
+	// An app that reads line by line is not reading for a moment between two:
+	// what follows closely goes where the byte before went.
+	if l.app != nil && (time.Since(l.app.typed) < sameHand || l.app.proc.ReadsStdin()) {
+		l.app.typed = time.Now()
 		if _, err := l.app.proc.Input().Write([]byte{byte(k)}); err == nil {
 			return false
 		}

@@ -50,12 +50,13 @@ type loop struct {
 	cancelLoad context.CancelFunc // of the newest load
 
 	// A save on its way: gen is the newest generation that was asked for.
-	gen   int
-	saved []string // files saved since the last generation that was started
-	build *job     // the go build under way, nil if none
-	next  *binary  // linked, waits for the old process to end
-	good  *binary  // the newest that was linked
-	clock clock    // what the save has cost so far
+	gen     int
+	saved   []string // files saved since the last generation that was started
+	build   *job     // the go build under way, nil if none
+	repeats int      // builds made again because a source was touched meanwhile
+	next    *binary  // linked, waits for the old process to end
+	good    *binary  // the newest that was linked
+	clock   clock    // what the save has cost so far
 
 	// What answers.
 	app     *app   // the process, nil if none
@@ -78,6 +79,8 @@ type (
 		binary string
 		took   time.Duration
 		err    error
+
+		touched bool // a source was, while it was built
 	}
 	// loaded: a new graph is there and is being watched.
 	loaded struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -167,14 +168,20 @@ func (l *loop) startBuild() {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
 	l.present()
+	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
 		var res build.Result
+		before := stamps(sources)
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			res, err = build.Run(ctx, r)
 		}
-		l.tell(built{gen: r.Generation, binary: res.Binary, took: res.Took, err: err})
+		touched := ctx.Err() == nil && !maps.Equal(before, stamps(sources))
+		if touched {
+			l.watcher.Rescan()
+		}
+		l.tell(built{gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
 	}()
 }
 
@@ -185,6 +192,31 @@ func packageDirs(g *gograph.Graph) map[string]string {
 		dirs[p.ImportPath] = p.Dir
 	}
 	return dirs
+}
+
+// maxRepeats is how often in a row a build is made again because a source was
+// touched meanwhile: a program that never stops touching one must not keep the
+// app from being served.
+const maxRepeats = 3
+
+// stamp tells one state of a file from another, without reading it.
+type stamp struct {
+	size    int64
+	changed time.Time
+	mode    fs.FileMode
+}
+
+// stamps are taken before and after a build: a file that was changed while the
+// compiler ran, and put back, is no change to whoever looks at the content
+// only, and yet the binary may be of neither.
+func stamps(files []string) map[string]stamp {
+	m := make(map[string]stamp, len(files))
+	for _, f := range files {
+		if fi, err := os.Stat(f); err == nil {
+			m[f] = stamp{fi.Size(), fi.ModTime(), fi.Mode()}
+		}
+	}
+	return m
 }
 
 // genDir is where the binary of a generation lies.
@@ -202,6 +234,12 @@ func (l *loop) onBuilt(e built) {
 		l.startBuild()
 		return
 	}
+	if e.touched && l.repeats < maxRepeats {
+		l.repeats++
+		l.startBuild()
+		return
+	}
+	l.repeats = 0
 	if failure, ok := errors.AsType[*build.Failure](e.err); ok {
 		l.onBuildFailed(failure, job.began)
 		return

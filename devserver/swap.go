@@ -21,8 +21,9 @@ type app struct {
 	gen      int
 	built    time.Time
 	proc     *proc.Process
-	ready    bool // it listens
-	stopping bool // it was asked to end
+	ready    bool      // it listens
+	stopping bool      // it was asked to end
+	typed    time.Time // when a key last went to it
 }
 
 // clock is when the parts of a save were over; zero where one did not happen.

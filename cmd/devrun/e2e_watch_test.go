@@ -177,3 +177,17 @@ func TestWatchCheckout(t *testing.T) {
 		})
 	}
 }
+
+// TestWatchThereAndBack changes a file while it is being built and puts it back
+// before devrun looks again: what was built is not what is there then, though
+// no look has seen a difference.
+func TestWatchThereAndBack(t *testing.T) {
+	r := newRig(t, "notify").start("--poll", "4s")
+	v1, v2 := r.source("v1"), r.source("v2")
+	r.write("main.go", v2)
+	r.says(`^devrun: main\.go saved$`)
+	r.write("main.go", v1) // before the compiler reads it
+	r.says(`(?s)devrun: built in .*devrun: built in `)
+	r.write("main.go", v2)
+	r.served("v2")
+}

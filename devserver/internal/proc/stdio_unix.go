@@ -3,6 +3,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,6 +63,10 @@ func (s *stdio) terminal(w io.Writer, t *tail) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a pseudo terminal: %w; with the output of devrun in a file or pipe it needs none", err)
 	}
+	if master, err = interruptible(master); err != nil {
+		child.Close()
+		return nil, fmt.Errorf("set up a pseudo terminal: %w", err)
+	}
 	s.terminals = append(s.terminals, master)
 	s.add(master, child, w, t)
 	// Output processing is the outer terminal's business.
@@ -75,6 +80,21 @@ func (s *stdio) terminal(w io.Writer, t *tail) (*os.File, error) {
 		return nil, fmt.Errorf("set up a pseudo terminal: %w", err)
 	}
 	return child, nil
+}
+
+// interruptible returns f as a file whose reads end at a deadline, whoever else
+// has the terminal open: package pty has made it one that blocks. It closes f.
+func interruptible(f *os.File) (*os.File, error) {
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // socketpair returns a socket to read without blocking a thread, and its
@@ -116,8 +136,15 @@ func (s *stdio) attach(cmd *exec.Cmd) {
 }
 
 func (s *stdio) resize(rows, cols uint16) error {
+	var ioctl error
 	for _, t := range s.terminals {
-		if err := pty.Setsize(t, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
+		raw, err := t.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(fd uintptr) {
+				ioctl = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
+			})
+		}
+		if err := errors.Join(err, ioctl); err != nil {
 			return fmt.Errorf("set the size of a pseudo terminal: %w", err)
 		}
 	}
