@@ -68,8 +68,11 @@ func (l *loop) onBatch(b watcher.Batch) {
 		l.restart(names)
 	case rebuild:
 		l.clock = clock{saved: time.Now()}
-		l.note(names)
-		l.term.Saved(l.saved, term.Rebuild)
+		// One save may come in two steps, and a file may be saved again: during
+		// the build the line that is there says it already.
+		if grown := l.note(names); grown || l.build == nil {
+			l.term.Saved(l.saved, term.Rebuild)
+		}
 		l.rebuild()
 		if d.reshape {
 			l.load()
@@ -79,14 +82,15 @@ func (l *loop) onBatch(b watcher.Batch) {
 
 func (l *loop) isEnv(c watcher.Change) bool { return l.facts.envFiles[c.Path] }
 
-// note adds names to what was saved since the last start; a save during the
-// build names all that the build is for.
-func (l *loop) note(names []string) {
+// note adds names to what was saved since the last start, and reports whether
+// there were new ones; a save during the build names all that the build is for.
+func (l *loop) note(names []string) (grown bool) {
 	for _, n := range names {
 		if !slices.Contains(l.saved, n) {
-			l.saved = append(l.saved, n)
+			l.saved, grown = append(l.saved, n), true
 		}
 	}
+	return grown
 }
 
 // readEnviron reads the .env files again; when one is broken it says so and
