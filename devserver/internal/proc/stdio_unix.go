@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"github.com/creack/pty"
@@ -137,7 +138,9 @@ func (s *stdio) attach(cmd *exec.Cmd) {
 
 func (s *stdio) resize(rows, cols uint16) error {
 	var ioctl error
-	for _, t := range s.terminals {
+	// The first one is the controlling terminal, whose change the kernel tells
+	// the app at once: by then the others have to have their size.
+	for _, t := range slices.Backward(s.terminals) {
 		raw, err := t.SyscallConn()
 		if err == nil {
 			err = raw.Control(func(fd uintptr) {
