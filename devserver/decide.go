@@ -178,11 +178,11 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// set makes the table of a list of endings.
-func set(exts ...string) map[string]bool {
-	m := make(map[string]bool, len(exts))
-	for _, e := range exts {
-		m[e] = true
+// set makes a table of names to look up.
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
 	}
 	return m
 }

@@ -10,14 +10,14 @@ import (
 
 func testFacts() facts {
 	return facts{
-		packages: setOf([]string{"/m", "/m/store", "/lib"}),
-		sources:  setOf([]string{"/m/main.go", "/m/store/store.go", "/m/store/fast.s", "/lib/lib.go"}),
-		embedded: setOf([]string{"/m/pages/a.html", "/m/app.css", "/m/both/a.html", "/m/both/a.css", "/m/both/a.txt"}),
-		opened:   setOf([]string{"/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db"}),
+		packages: set("/m", "/m/store", "/lib"),
+		sources:  set("/m/main.go", "/m/store/store.go", "/m/store/fast.s", "/lib/lib.go"),
+		embedded: set("/m/pages/a.html", "/m/app.css", "/m/both/a.html", "/m/both/a.css", "/m/both/a.txt"),
+		opened:   set("/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db"),
 		embedsIn: map[string][]string{"/m": {"pages", "*.css", "data/*.json"}},
 		modules:  []string{"/m", "/lib"},
-		modFiles: setOf([]string{"/m/go.mod", "/m/go.work"}),
-		envFiles: setOf([]string{"/m/.env"}),
+		modFiles: set("/m/go.mod", "/m/go.work"),
+		envFiles: set("/m/.env"),
 		matches:  func(p string) bool { return filepath.Base(p) != "other_windows.go" },
 		reshaped: func(p string) bool { return p == "/m/main.go" },
 	}

@@ -21,8 +21,8 @@ func factsOf(g *gograph.Graph, envFiles []string, cfg Config) facts {
 		embedded: map[string]bool{},
 		embedsIn: map[string][]string{},
 		opened:   map[string]bool{},
-		modFiles: setOf(g.ModFiles),
-		envFiles: setOf(envFiles),
+		modFiles: set(g.ModFiles...),
+		envFiles: set(envFiles...),
 	}
 	shapes := map[string]string{}
 	for _, m := range g.Modules {
@@ -107,14 +107,6 @@ func scopeOf(dir string, g *gograph.Graph, envFiles []string) watcher.Scope {
 	}
 	s.Files = slices.Concat(s.Files, g.ModFiles, envFiles)
 	return s
-}
-
-func setOf(names []string) map[string]bool {
-	m := make(map[string]bool, len(names))
-	for _, n := range names {
-		m[n] = true
-	}
-	return m
 }
 
 func keys(m map[string]bool) []string {

@@ -104,7 +104,7 @@ func (l *loop) readEnviron() bool {
 	for _, n := range environ.Notices {
 		l.term.Notice(n)
 	}
-	l.environ, l.facts.envFiles = environ.Vars, setOf(environ.Files)
+	l.environ, l.facts.envFiles = environ.Vars, set(environ.Files...)
 	return true
 }
 
@@ -234,7 +234,7 @@ func (l *loop) onBuilt(e built) {
 	}
 	if e.gen != l.gen {
 		l.unsuspend()
-		l.removeGeneration(e.gen)
+		os.RemoveAll(l.genDir(e.gen))
 		l.startBuild()
 		return
 	}

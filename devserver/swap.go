@@ -315,5 +315,3 @@ func (l *loop) removeGenerations() {
 		os.RemoveAll(d)
 	}
 }
-
-func (l *loop) removeGeneration(gen int) { os.RemoveAll(l.genDir(gen)) }
