@@ -202,7 +202,7 @@ func (p *Process) control() {
 	p.std.close()
 
 	e := fault.Exit{Pid: p.Pid(), Ran: p.ended.Sub(p.began)}
-	e.Code, e.Signal, e.MaxRSS = result(p.cmd.ProcessState)
+	e.Code, e.Signal, e.MaxRSS = p.tree.result()
 	e.Stderr = p.tail.last(e.Code == 2 || e.Signal != "") // how Go crashes
 	p.exit <- e
 }
@@ -273,7 +273,9 @@ func (p *Process) kill() {
 		over := p.over()
 		others := p.tree.others()
 		p.tree.kill(others) // and the group, with a child born since that look
-		if over {
+		if !over {
+			p.fail(p.tree.giveUp())
+		} else {
 			exited = nil
 			if len(others) == 0 {
 				return

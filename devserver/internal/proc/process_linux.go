@@ -37,6 +37,26 @@ func (p process) dead() bool {
 	return (p.state == 'Z' || p.state == 'X') && p.threads <= 1
 }
 
+// heldDead says that a process is traced and that none of its threads runs any
+// more: they stay, dead, until the debugger looks.
+func heldDead(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil || bytes.Contains(status, []byte("TracerPid:\t0\n")) {
+		return false
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return false
+	}
+	for _, thread := range threads {
+		p, ok := readStat(fmt.Sprintf("%d/task/%s", pid, thread.Name()))
+		if ok && p.state != 'Z' && p.state != 'X' {
+			return false
+		}
+	}
+	return len(threads) > 0
+}
+
 // reap waits for p, an orphan that devrun has become the parent of and that
 // has ended; false if it is not one.
 func (p process) reap() bool {
@@ -81,8 +101,8 @@ func processes() ([]process, error) {
 	}
 	all := make([]process, 0, len(names))
 	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			if p, ok := lookUp(pid); ok {
+		if _, err := strconv.Atoi(name); err == nil {
+			if p, ok := readStat(name); ok {
 				all = append(all, p)
 			}
 		}
@@ -91,10 +111,13 @@ func processes() ([]process, error) {
 }
 
 // lookUp reads one process; false if there is none with that id.
-func lookUp(pid int) (process, bool) {
+func lookUp(pid int) (process, bool) { return readStat(strconv.Itoa(pid)) }
+
+// readStat reads a process or thread by its name below /proc.
+func readStat(name string) (process, bool) {
 	// By system calls: os.ReadFile takes twice as many, and this is done for
 	// each process of the machine at each restart.
-	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open("/proc/"+name+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return process{}, false
 	}

@@ -56,6 +56,10 @@ func (t *tree) await() error {
 
 func (t *tree) reap() error { return nil } // await has done it
 
+func (t *tree) result() (code int, signal string, maxRSS int64) { return result(t.cmd.ProcessState) }
+
+func (t *tree) giveUp() error { return nil } // no debugger was seen to hold a dead process here
+
 // others returns the group once the main process has left it.
 func (t *tree) others() []process {
 	select {

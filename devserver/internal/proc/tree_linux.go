@@ -59,6 +59,9 @@ type tree struct {
 	asked map[int]uint64
 	known map[int]uint64 // pid -> start of the descendants seen last
 	homes map[int]bool   // their sessions
+
+	wake, wakes *os.File // the ends of a pipe that await listens to
+	given       bool     // the main process was given up
 }
 
 func newTree(cmd *exec.Cmd, _ <-chan struct{}) *tree {
@@ -77,29 +80,68 @@ func newTree(cmd *exec.Cmd, _ <-chan struct{}) *tree {
 func (t *tree) start() error {
 	leaders.Lock()
 	defer leaders.Unlock()
+	var err error
+	if t.wake, t.wakes, err = os.Pipe(); err != nil {
+		return err
+	}
 	if err := t.cmd.Start(); err != nil {
+		t.wake.Close()
+		t.wakes.Close()
 		return err
 	}
 	leaders.pids[t.cmd.Process.Pid] = true
 	return nil
 }
 
-// await returns when the main process has ended and leaves it a zombie.
+// await returns when the main process has ended, and leaves it a zombie, or
+// when it was given up.
 func (t *tree) await() error {
+	pid := t.cmd.Process.Pid
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil { // before Linux 5.3: nobody can wake this one
+		for {
+			err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+			if err != unix.EINTR {
+				return os.NewSyscallError("waitid", err)
+			}
+		}
+	}
+	defer unix.Close(fd)
 	for {
-		err := unix.Waitid(unix.P_PID, t.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(t.wake.Fd()), Events: unix.POLLIN}}, -1)
 		if err != unix.EINTR {
-			return os.NewSyscallError("waitid", err)
+			return os.NewSyscallError("poll", err)
 		}
 	}
 }
 
+// giveUp ends await for a main process that was killed and that a debugger
+// holds: it is dead and has closed its files, but nobody hears of its end until
+// the debugger looks.
+func (t *tree) giveUp() error {
+	if t.given || !heldDead(t.cmd.Process.Pid) {
+		return nil
+	}
+	t.given = true
+	_, err := t.wakes.Write([]byte{1})
+	return err
+}
+
 // reap waits for the main process, which has ended, and for what the last
-// look found dead: by now it is devrun's.
+// look found dead: by now it is devrun's. One that was given up is reaped like
+// an orphan, by the look that comes after its debugger has let it go.
 func (t *tree) reap() error {
-	err := t.cmd.Wait()
+	pid := t.cmd.Process.Pid
+	var err error
+	if t.given {
+		err = t.cmd.Process.Release()
+	} else {
+		err = t.cmd.Wait()
+	}
+	t.wake.Close()
+	t.wakes.Close()
 	leaders.Lock()
-	delete(leaders.pids, t.cmd.Process.Pid)
+	delete(leaders.pids, pid)
 	leaders.Unlock()
 	if len(t.known) > 0 {
 		t.orphans()
@@ -108,6 +150,14 @@ func (t *tree) reap() error {
 		return nil
 	}
 	return err
+}
+
+// result is how the main process ended.
+func (t *tree) result() (code int, signal string, maxRSS int64) {
+	if t.given {
+		return -1, unix.SIGKILL.String(), 0
+	}
+	return result(t.cmd.ProcessState)
 }
 
 // others returns the living processes of the tree but the main one, and reaps

@@ -33,7 +33,12 @@ func (t *tree) await() error {
 	return err
 }
 
-func (t *tree) reap() error         { return nil } // await has done it
+func (t *tree) reap() error { return nil } // await has done it
+
+func (t *tree) result() (code int, signal string, maxRSS int64) { return result(t.cmd.ProcessState) }
+
+func (t *tree) giveUp() error { return nil } // no debugger was seen to hold a dead process here
+
 func (t *tree) others() []process   { return nil }
 func (t *tree) terminate([]process) {}
 
