@@ -29,6 +29,7 @@ var processBehaviours = []behaviour{
 	{"two devruns on one app", testTwoDevruns},
 	{"a second port", testSecondPort},
 	{"another public address", testAddr},
+	{"a debugger that is attached", testDebugger},
 }
 
 func testDrain(t *testing.T, mode string) {

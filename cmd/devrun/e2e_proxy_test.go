@@ -77,10 +77,10 @@ func testStreams(t *testing.T, mode string) {
 	r := newRig(t, mode).start()
 	slow := make(chan string, 1)
 	go func() {
-		_, body, err := ask("GET", r.url("/slow?ms=8000"), nil)
+		_, body, err := ask("GET", r.url("/slow?ms=40000"), nil)
 		slow <- fmt.Sprint(body, err)
 	}()
-	resp, err := http.Get(r.url("/sse?ms=1000&n=8"))
+	resp, err := http.Get(r.url("/sse?ms=1000&n=60"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func testStreams(t *testing.T, mode string) {
 			n++
 		}
 	}
-	if n != 8 || lines.Err() != nil {
+	if n != 60 || lines.Err() != nil {
 		t.Errorf("%d events, %v", n, lines.Err())
 	}
 	if got := <-slow; got != "slow v1\n<nil>" {
@@ -116,16 +116,38 @@ func testStreams(t *testing.T, mode string) {
 	case <-time.After(patience):
 		t.Error("a stream of the old app is still open")
 	}
+	if status, body := r.get("/sse?ms=1&n=2"); status != 200 || strings.Count(body, "data: ") != 2 {
+		t.Errorf("opened again: %d %q", status, body)
+	}
 }
 
 func testWebsocket(t *testing.T, mode string) {
 	r := newRig(t, mode).start()
+	silence := time.After(30 * time.Second)
+	c, echoes := r.websocket()
+	echoes()
+	<-silence
+	echoes()
+	r.setVersion("v2")
+	if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the socket did not end with its app: %v", err)
+	}
+	r.served("v2")
+	_, echoes = r.websocket()
+	echoes()
+}
+
+// websocket opens a websocket to the app; echoes sends a few frames and wants
+// them back.
+func (r *rig) websocket() (rest io.Reader, echoes func()) {
+	t := r.t
+	t.Helper()
 	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(2 * patience))
 	fmt.Fprintf(c, "GET /ws HTTP/1.1\r\nHost: localhost:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n\r\n", r.port)
 	br := bufio.NewReader(c)
 	resp, err := http.ReadResponse(br, nil)
@@ -133,20 +155,18 @@ func testWebsocket(t *testing.T, mode string) {
 		t.Fatalf("%v %v", resp, err)
 	}
 	frame := append([]byte{0x82, 0x84, 1, 2, 3, 4}, []byte("\x00\xffab")...)
-	for range 3 {
-		if _, err := c.Write(frame); err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, len(frame))
-		if _, err := io.ReadFull(br, got); err != nil || !bytes.Equal(got, frame) {
-			t.Fatalf("%q %v", got, err)
+	return br, func() {
+		t.Helper()
+		for range 3 {
+			if _, err := c.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(frame))
+			if _, err := io.ReadFull(br, got); err != nil || !bytes.Equal(got, frame) {
+				t.Fatalf("%q %v", got, err)
+			}
 		}
 	}
-	r.setVersion("v2")
-	if _, err := io.Copy(io.Discard, br); err != nil && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("the socket did not end with its app: %v", err)
-	}
-	r.served("v2")
 }
 
 func testGigabyte(t *testing.T, mode string) {
