@@ -128,8 +128,10 @@ func Prepare(t Target) (*Overlay, error) {
 
 	o := &Overlay{Package: t.ModulePath + "/" + added, LDFlags: "-checklinkname=0"}
 	files := map[string]string{ // as the compiler shall see them: name -> text
-		filepath.Join(t.MainDir, importer):                   "package main\n\nimport _ " + strconv.Quote(o.Package) + "\n",
-		filepath.Join(t.ModuleDir, added, "wire", "wire.go"): wire.Source,
+		filepath.Join(t.MainDir, importer): "package main\n\nimport _ " + strconv.Quote(o.Package) + "\n",
+	}
+	for name, text := range wire.Source {
+		files[filepath.Join(t.ModuleDir, added, "wire", name)] = text
 	}
 	active := map[string]bool{"": true}
 	for _, p := range parts {
@@ -203,7 +205,7 @@ func write(dir string, files map[string]string) (string, error) {
 	}
 	replace := map[string]string{}
 	for seen, text := range files {
-		replace[seen] = filepath.Join(dir, filepath.Base(seen))
+		replace[seen] = filepath.Join(dir, filepath.Base(filepath.Dir(seen))+"-"+filepath.Base(seen))
 		if err := os.WriteFile(replace[seen], []byte(text), 0o600); err != nil {
 			return "", err
 		}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // The environment of the app that its hook reads and takes away, so that what
@@ -36,7 +37,24 @@ const (
 	Serving   Kind = "serving"   // net/http serves on the listener at Addr
 	Opened    Kind = "opened"    // the app opens the file Path, told once
 	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
+	Failed    Kind = "failed"    // a request failed: Failure
+	Finished  Kind = "finished"  // the handler of a Status failure has returned: ID, Response is the whole answer
+	Released  Kind = "released"  // the goroutine of a failure has gone on: ID
+	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result
+	Exiting   Kind = "exiting"   // os.Exit was called: Exit
 )
+
+// The messages of devrun.
+const (
+	Answer  Kind = "answer"  // send Response as the answer to the request of failure ID
+	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
+	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
+	Eval    Kind = "eval"    // evaluate Expr in the goroutine of failure ID; Seq comes back with the Result
+)
+
+// HoldFor is how long a request waits for devrun to look or to answer; then the
+// app goes on as if alone.
+const HoldFor = 10 * time.Second
 
 // Message is one line. Which fields are set depends on Kind.
 type Message struct {
@@ -61,6 +79,14 @@ type Message struct {
 
 	// Notice: one sentence for the user.
 	Text string `json:"text,omitempty"`
+
+	ID       string     `json:"id,omitempty"`
+	Seq      int        `json:"seq,omitempty"`
+	Failure  *Failure   `json:"failure,omitempty"`
+	Response *Response  `json:"response,omitempty"`
+	Exit     *Exit      `json:"exit,omitempty"`
+	Expr     *Expr      `json:"expr,omitempty"`
+	Result   *EvalValue `json:"result,omitempty"`
 }
 
 // Write sends m as one line, in one call of w.Write.

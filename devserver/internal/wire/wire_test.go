@@ -49,16 +49,18 @@ func TestBadLines(t *testing.T) {
 // What goes into the app must compile there: by itself, and whatever language
 // version the app's module has.
 func TestSource(t *testing.T) {
-	f, err := parser.ParseFile(token.NewFileSet(), "wire.go", Source, parser.ImportsOnly)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range f.Imports {
-		if path, _ := strconv.Unquote(i.Path.Value); strings.Contains(path, ".") || strings.HasPrefix(path, "devrun") || path == "embed" {
-			t.Errorf("imports %s", path)
+	for name, text := range Source {
+		f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if !strings.HasPrefix(Source, "//go:build go1.21\n") {
-		t.Error("no //go:build go1.21 line")
+		for _, i := range f.Imports {
+			if path, _ := strconv.Unquote(i.Path.Value); strings.Contains(path, ".") || strings.HasPrefix(path, "devrun") || path == "embed" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+		if !strings.HasPrefix(text, "//go:build go1.21\n") {
+			t.Errorf("%s: no //go:build go1.21 line", name)
+		}
 	}
 }

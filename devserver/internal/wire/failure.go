@@ -1,0 +1,68 @@
+//go:build go1.21
+
+package wire
+
+// Failure is a request that failed. After a panic its goroutine stays where it
+// is until Release, with its stack and whatever that refers to kept alive; after
+// a Status it waits, for at most HoldFor, until devrun has looked: Proceed.
+type Failure struct {
+	ID      string // unique in the process
+	How     string // "panic", "recovered" or "status", as in package fault
+	Type    string // of the panic's value
+	Text    string // as the runtime prints it, or the beginning of the body
+	Error   *Error // chain of the value
+	Panics  []Error
+	Request Request
+
+	Goroutine uint64
+	Frames    []Frame // innermost first, from the point of failure: the hook's and the runtime's are left out
+	CreatedBy *Frame
+
+	Response Response // what the app has sent or is about to; Header before anything of devrun
+
+	// What limits the truth.
+	Collected bool // the collector ran between the start of the request and the pins
+	Moved     bool // the stack was moved since then: what points into it may be out of date
+	Hijacked  bool // the connection is the app's: no page can go out
+}
+
+// Error is one error of a chain; Causes as errors.Unwrap gives them.
+type Error struct {
+	Type, Text string
+	Causes     []Error
+	Note       string // "the same error again", "and 412 more"
+}
+
+// Frame is one call.
+type Frame struct {
+	Func, File string
+	Line       int
+	PC         uint64
+}
+
+// Request is the request, bounded.
+type Request struct {
+	Method, URI, Proto, Host, Remote, Route string
+	TLS                                     bool
+	Header, Form                            []Field
+}
+
+// Field is one name with its values.
+type Field struct {
+	Name   string
+	Values []string
+}
+
+// Response is an answer: what the app would send, or what devrun sends for it.
+type Response struct {
+	Status  int
+	Header  []Field
+	Body    []byte // its beginning
+	Size    int    // bytes of the whole body so far
+	Started bool   // the header is out
+}
+
+// Exit is a call of os.Exit.
+type Exit struct {
+	Frames []Frame
+}
