@@ -81,8 +81,15 @@ func gcflags(r Request) []string {
 
 // ldflags: no debug info, and what the hook needs. Only those that match package
 // main count, so patterns need no care.
+//
+// The flags go into the binary as a string, so with a debugger they must be as
+// long as without: nothing may lie elsewhere.
 func ldflags(r Request) []string {
-	ours := strings.TrimSpace("-w " + r.HookLDFlags)
+	ours := "-w=1"
+	if r.Debugger {
+		ours = "-w=0"
+	}
+	ours = strings.TrimSpace(ours + " -compressdwarf=false " + r.HookLDFlags)
 	values := []string{ours}
 	for _, value := range given(r.GOFLAGS, "ldflags", r.LDFlags) {
 		pattern, flags, ok := cutPattern(value)

@@ -43,6 +43,7 @@ type Request struct {
 	HookPattern string // import path of the injected package; it and those below are compiled as usual, or ""
 	HookLDFlags string // link flags that it needs: "-checklinkname=0"
 	Output      string // the binary to write; its directory holds the go command's temporary files meanwhile
+	Debugger    bool   // link what a debugger reads too: the same code at the same addresses; with low priority
 	Optimised   bool   // as `go build` alone would: none of -N -l, -w, the overlay and the hook
 
 	GOFLAGS string // as `go env GOFLAGS` prints it; when "", Run asks
@@ -110,7 +111,12 @@ func run(ctx context.Context, r Request) (Result, error) {
 	cmd := command(ctx, tool, r, args[1:]...)
 	out := &capture{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		if r.Debugger {
+			lowPriority(cmd.Process.Pid)
+		}
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:

@@ -1,12 +1,15 @@
 package build
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +123,52 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// What a debugger reads must be of the code that runs: same bytes, same places.
+func TestDebugger(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads ELF files")
+	}
+	r := app(t, map[string]string{"main.go": hello})
+	r.UserPatterns, r.LDFlags = []string{"example.com/app/..."}, "-s -X main.version=mine"
+	mustRun(t, r)
+	without := sections(t, r.Output)
+	r.Debugger, r.Output = true, filepath.Join(t.TempDir(), "debugger")
+	mustRun(t, r)
+	with := sections(t, r.Output)
+	for name, a := range without {
+		if b := with[name]; a.Addr != 0 && (b == nil || a.Addr != b.Addr || a.Size != b.Size) {
+			t.Errorf("%s is in another place with debug information", name)
+		}
+	}
+	if !bytes.Equal(must(without[".text"].Data()), must(with[".text"].Data())) {
+		t.Error("the code is another one with debug information")
+	}
+	if without[".debug_info"] != nil || with[".debug_info"] == nil || with[".debug_info"].Flags&elf.SHF_COMPRESSED != 0 {
+		t.Errorf("debug information: %v without, %v with", without[".debug_info"], with[".debug_info"])
+	}
+}
+
+func sections(t *testing.T, binary string) map[string]*elf.Section {
+	t.Helper()
+	f, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	m := map[string]*elf.Section{}
+	for _, s := range f.Sections {
+		m[s.Name] = s
+	}
+	return m
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 func TestFailure(t *testing.T) {
 	r := app(t, map[string]string{
 		"main.go":  "package main\n\nimport \"example.com/app/sub\"\n\nfunc main() { sub.F() }\n",
@@ -143,7 +192,7 @@ func TestFailure(t *testing.T) {
 	if f.Generation != 7 || f.At.Before(begin) || f.Took <= 0 || !strings.Contains(f.Output, "# example.com/app/sub\n") || f.InHook() {
 		t.Errorf("%+v", f)
 	}
-	if want := "go build -o " + r.Output + " -buildvcs=false '-gcflags=example.com/app/...=-N -l' -ldflags=-w ."; f.Command != want {
+	if want := "go build -o " + r.Output + " -buildvcs=false '-gcflags=example.com/app/...=-N -l' '-ldflags=-w=1 -compressdwarf=false' ."; f.Command != want {
 		t.Errorf("command %q, want %q", f.Command, want)
 	}
 }

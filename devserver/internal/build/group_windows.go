@@ -16,5 +16,8 @@ func ownGroup(cmd *exec.Cmd) {
 	}
 }
 
+// lowPriority has no caller here: development does not run on Windows.
+func lowPriority(int) {}
+
 // awaitGroup has nothing to wait for: taskkill returns when the tree is gone.
 func awaitGroup(int) {}
