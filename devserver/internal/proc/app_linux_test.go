@@ -229,6 +229,13 @@ func playHook(a []string) {
 		must(err)
 		_, err = f.Write(make([]byte, 4<<20)) // more than a socket holds
 		must(err)
+	case "heed":
+		r := wire.NewReader(f)
+		for range 2 {
+			m, err := r.Next()
+			must(err)
+			fmt.Println("told", m.Kind, m.ID)
+		}
 	case "repeat":
 		for range 20_000 {
 			must(wire.Write(f, wire.Message{Kind: wire.Hello}))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"devrun/devserver/internal/wire"
 )
@@ -55,6 +56,30 @@ func (s *stream) take(b []byte) {
 	if _, err := s.to.Write(b); err != nil {
 		s.err = fmt.Errorf("pass on the output of the app: %w", err)
 	}
+}
+
+// sendTime bounds the wait for an app that does not read: it is stopped, or mad.
+const sendTime = 2 * time.Second
+
+// Send tells the hook something. It may be called from any goroutine and waits
+// for no answer; an error says that the app cannot be told, now or ever again.
+func (p *Process) Send(m wire.Message) error {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	if p.std.channel == nil {
+		return errors.New("the app has no hook to talk to")
+	}
+	if p.mute != nil {
+		return p.mute
+	}
+	err := p.std.channel.SetWriteDeadline(time.Now().Add(sendTime))
+	if err == nil {
+		err = wire.Write(p.std.channel, m)
+	}
+	if err != nil { // half a line may be out
+		p.mute = fmt.Errorf("tell the hook of the app: %w", err)
+	}
+	return p.mute
 }
 
 // receive passes on what the hook says. It goes on to read, and drops, when

@@ -31,6 +31,9 @@ type Process struct {
 	wake     chan struct{} // deadline was changed
 	copying  sync.WaitGroup
 
+	sending sync.Mutex
+	mute    error // why no more can be sent
+
 	mu       sync.Mutex
 	deadline time.Time // when the grace ends; zero until somebody stops the app
 	waited   bool      // the process id is no longer the app's

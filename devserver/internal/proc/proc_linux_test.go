@@ -211,6 +211,30 @@ func TestMessages(t *testing.T) {
 	}
 }
 
+func TestSend(t *testing.T) {
+	a := start(t, nil, "hook", "heed")
+	for _, id := range []string{"1", "2"} {
+		if err := a.Send(wire.Message{Kind: wire.Release, ID: id}); err != nil {
+			t.Error(err)
+		}
+		a.sees(t, "told release "+id)
+	}
+	// It reads no more: that is an error in the end, and none that lasts.
+	a.sees(t, "ready")
+	eventually(t, func() error {
+		err := a.Send(wire.Message{Kind: wire.Release, ID: strings.Repeat("x", 100_000)})
+		if err == nil {
+			return errors.New("what nobody reads was sent")
+		}
+		return nil
+	})
+	a.Kill()
+	a.ends(t)
+	if err := a.Send(wire.Message{Kind: wire.Release}); err == nil {
+		t.Error("an app that is gone was told")
+	}
+}
+
 func TestMessagesOfAMadApp(t *testing.T) {
 	for how, want := range map[string]struct {
 		err string
