@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/cmd/devrun/internal/rig"
 )
 
 // BenchmarkSaveToServed measures the time from a save to the first answer of
@@ -110,7 +112,7 @@ type benchApp struct {
 }
 
 func newBenchApp(b *testing.B, deps string) *benchApp {
-	a := &benchApp{b: b, dir: b.TempDir(), port: freePort(b)}
+	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b)}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		b.Fatal(err)
@@ -187,7 +189,7 @@ func (a *benchApp) byHand(version string) {
 }
 
 func (a *benchApp) devrun() {
-	a.start(devrunBinary(a.b))
+	a.start(rig.Binary(a.b))
 	a.b.Cleanup(func() { a.stop(os.Interrupt) })
 }
 
@@ -199,7 +201,7 @@ func (a *benchApp) wait(version string) (failed int) {
 	deadline := time.Now().Add(5 * time.Minute)
 	last := ""
 	for time.Now().Before(deadline) {
-		resp, err := client.Get(url)
+		resp, err := rig.Client.Get(url)
 		if err != nil {
 			failed++
 			last = err.Error()
@@ -223,7 +225,7 @@ func (a *benchApp) wait(version string) (failed int) {
 // idle waits until devrun has no child but the app, so that what it does
 // after a save is not counted to the next one.
 func (a *benchApp) idle() {
-	for len(childNames(a.cmd.Process.Pid)) > 1 {
+	for len(rig.Children(a.cmd.Process.Pid)) > 1 {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
@@ -233,32 +235,32 @@ func (a *benchApp) idle() {
 //
 //	go test ./cmd/devrun -run '^$' -bench Stylesheet -benchtime 20x
 func BenchmarkStylesheet(b *testing.B) {
-	chromium := browser(b)
+	chromium := rig.Browser(b)
 	dir := filepath.Join(b.TempDir(), "app")
-	if err := os.CopyFS(dir, os.DirFS("testdata/app")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(rig.App(b))); err != nil {
 		b.Fatal(err)
 	}
-	port := freePort(b)
-	cmd := exec.Command(devrunBinary(b))
+	port := rig.FreePort(b)
+	cmd := exec.Command(rig.Binary(b))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port))
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() })
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		if resp, err := client.Get(url); err == nil {
+	for deadline := time.Now().Add(rig.Patience); ; time.Sleep(5 * time.Millisecond) {
+		if resp, err := rig.Client.Get(url); err == nil {
 			resp.Body.Close()
 			break
 		} else if time.Now().After(deadline) {
 			b.Fatal(err)
 		}
 	}
-	p := newTab(b, chromium, url)
-	p.becomes(bodyText, "^v1 ")
+	p := rig.NewTab(b, chromium, url)
+	p.Becomes(rig.BodyText, "^v1 ")
 	// The page takes the time itself: polling it from here would be slower
 	// than what is measured.
-	p.do(`window.colour = "", window.at = 0;
+	p.Do(`window.colour = "", window.at = 0;
 		(function look() {
 			const now = getComputedStyle(document.getElementById("version")).color;
 			if (now !== colour) { colour = now; at = Date.now() }
@@ -271,8 +273,8 @@ func BenchmarkStylesheet(b *testing.B) {
 		if err := os.WriteFile(filepath.Join(dir, "static/app.css"), []byte("p { color: "+colour+" }"), 0o644); err != nil {
 			b.Fatal(err)
 		}
-		p.becomes("colour", strings.NewReplacer("(", `\(`, ")", `\)`).Replace(colour))
-		at, err := strconv.ParseFloat(p.eval("at"), 64)
+		p.Becomes("colour", strings.NewReplacer("(", `\(`, ")", `\)`).Replace(colour))
+		at, err := strconv.ParseFloat(p.Eval("at"), 64)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devrun/cmd/devrun/internal/rig"
 )
 
 // In production devrun builds the app, becomes it, and nothing of devrun is
@@ -20,71 +22,60 @@ import (
 func TestProduction(t *testing.T) {
 	for _, env := range []string{"APP_ENV=production", "APP_ENV=", "FLASK_ENV=production"} {
 		t.Run(env, func(t *testing.T) {
-			r := newRig(t, "notify")
-			r.env = append(r.env, ownCache(t)...)
-			r.launchWith(func(c *exec.Cmd) {
+			r := rig.New(t, "notify")
+			r.Env = append(r.Env, rig.OwnCache(t)...)
+			r.LaunchWith(func(c *exec.Cmd) {
 				for i, e := range c.Env {
 					if e == "APP_ENV=development" {
 						c.Env[i] = env
 					}
 				}
 			}, ".", "--", "an argument")
-			r.served("v1")
+			r.Served("v1")
 
 			// devrun has become the app.
-			if pid := r.appPid(); pid != r.cmd.Process.Pid {
-				t.Errorf("the app is process %d, devrun was %d", pid, r.cmd.Process.Pid)
+			if pid := r.AppPid(); pid != r.Cmd.Process.Pid {
+				t.Errorf("the app is process %d, devrun was %d", pid, r.Cmd.Process.Pid)
 			}
-			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.cmd.Process.Pid))
+			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.Cmd.Process.Pid))
 			if err != nil {
 				t.Fatal(err)
 			}
 			noDevrun(t, exe)
-			if _, body := r.get("/env/APP_ENV"); body != "\"production\" true\n" {
+			if _, body := r.Get("/env/APP_ENV"); body != "\"production\" true\n" {
 				t.Errorf("APP_ENV in the app: %s", body)
 			}
 			for _, e := range []string{"DEVRUN_FD", "DEVRUN_TAKEOVER"} {
-				if _, body := r.get("/env/" + e); body != "\"\" false\n" {
+				if _, body := r.Get("/env/" + e); body != "\"\" false\n" {
 					t.Errorf("%s in the app: %s", e, body)
 				}
 			}
 
 			// None of devrun's addresses, no script, no watching.
 			for _, path := range []string{"/__devrun/reload.js", "/__devrun/events", "/__devrun/page.css", "/?__debugger__=yes&cmd=resource"} {
-				_, direct := r.get(path)
+				_, direct := r.Get(path)
 				if strings.Contains(direct, "devrun") {
 					t.Errorf("GET %s: %s", path, direct)
 				}
 			}
-			if status, _ := r.get("/__devrun/reload.js"); status != 404 {
+			if status, _ := r.Get("/__devrun/reload.js"); status != 404 {
 				t.Errorf("devrun's script: %d", status)
 			}
-			if _, body := r.get("/", "Accept", "text/html"); strings.Contains(body, "<script") {
+			if _, body := r.Get("/", "Accept", "text/html"); strings.Contains(body, "<script") {
 				t.Errorf("a script in the page:\n%s", body)
 			}
-			if n := strings.Count(r.stderr.String(), "running in production"); (n == 1) != (env == "APP_ENV=") {
+			if n := strings.Count(r.Stderr.String(), "running in production"); (n == 1) != (env == "APP_ENV=") {
 				t.Errorf("the reason for production is said %d times", n)
 			}
-			pid := r.appPid()
-			r.setVersion("v2")
-			if r.appPid() != pid {
+			pid := r.AppPid()
+			r.SetVersion("v2")
+			if r.AppPid() != pid {
 				t.Error("it is watched")
 			}
-			r.cmd.Process.Signal(syscall.SIGTERM)
-			r.exit()
+			r.Cmd.Process.Signal(syscall.SIGTERM)
+			r.Exit()
 		})
 	}
-}
-
-// ownCache is an environment in which devrun has a cache directory of its own
-// and the go command the usual one.
-func ownCache(t *testing.T) []string {
-	t.Helper()
-	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + strings.TrimSpace(string(gocache))}
 }
 
 // noDevrun proves that a binary has no symbol, dependency or flag of devrun.
@@ -123,17 +114,17 @@ func noDevrun(t *testing.T, exe string) {
 
 // A build that fails in production says so and ends with an error.
 func TestProductionBuildFails(t *testing.T) {
-	r := newRig(t, "notify")
-	r.replace("main.go", `const version = "v1"`, `const version = nothing`)
-	r.env = append(r.env, append(ownCache(t), "APP_ENV=production")...)
-	r.launchWith(func(c *exec.Cmd) {
+	r := rig.New(t, "notify")
+	r.Replace("main.go", `const version = "v1"`, `const version = nothing`)
+	r.Env = append(r.Env, append(rig.OwnCache(t), "APP_ENV=production")...)
+	r.LaunchWith(func(c *exec.Cmd) {
 		c.Env = deleteEnv(c.Env, "APP_ENV=development")
 	})
-	if code := r.exit(); code != 1 {
+	if code := r.Exit(); code != 1 {
 		t.Errorf("exit status %d", code)
 	}
-	r.says(`^devrun: build failed`)
-	r.says(`^  main\.go:21:17 +undefined: nothing`)
+	r.Says(`^devrun: build failed`)
+	r.Says(`^  main\.go:21:17 +undefined: nothing`)
 }
 
 func deleteEnv(env []string, entry string) []string {
@@ -148,14 +139,14 @@ func deleteEnv(env []string, entry string) []string {
 
 // Development is refused where the process looks deployed.
 func TestDeployed(t *testing.T) {
-	r := newRig(t, "notify")
-	r.env = append(r.env, "KUBERNETES_SERVICE_HOST=10.0.0.1")
-	r.launch()
-	if code := r.exit(); code != 2 {
+	r := rig.New(t, "notify")
+	r.Env = append(r.Env, "KUBERNETES_SERVICE_HOST=10.0.0.1")
+	r.Launch()
+	if code := r.Exit(); code != 2 {
 		t.Errorf("exit status %d", code)
 	}
-	r.says(`KUBERNETES_SERVICE_HOST`)
-	r.says(`--force`)
+	r.Says(`KUBERNETES_SERVICE_HOST`)
+	r.Says(`--force`)
 }
 
 // The sample runs with the commands of the README: in development under
@@ -174,13 +165,13 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := newRig(t, "notify")
-	r.dir = root
-	r.launch("./sample")
+	r := rig.New(t, "notify")
+	r.Dir = root
+	r.Launch("./sample")
 	shows := func(path, want string) {
 		t.Helper()
-		eventually(t, path+" shows "+want, func() error {
-			resp, body, err := ask("GET", r.url(path), nil)
+		rig.Eventually(t, path+" shows "+want, func() error {
+			resp, body, err := rig.Ask("GET", r.URL(path), nil)
 			if err != nil {
 				return err
 			}
@@ -192,32 +183,32 @@ func TestSample(t *testing.T) {
 	}
 	shows("/login", "<h1>Sign In</h1>")
 	shows("/nope", "<h1>Not Found</h1>")
-	builds := r.builds()
-	r.replace("sample/templates/login.html", "<h1>Sign In</h1>", "<h1>Come In</h1>")
+	builds := r.Builds()
+	r.Replace("sample/templates/login.html", "<h1>Sign In</h1>", "<h1>Come In</h1>")
 	shows("/login", "<h1>Come In</h1>")
-	if r.builds() != builds {
+	if r.Builds() != builds {
 		t.Error("a template was a build")
 	}
-	r.replace("sample/handlers.go", `Title: "Sign In"`, `Title: "Come In"`)
+	r.Replace("sample/handlers.go", `Title: "Sign In"`, `Title: "Come In"`)
 	shows("/login", "<title>Come In - Microblog</title>")
-	r.cmd.Process.Signal(os.Interrupt)
-	r.exit()
+	r.Cmd.Process.Signal(os.Interrupt)
+	r.Exit()
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 3 {
 		t.Errorf("devrun left something behind: %v %v", entries, err)
 	}
 
-	p := newRig(t, "notify")
-	p.dir = root
-	p.env = append(p.env, append(ownCache(t), "APP_ENV=production", "SECRET_KEY=x")...)
-	p.launchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
-	eventually(t, "production serves", func() error {
-		_, body, err := ask("GET", p.url("/login"), nil)
+	p := rig.New(t, "notify")
+	p.Dir = root
+	p.Env = append(p.Env, append(rig.OwnCache(t), "APP_ENV=production", "SECRET_KEY=x")...)
+	p.LaunchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
+	rig.Eventually(t, "production serves", func() error {
+		_, body, err := rig.Ask("GET", p.URL("/login"), nil)
 		if err == nil && !strings.Contains(body, "<h1>Come In</h1>") {
 			return errors.New(body)
 		}
 		return err
 	})
-	if resp, body, err := ask("GET", p.url("/__devrun/reload.js"), nil); err != nil || resp.StatusCode != 404 || !strings.Contains(body, "<h1>Not Found</h1>") {
+	if resp, body, err := rig.Ask("GET", p.URL("/__devrun/reload.js"), nil); err != nil || resp.StatusCode != 404 || !strings.Contains(body, "<h1>Not Found</h1>") {
 		t.Errorf("%v %v %s", resp, err, body)
 	}
 }

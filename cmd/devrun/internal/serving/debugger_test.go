@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package serving
 
 import (
 	"errors"
@@ -9,27 +9,18 @@ import (
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/cmd/devrun/internal/rig"
 )
 
 // delve builds the debugger once for all tests.
 var delve = sync.OnceValues(func() (string, error) {
-	path, err := binary()
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(filepath.Dir(path), "dlv")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/go-delve/delve/cmd/dlv")
-	cmd.Dir = filepath.Join("testdata", "delve")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
+	return rig.Build("testdata/delve", "dlv", "github.com/go-delve/delve/cmd/dlv")
 })
 
 // debugger is a headless Delve that is attached to the app, and a client of it.
@@ -40,15 +31,15 @@ type debugger struct {
 }
 
 // attach starts Delve on the app's process.
-func (r *rig) attach(port int) debugger {
-	t := r.t
+func attach(r *rig.Rig, port int) debugger {
+	t := r.T
 	t.Helper()
 	path, err := delve()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out output
-	cmd := exec.Command(path, "attach", fmt.Sprint(r.appPid()), "--headless", "--accept-multiclient", "--api-version=2", fmt.Sprintf("--listen=127.0.0.1:%d", port))
+	var out rig.Output
+	cmd := exec.Command(path, "attach", fmt.Sprint(r.AppPid()), "--headless", "--accept-multiclient", "--api-version=2", fmt.Sprintf("--listen=127.0.0.1:%d", port))
 	cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=") // it keeps settings and telemetry
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -64,7 +55,7 @@ func (r *rig) attach(port int) debugger {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-d.ended
 	})
-	eventually(t, "Delve is attached", func() error {
+	rig.Eventually(t, "Delve is attached", func() error {
 		if strings.Contains(out.String(), "operation not permitted") {
 			t.Skip("this user may not attach a debugger: set kernel.yama.ptrace_scope to 0")
 		}
@@ -88,8 +79,8 @@ func (d debugger) call(name string, in, out any) {
 
 // stopsIn sets a breakpoint, makes a request and waits until Delve has halted
 // the app there.
-func (r *rig) stopsIn(d debugger, function string) {
-	r.t.Helper()
+func stopsIn(r *rig.Rig, d debugger, function string) {
+	r.T.Helper()
 	var ignored any
 	d.call("CreateBreakpoint", map[string]any{"Breakpoint": map[string]any{"functionName": function}}, &ignored)
 	halted := make(chan error, 1)
@@ -101,14 +92,14 @@ func (r *rig) stopsIn(d debugger, function string) {
 		}
 	}
 	go func() { halted <- d.Call("RPCServer.Command", map[string]any{"name": "continue"}, &state) }()
-	go func() { _, _, _ = ask("POST", r.url("/echo"), nil) }() // in flight when the app ends
+	go func() { _, _, _ = rig.Ask("POST", r.URL("/echo"), nil) }() // in flight when the app ends
 	select {
 	case err := <-halted:
 		if at := state.State.CurrentThread.Function.Name; err != nil || at != function {
-			r.t.Fatalf("halted in %q, %v", at, err)
+			r.T.Fatalf("halted in %q, %v", at, err)
 		}
-	case <-time.After(patience):
-		r.t.Fatalf("not halted within %v", patience)
+	case <-time.After(rig.Patience):
+		r.T.Fatalf("not halted within %v", rig.Patience)
 	}
 }
 
@@ -116,35 +107,35 @@ func (r *rig) stopsIn(d debugger, function string) {
 // SIGTERM nor be waited for; the client goes on with the new one at the same
 // address; and an app that the debugger kills is a crash like others.
 func testDebugger(t *testing.T, mode string) {
-	r := newRig(t, mode).start("--ldflags=-w=0", "--grace=500ms") // with debug info, for variables
-	port := freePort(t)
+	r := rig.New(t, mode).Start("--ldflags=-w=0", "--grace=500ms") // with debug info, for variables
+	port := rig.FreePort(t)
 	const function = "example.test/app/web.echo"
-	pid := r.appPid()
-	d := r.attach(port)
-	r.stopsIn(d, function)
-	r.setVersion("v2")
-	r.served("v2")
-	r.says(`^devrun: the app did not stop within 500ms, killing it$`)
+	pid := r.AppPid()
+	d := attach(r, port)
+	stopsIn(r, d, function)
+	r.SetVersion("v2")
+	r.Served("v2")
+	r.Says(`^devrun: the app did not stop within 500ms, killing it$`)
 	var ignored any
 	_ = d.Call("RPCServer.Detach", map[string]any{"Kill": false}, &ignored) // of a process that is gone
 	d.Close()
 	select {
 	case <-d.ended:
-	case <-time.After(patience):
+	case <-time.After(rig.Patience):
 		t.Fatal("Delve does not end with its client")
 	}
-	gone(t, pid)
+	rig.Gone(t, pid)
 
-	d = r.attach(port)
-	r.stopsIn(d, function)
+	d = attach(r, port)
+	stopsIn(r, d, function)
 	if err := d.Call("RPCServer.Detach", map[string]any{"Kill": true}, &ignored); err != nil {
 		t.Error(err)
 	}
-	r.says(`killed`)
-	r.setVersion("v3")
-	r.served("v3")
-	eventually(t, "one app runs", func() error {
-		if apps := childNames(r.cmd.Process.Pid); len(apps) != 1 {
+	r.Says(`killed`)
+	r.SetVersion("v3")
+	r.Served("v3")
+	rig.Eventually(t, "one app runs", func() error {
+		if apps := rig.Children(r.Cmd.Process.Pid); len(apps) != 1 {
 			return errors.New(strings.Join(apps, " "))
 		}
 		return nil

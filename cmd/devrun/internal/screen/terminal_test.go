@@ -1,19 +1,24 @@
 //go:build linux
 
-package main
+// Package screen tests what a person sees of devrun: on a terminal, where there
+// are keys, too, and in a browser.
+package screen
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"devrun/cmd/devrun/internal/rig"
 )
+
+func TestMain(m *testing.M) { rig.Main(m) }
 
 func TestTerminal(t *testing.T) {
 	for _, b := range []struct {
@@ -46,143 +51,126 @@ func TestTerminal(t *testing.T) {
 }
 
 func testTyping(t *testing.T) {
-	s := newScreen(t).start()
-	if _, body := s.get("/tty"); body != "true true true " {
+	s := rig.NewScreen(t).Start()
+	if _, body := s.Get("/tty"); body != "true true true " {
 		t.Errorf("terminals: %q", body)
 	}
-	pid, builds := s.appPid(), s.builds()
+	pid, builds := s.AppPid(), s.Builds()
 	answer := make(chan string, 1)
 	go func() {
-		_, body, err := ask("GET", s.url("/stdin"), nil)
+		_, body, err := rig.Ask("GET", s.URL("/stdin"), nil)
 		answer <- fmt.Sprint(body, err)
 	}()
-	s.readsStdin(pid)
-	s.types("boring? quite\r") // each letter of devrun's is in it
+	s.ReadsStdin(pid)
+	s.Types("boring? quite\r") // each letter of devrun's is in it
 	if got := <-answer; got != "\"boring? quite\\n\" <nil>\n<nil>" {
 		t.Errorf("stdin: %s", got)
 	}
 	// The echo is where a person expects it, and devrun has taken none of it.
-	s.says(`^boring\? quite$`)
-	if strings.Contains(s.stderr.String(), "r restart") {
+	s.Says(`^boring\? quite$`)
+	if strings.Contains(s.Stderr.String(), "r restart") {
 		t.Errorf("a typed letter was taken for a key")
 	}
 	// After a pause the keyboard is devrun's again.
-	eventually(t, "devrun lists its keys", func() error {
-		s.types("?")
-		if !strings.Contains(s.stderr.String(), "devrun: r restart ") {
+	rig.Eventually(t, "devrun lists its keys", func() error {
+		s.Types("?")
+		if !strings.Contains(s.Stderr.String(), "devrun: r restart ") {
 			time.Sleep(200 * time.Millisecond) // the pause is the case
 			return errors.New("not yet")
 		}
 		return nil
 	})
-	if s.appPid() != pid || s.builds() != builds {
+	if s.AppPid() != pid || s.Builds() != builds {
 		t.Errorf("a typed letter was taken for a key")
 	}
 }
 
-// readsStdin waits until a thread of the app is in read(2) on its stdin.
-func (s *screen) readsStdin(pid int) {
-	s.t.Helper()
-	eventually(s.t, "the app reads its stdin", func() error {
-		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
-		if err != nil {
-			return err
-		}
-		for _, c := range calls {
-			if b, err := os.ReadFile(c); err == nil && strings.HasPrefix(string(b), fmt.Sprint(unix.SYS_READ)+" 0x0 ") {
-				return nil
-			}
-		}
-		return errors.New("no thread does")
-	})
-}
-
 func testKeys(t *testing.T) {
-	s := newScreen(t).start()
-	if mode := s.mode(); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
+	s := rig.NewScreen(t).Start()
+	if mode := s.Mode(); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
 		t.Error("keys are echoed, or wait for the end of a line")
 	}
-	pid, builds := s.appPid(), s.builds()
-	s.types("r")
-	gone(t, pid)
-	s.served("v1")
-	if s.builds() != builds {
+	pid, builds := s.AppPid(), s.Builds()
+	s.Types("r")
+	rig.Gone(t, pid)
+	s.Served("v1")
+	if s.Builds() != builds {
 		t.Error("r is a build")
 	}
-	pid = s.appPid()
-	s.types("b")
-	gone(t, pid)
-	s.served("v1")
-	if n := s.builds() - builds; n != 1 {
+	pid = s.AppPid()
+	s.Types("b")
+	rig.Gone(t, pid)
+	s.Served("v1")
+	if n := s.Builds() - builds; n != 1 {
 		t.Errorf("b is %d builds", n)
 	}
-	s.types("?")
-	s.says(`^devrun: r restart    b build from scratch    o open the app    q quit    \? this list$`)
+	s.Types("?")
+	s.Says(`^devrun: r restart    b build from scratch    p new PIN    o open the app    q quit    \? this list$`)
 	// A key that means nothing is no harm.
-	pid = s.appPid()
-	s.types("x\x1b[A\r")
-	s.types("?")
-	s.says(`(?s)this list\n.*this list\n`)
-	if s.appPid() != pid || strings.Count(s.stderr.String(), "this list") != 2 {
+	pid = s.AppPid()
+	s.Types("x\x1b[A\r")
+	s.Types("?")
+	s.Says(`(?s)this list\n.*this list\n`)
+	if s.AppPid() != pid || strings.Count(s.Stderr.String(), "this list") != 2 {
 		t.Error("a key without meaning did something")
 	}
-	s.types("q")
-	s.left(0)
-	gone(t, pid)
+	s.Types("q")
+	s.Left(0)
+	rig.Gone(t, pid)
 }
 
 func testInterrupt(t *testing.T) {
-	s := newScreen(t).start()
-	pid := s.appPid()
-	s.types("\x03")
-	s.left(130)
-	gone(t, pid)
+	s := rig.NewScreen(t).Start()
+	pid := s.AppPid()
+	s.Types("\x03")
+	s.Left(130)
+	rig.Gone(t, pid)
 	// And in the middle of a build.
-	s = newScreen(t)
-	s.write("slow.go", slowSource(1))
-	s.launch()
-	s.says(`^devrun: building \.$`)
-	s.types("\x03")
-	s.left(130)
-	if names := childNames(s.cmd.Process.Pid); len(names) > 0 {
+	s = rig.NewScreen(t)
+	s.Write("slow.go", rig.SlowSource(1))
+	s.Launch()
+	s.Says(`^devrun: building \.$`)
+	s.Types("\x03")
+	s.Left(130)
+	if names := rig.Children(s.Cmd.Process.Pid); len(names) > 0 {
 		t.Errorf("%v are left", names)
 	}
 }
 
 func testSecondInterrupt(t *testing.T) {
 	// The grace is longer than anything here waits: who waits for it fails.
-	s := newScreen(t, "IGNORE_TERM=1").start("--grace", "1h")
-	pid := s.appPid()
-	s.types("\x03")
-	s.says(`^devrun: stopping$`)
-	if !running(pid) {
+	s := rig.NewScreen(t, "IGNORE_TERM=1").Start("--grace", "1h")
+	pid := s.AppPid()
+	s.Types("\x03")
+	s.Says(`^devrun: stopping$`)
+	if !rig.Running(pid) {
 		t.Fatal("the app does not ignore SIGTERM")
 	}
 	time.Sleep(300 * time.Millisecond) // the pause is the case: what comes at once is an echo of the first
-	s.types("\x03")
-	s.says(`^devrun: killed$`)
-	s.left(130)
-	gone(t, pid)
+	s.Types("\x03")
+	s.Says(`^devrun: killed$`)
+	s.Left(130)
+	rig.Gone(t, pid)
 }
 
 func testHangUp(t *testing.T) {
-	s := newScreen(t).start()
-	pid := s.appPid()
-	s.tty.Close()
-	if err := s.master.Close(); err != nil {
+	s := rig.NewScreen(t).Start()
+	pid := s.AppPid()
+	s.TTY.Close()
+	if err := s.Master.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.exit(); code != 0 {
+	if code := s.Exit(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	gone(t, pid)
+	rig.Gone(t, pid)
 }
 
 // Who is none of the app's processes and holds its terminal, as somebody who
 // writes to it does, is not waited for.
 func testStranger(t *testing.T) {
-	s := newScreen(t).start()
-	pid := s.appPid()
+	s := rig.NewScreen(t).Start()
+	pid := s.AppPid()
 	inner, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/1", pid))
 	if err != nil || !strings.HasPrefix(inner, "/dev/pts/") {
 		t.Fatalf("the app's stdout is %s %v", inner, err)
@@ -192,14 +180,14 @@ func testStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	s.types("r")
-	gone(t, pid)
-	s.served("v1")
-	if now := s.appPid(); now == pid {
+	s.Types("r")
+	rig.Gone(t, pid)
+	s.Served("v1")
+	if now := s.AppPid(); now == pid {
 		t.Errorf("the old app answers")
 	}
-	s.types("q")
-	s.left(0)
+	s.Types("q")
+	s.Left(0)
 }
 
 // sizeApp prints its terminals, and their size whenever it changes.
@@ -234,13 +222,13 @@ func main() {
 `
 
 func testWindowSize(t *testing.T) {
-	s := newScreen(t)
-	s.write("main.go", sizeApp)
-	s.start()
+	s := rig.NewScreen(t)
+	s.Write("main.go", sizeApp)
+	s.Start()
 	for _, size := range [][2]uint16{{50, 200}, {31, 99}, {60, 120}} {
-		s.size(size[0], size[1])
+		s.Size(size[0], size[1])
 		for fd := range 3 {
-			s.says(fmt.Sprintf(`^terminal %d true size %dx%d$`, fd, size[0], size[1]))
+			s.Says(fmt.Sprintf(`^terminal %d true size %dx%d$`, fd, size[0], size[1]))
 		}
 	}
 }
@@ -270,17 +258,17 @@ func main() {
 `
 
 func testAppLines(t *testing.T) {
-	s := newScreen(t)
-	s.write("main.go", tickApp)
-	s.start()
+	s := rig.NewScreen(t)
+	s.Write("main.go", tickApp)
+	s.Start()
 	for i := range 3 {
-		s.types("b?")
-		s.says(fmt.Sprintf(`(?s)(devrun: serving.*){%d}`, i+2))
+		s.Types("b?")
+		s.Says(fmt.Sprintf(`(?s)(devrun: serving.*){%d}`, i+2))
 	}
-	s.types("q")
-	s.left(0)
+	s.Types("q")
+	s.Left(0)
 	next := -1
-	for line := range strings.Lines(s.stderr.String()) {
+	for line := range strings.Lines(s.Stderr.String()) {
 		var n int
 		switch _, err := fmt.Sscanf(line, "tick %d\n", &n); {
 		case err == nil && n != 0 && n != next:
@@ -319,18 +307,18 @@ func main() {
 // Lines that are pasted are all the app's, though it does not read for a
 // moment after each.
 func testPaste(t *testing.T) {
-	s := newScreen(t)
-	s.write("main.go", readApp)
-	s.start()
-	pid, builds := s.appPid(), s.builds()
-	s.readsStdin(pid)
+	s := rig.NewScreen(t)
+	s.Write("main.go", readApp)
+	s.Start()
+	pid, builds := s.AppPid(), s.Builds()
+	s.ReadsStdin(pid)
 	for i := range 20 {
-		s.types(fmt.Sprintf("? line %d\r", i))
+		s.Types(fmt.Sprintf("? line %d\r", i))
 	}
 	for i := range 20 {
-		s.says(fmt.Sprintf(`read <\? line %d>$`, i))
+		s.Says(fmt.Sprintf(`read <\? line %d>$`, i))
 	}
-	if text := s.stderr.String(); strings.Contains(text, "this list") || s.appPid() != pid || s.builds() != builds {
+	if text := s.Stderr.String(); strings.Contains(text, "this list") || s.AppPid() != pid || s.Builds() != builds {
 		t.Errorf("a letter that was pasted was taken for a key:\n%s", text)
 	}
 }

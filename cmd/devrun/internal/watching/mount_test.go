@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package watching
 
 import (
 	"bytes"
@@ -14,13 +14,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/cmd/devrun/internal/rig"
 )
 
 // TestWatchMount runs devrun on a file system whose files change without a
 // word to the kernel, as those of a server or of a virtual machine's host do:
 // it is to find out by itself that it must look.
 func TestWatchMount(t *testing.T) {
-	r := newRig(t, "notify")
+	r := rig.New(t, "notify")
 	mounted := filepath.Join(t.TempDir(), "mounted")
 	if err := os.Mkdir(mounted, 0o755); err != nil {
 		t.Fatal(err)
@@ -45,16 +47,16 @@ func TestWatchMount(t *testing.T) {
 	if out, err := probe.CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED: no file system can be mounted here, which takes root: %v %s", err, out)
 	}
-	r.launchWith(func(c *exec.Cmd) {
+	r.LaunchWith(func(c *exec.Cmd) {
 		fuse := in(c)
-		go (&mirrorFS{names: []string{r.dir}, ended: r.ended}).serve(fuse)
+		go (&mirrorFS{names: []string{r.Dir}, ended: r.Ended}).serve(fuse)
 	}, "-C", mounted)
-	r.served("v1")
-	r.says(`^devrun: file notifications do not work on \S+/mounted \(fuse\), looking for changes every \d+ms instead$`)
-	if n := r.watches(); n > 0 {
+	r.Served("v1")
+	r.Says(`^devrun: file notifications do not work on \S+/mounted \(fuse\), looking for changes every \d+ms instead$`)
+	if n := watches(r); n > 0 {
 		t.Errorf("%d watches are left", n)
 	}
-	r.seesEdits()
+	seesEdits(r)
 }
 
 // mirrorFS shows a directory to be read at another place. It speaks as much of

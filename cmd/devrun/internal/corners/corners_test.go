@@ -1,0 +1,191 @@
+//go:build linux
+
+// Package corners tests what goes wrong only where two things meet.
+package corners
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+func TestBehaviour(t *testing.T) { behaviours.Run(t) }
+
+var behaviours = rig.Behaviours{
+	{"a typo in the package clause", testPackageClause},
+	{"an app that opens many files before it listens", testOpensMany},
+	{"an app that tries its port before it uses it", testTriesPort},
+	{"a broken .env saved together with a source", testEnvAndSource},
+	{"an app without the hook, twice", testWithoutHook},
+	{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
+	{"Control-C while the go command waits for the network", testStopDuringList},
+}
+
+// The hook's own file stands in the same package: the go command names it when
+// the user's file says it is another one, and the hook is not to blame.
+func testPackageClause(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	for _, v := range []string{"v2", "v3"} {
+		r.Replace("main.go", "package main", "package mai")
+		r.Says(`(?s)` + strings.Repeat(`devrun: build failed.*`, len(v)-1))
+		r.SetVersion(v)
+		r.Replace("main.go", "package mai", "package main")
+		r.Served(v)
+	}
+	if s := r.Stderr.String(); strings.Contains(s, "built as it is") || strings.Contains(s, "zz_devrun") {
+		t.Error("the hook is blamed or shown")
+	}
+}
+
+func testOpensMany(t *testing.T, mode string) {
+	const n = 3000
+	r := rig.New(t, mode)
+	dir := t.TempDir()
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".html"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Env = append(r.Env, "OPEN_FIRST="+strconv.Itoa(n), "OPEN_IN="+dir)
+	r.Start()
+	for i := range 4 {
+		v := fmt.Sprintf("o%d", i)
+		r.SetVersion(v)
+		r.Served(v)
+	}
+}
+
+func testTriesPort(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "TRY_PORT=1")
+	r.Start()
+	for _, v := range []string{"v2", "v3"} {
+		r.SetVersion(v)
+		r.Served(v)
+	}
+}
+
+func testEnvAndSource(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Write(".env", "GREETING=hello\n")
+	r.Start()
+	// Both appear in one step.
+	prepared := t.TempDir()
+	if err := os.WriteFile(filepath.Join(prepared, "main.go"), []byte(r.Source("v2")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(prepared, ".env"), []byte("GREETING=\"hi\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".env", "main.go"} {
+		if err := os.Rename(filepath.Join(prepared, name), filepath.Join(r.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Says(`^devrun: \.env line 1: `)
+	r.Served("v2")
+	r.Answers("/env/GREETING", `"hello" true`)
+	r.Write(".env", "GREETING=hi\n")
+	r.Answers("/env/GREETING", `"hi" true`)
+	r.Served("v2")
+}
+
+// A file of the user's that has the hook's name: there is no hook then, the
+// app has its own port, and devrun serves it on another one.
+func testWithoutHook(t *testing.T, mode string) {
+	dir := ""
+	port := rig.FreePort(t)
+	cache := rig.OwnCache(t)
+	for range 2 {
+		r := rig.New(t, mode)
+		if dir == "" {
+			dir = r.Dir
+			r.Write("zz_devrun.go", "package main\n")
+		}
+		r.Dir, r.Port = dir, port
+		r.Env = append(r.Env, cache...)
+		r.Launch()
+		line := r.Says(`^devrun: serving http://localhost:\d+`)
+		own := r.Port
+		fmt.Sscanf(line, "devrun: serving http://localhost:%d", &r.Port)
+		if r.Port == own {
+			t.Errorf("devrun has the app's port")
+		}
+		r.Served("v1")
+		if _, body, err := rig.Ask("GET", fmt.Sprintf("http://127.0.0.1:%d/version", own), nil); err != nil || body != "v1\n" {
+			t.Errorf("the app's own port: %q %v", body, err)
+		}
+		r.SetVersion("v2")
+		r.Served("v2")
+		r.SetVersion("v1")
+		r.Served("v1")
+		r.Says(`the app is built as it is and keeps its port`)
+		r.Cmd.Process.Signal(os.Interrupt)
+		r.Exit()
+	}
+}
+
+func testBrokenWhileStopping(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "DRAIN_MS=4000")
+	r.Start("--grace", "20s")
+	old := r.AppPid()
+	r.SetVersion("v2")
+	r.Says(`(?s)devrun: built in.*devrun: built in`) // the old app is draining
+	r.Write("broken.go", "package main\n\nvar x int = \"no number\"\n")
+	r.Says(`^devrun: build failed`)
+	rig.Gone(t, old)
+	// What was built last is there for the requests of pages that are open.
+	rig.Eventually(t, "the newest binary runs", func() error {
+		resp, body, err := rig.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
+		if err != nil {
+			return err
+		}
+		if resp.StatusCode != 200 || body != "v2\n" {
+			return fmt.Errorf("%d %q", resp.StatusCode, body)
+		}
+		return nil
+	})
+	if status, body := r.Get("/version"); status != 500 || !strings.Contains(body, "broken.go:3") {
+		t.Errorf("the page: %d %s", status, body)
+	}
+	if err := os.Remove(filepath.Join(r.Dir, "broken.go")); err != nil {
+		t.Fatal(err)
+	}
+	r.Served("v2")
+}
+
+func testStopDuringList(t *testing.T, mode string) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "GOPROXY=http://"+silent.Addr().String(), "GOFLAGS=-mod=mod", "GONOSUMDB=*", "GOMODCACHE="+t.TempDir())
+	r.Start()
+	r.Write("go.mod", r.Read("go.mod")+"\nrequire example.test/nowhere v1.0.0\n")
+	r.Replace("main.go", `"example.test/app/web"`, "\"example.test/app/web\"\n\t_ \"example.test/nowhere\"")
+	c, err := silent.Accept() // the go command asks
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	start := time.Now()
+	r.Cmd.Process.Signal(os.Interrupt)
+	if code := r.Exit(); code != 130 {
+		t.Errorf("exit status %d", code)
+	}
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package rig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// Browser starts Debian's Chromium with a fresh profile; its tabs are made by
+// [NewTab]. Without Chromium the test is skipped, unless DEVRUN_REQUIRE_CHROMIUM
+// is set.
+func Browser(t testing.TB) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") != "" {
+			t.Fatal("chromium is required and not on this machine")
+		}
+		t.Skip("NOT TESTED: what the browser shows needs chromium, which is not on this machine")
+	}
+	alloc, stop := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(Patience),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+	t.Cleanup(stop)
+	ctx, closeBrowser := chromedp.NewContext(alloc)
+	t.Cleanup(closeBrowser)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// Tab is one page of the browser and what its console said.
+type Tab struct {
+	t   testing.TB
+	ctx context.Context
+
+	mu      sync.Mutex
+	console []string
+}
+
+// NewTab opens an address in a tab of its own, which is closed with the test.
+func NewTab(t testing.TB, b context.Context, url string) *Tab {
+	t.Helper()
+	p := &Tab{t: t}
+	ctx, closeTab := chromedp.NewContext(b, chromedp.WithListener(p.note))
+	t.Cleanup(closeTab)
+	p.ctx = ctx
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	within, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	if err := chromedp.Do(within, chromedp.Navigate(url)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *Tab) note(ev any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch ev := ev.(type) {
+	case *log.EventEntryAdded:
+		p.console = append(p.console, fmt.Sprint(ev.Entry.Level, " ", ev.Entry.Text, " ", ev.Entry.URL))
+	case *runtime.EventConsoleAPICalled:
+		for _, a := range ev.Args {
+			p.console = append(p.console, fmt.Sprint(ev.Type, " ", string(a.Value)))
+		}
+	case *runtime.EventExceptionThrown:
+		p.console = append(p.console, "exception "+ev.ExceptionDetails.Text)
+	}
+}
+
+// Do runs a script in the page.
+func (p *Tab) Do(script string) {
+	p.t.Helper()
+	if got := p.Eval("(() => {" + script + "; return 'done'})()"); got != "done" {
+		p.t.Fatalf("%s: %s", script, got)
+	}
+}
+
+// Eval returns what an expression of JavaScript is, as text; while the page
+// is being replaced it is the error.
+func (p *Tab) Eval(expr string) string {
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expr+")"))
+	if err != nil {
+		return err.Error()
+	}
+	return v
+}
+
+// Becomes waits until an expression's text matches a pattern.
+func (p *Tab) Becomes(expr, want string) {
+	p.t.Helper()
+	re := regexp.MustCompile(want)
+	deadline := time.Now().Add(Patience)
+	for {
+		got := p.Eval(expr)
+		if re.MatchString(got) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s is %q, not %s; console: %q", expr, got, want, p.Said())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Said is what the console has said so far.
+func (p *Tab) Said() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.console)
+}
+
+// BodyText is the expression for what a person reads on the page.
+const BodyText = `document.body.innerText`

@@ -1,0 +1,146 @@
+// Package rig is what the end-to-end tests beside it have in common: it runs
+// the devrun that a user runs, on copies of the app in testdata/app, with real
+// files, processes and sockets. It is for tests and no part of devrun.
+//
+// Rigs do not disturb each other, also not those of other test binaries: each
+// has a directory and ports of its own. Nothing outlives a test: its devrun is
+// stopped, what was built for it goes with the test binary, and a process that
+// is left fails the binary. What a test waits for has to come true within
+// [Patience], however busy the machine is; no test waits that long when all is
+// well.
+package rig
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Main runs the tests of a package as [Tests] does and ends the process. It is
+// for TestMain.
+func Main(m *testing.M) { os.Exit(Tests{m}.Run()) }
+
+// Tests are a package's tests that use rigs.
+type Tests struct{ *testing.M }
+
+// Run runs the tests, four at a time or as many as there are processors unless
+// -parallel says otherwise: most of an end-to-end test's time is waiting.
+// Afterwards it removes what was built, and fails if a process is left.
+func (t Tests) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	dir, err := os.MkdirTemp("", "devrun-e2e-")
+	if err == nil && !given {
+		err = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
+	}
+	if err == nil {
+		err = os.Setenv(mark, strconv.Itoa(os.Getpid()))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rig:", err)
+		return 1
+	}
+	builtIn = dir
+	code := t.M.Run()
+	if names := left(); len(names) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: the tests left processes: %s\n", strings.Join(names, ", "))
+		code = max(code, 1)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, "rig:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// mark is the variable by which all processes of a test binary are known,
+// whatever becomes of their parents.
+const mark = "E2E_TEST_PID"
+
+// left returns the processes of this test binary that do not end by
+// themselves soon. Where there is no /proc it knows of none.
+func left() (names []string) {
+	entry := append([]byte(mark+"="+strconv.Itoa(os.Getpid())), 0)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		names = nil
+		environs, err := filepath.Glob("/proc/[0-9]*/environ")
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, f := range environs {
+			if env, err := os.ReadFile(f); err != nil || !bytes.Contains(env, entry) {
+				continue // gone, or not this user's
+			}
+			dir := filepath.Dir(f)
+			args, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+			names = append(names, filepath.Base(dir)+" "+strings.TrimSpace(strings.ReplaceAll(string(args), "\x00", " ")))
+		}
+		if len(names) == 0 || time.Now().After(deadline) {
+			return names
+		}
+	}
+}
+
+var builtIn string // what Build makes
+
+// Build builds a command as the go command finds it in dir, and with these
+// flags. The binary stays until the tests end.
+func Build(dir, name, pkg string, flags ...string) (string, error) {
+	if builtIn == "" {
+		return "", fmt.Errorf("build %s: TestMain does not call rig.Main", name)
+	}
+	path := filepath.Join(builtIn, name)
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), pkg)...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+	}
+	return path, nil
+}
+
+// module is the directory of the module that is tested.
+var module = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+})
+
+// App returns the directory of the app that rigs have copies of.
+func App(t testing.TB) string {
+	t.Helper()
+	dir, err := module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "cmd/devrun/internal/rig/testdata/app")
+}
+
+var devrun = sync.OnceValues(func() (string, error) {
+	dir, err := module()
+	if err != nil {
+		return "", err
+	}
+	return Build(dir, "devrun", "./cmd/devrun")
+})
+
+// Binary returns devrun's path. It is built once for all tests of a package.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path, err := devrun()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,110 @@
+//go:build linux
+
+package rig
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Builds counts the builds that were finished.
+func (r *Rig) Builds() int { return strings.Count(r.Stderr.String(), "devrun: built in ") }
+
+// Says waits for a line of devrun that matches.
+func (r *Rig) Says(pattern string) string {
+	r.T.Helper()
+	re := regexp.MustCompile(`(?m)` + pattern)
+	var found string
+	Eventually(r.T, "devrun says "+pattern, func() error {
+		found = re.FindString(r.Stderr.String())
+		if found == "" {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	return found
+}
+
+// Quiet shows that nothing happens: it makes a change that must be seen,
+// waits for it, and returns how many builds there were besides.
+func (r *Rig) Quiet(before int, version string) int {
+	r.T.Helper()
+	r.SetVersion(version)
+	r.Served(version)
+	return r.Builds() - before - 1
+}
+
+// AppPid is the process that answers.
+func (r *Rig) AppPid() int {
+	r.T.Helper()
+	_, body := r.Get("/pid")
+	pid, err := strconv.Atoi(strings.TrimSpace(body))
+	if err != nil {
+		r.T.Fatalf("GET /pid: %q", body)
+	}
+	return pid
+}
+
+// Gone waits until no process has that id; a zombie is gone.
+func Gone(t *testing.T, pid int) {
+	t.Helper()
+	Eventually(t, fmt.Sprintf("process %d is gone", pid), func() error {
+		if Running(pid) {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+}
+
+// Running reports whether a process has that id and is no zombie.
+func Running(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// Children are the names of the children of a process that are no zombies;
+// of a go command with its verb.
+func Children(pid int) []string {
+	var names []string
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil
+	}
+	for _, s := range stats {
+		b, err := os.ReadFile(s)
+		if err != nil {
+			continue
+		}
+		name, rest, ok := strings.Cut(string(b), ") ")
+		if !ok {
+			continue
+		}
+		_, name, _ = strings.Cut(name, " (")
+		var state string
+		var ppid int
+		if _, err := fmt.Sscan(rest, &state, &ppid); err != nil || ppid != pid || state == "Z" {
+			continue
+		}
+		if name == "go" {
+			if args, err := os.ReadFile(filepath.Join(filepath.Dir(s), "cmdline")); err == nil {
+				if f := strings.Split(string(args), "\x00"); len(f) > 1 {
+					name += " " + f[1]
+				}
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,226 @@
+//go:build linux
+
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience is how long a fact may take to come true. It is long because the
+// machine may be busy; nothing waits for it when all is well.
+const Patience = 60 * time.Second
+
+// Eventually waits until check returns nil and fails with its last error
+// otherwise.
+func Eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(Patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not after %v: %v", what, Patience, err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Output is what a process printed, safe to read while it does.
+type Output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// Behaviours is a table of what devrun does whether it is notified of changes
+// or looks for them.
+type Behaviours []struct {
+	Name string
+	Test func(t *testing.T, mode string)
+}
+
+// Run tests each behaviour under both ways of watching, side by side; with
+// -short only notifications are used.
+func (b Behaviours) Run(t *testing.T) {
+	for _, mode := range []string{"notify", "poll"} {
+		if mode == "poll" && testing.Short() {
+			continue
+		}
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			// Of tests that wait for their turn the last one gets it first. Here it
+			// is to be the table's first, where those are that take longest.
+			for _, one := range slices.Backward(b) {
+				t.Run(one.Name, func(t *testing.T) {
+					t.Parallel()
+					one.Test(t, mode)
+				})
+			}
+		})
+	}
+}
+
+// Rig is one devrun at work on one copy of the app.
+type Rig struct {
+	T    *testing.T
+	Dir  string   // the app's
+	Port int      // what the app asks for and devrun has
+	Env  []string // besides what every devrun gets
+	args []string
+
+	Cmd            *exec.Cmd
+	Change         func(*exec.Cmd) // applied to Cmd before it starts
+	Stdout, Stderr Output
+	Ended          chan struct{} // closed when devrun is gone
+}
+
+// New copies the app to a directory of its own. Nothing runs yet. The mode is
+// "notify" or "poll", the way in which devrun will learn of changes.
+func New(t *testing.T, mode string) *Rig {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "app")
+	if err := os.CopyFS(dir, os.DirFS(App(t))); err != nil {
+		t.Fatal(err)
+	}
+	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Ended: make(chan struct{})}
+	if mode == "poll" {
+		r.args = append(r.args, "--poll", "20ms")
+	}
+	return r
+}
+
+// FreePort returns a port that nothing listens on now and that is no other
+// rig's until the test ends. It is taken from below the range that outgoing
+// connections use, so that it stays free.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		port := 20000 + int(nextPort.Add(1))%10000
+		reserved, err := net.Listen("unix", fmt.Sprintf("@devrun-e2e-%d", port))
+		if err != nil {
+			continue // another test binary's
+		}
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			t.Cleanup(func() { reserved.Close() })
+			return port
+		}
+		reserved.Close()
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+var nextPort atomic.Int64
+
+func init() { nextPort.Store(int64(os.Getpid() * 37)) }
+
+// environ is what devrun gets: the test's own environment, without what would
+// change devrun's ways.
+func (r *Rig) environ() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "DEVRUN_") || name == "APP_ENV" || name == "FLASK_ENV" || name == "HOST" || name == "PORT" || name == "NO_COLOR" {
+			continue
+		}
+		env = append(env, e)
+	}
+	return append(append(env, "APP_ENV=development", "HOST=127.0.0.1", "PORT="+strconv.Itoa(r.Port)), r.Env...)
+}
+
+// Launch starts devrun and does not wait for anything.
+func (r *Rig) Launch(args ...string) {
+	r.T.Helper()
+	r.Cmd = exec.Command(Binary(r.T), append(r.args, args...)...)
+	r.Cmd.Dir, r.Cmd.Env = r.Dir, r.environ()
+	r.Cmd.Stdout, r.Cmd.Stderr = &r.Stdout, &r.Stderr
+	r.Cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.Cmd.WaitDelay = 5 * time.Second
+	if r.Change != nil {
+		r.Change(r.Cmd)
+	}
+	if err := r.Cmd.Start(); err != nil {
+		r.T.Fatal(err)
+	}
+	go func() {
+		r.Cmd.Wait()
+		close(r.Ended)
+	}()
+	r.T.Cleanup(func() {
+		if r.T.Failed() {
+			r.T.Logf("devrun's stderr:\n%s\nstdout:\n%s", r.Stderr.String(), r.Stdout.String())
+		}
+		r.Cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-r.Ended:
+		case <-time.After(20 * time.Second):
+			r.Cmd.Process.Kill()
+			<-r.Ended
+			r.T.Error("devrun did not stop within 20 s of SIGTERM")
+		}
+	})
+}
+
+// LaunchWith launches devrun after its command was changed.
+func (r *Rig) LaunchWith(change func(*exec.Cmd), args ...string) {
+	r.T.Helper()
+	r.Change = change
+	r.Launch(args...)
+}
+
+// Start launches devrun and waits until the app answers.
+func (r *Rig) Start(args ...string) *Rig {
+	r.T.Helper()
+	r.Launch(args...)
+	r.Served("v1")
+	return r
+}
+
+// Exit waits until devrun is gone and returns its exit status.
+func (r *Rig) Exit() int {
+	r.T.Helper()
+	select {
+	case <-r.Ended:
+	case <-time.After(Patience):
+		r.T.Fatalf("devrun still runs after %v", Patience)
+	}
+	return r.Cmd.ProcessState.ExitCode()
+}
+
+// OwnCache is an environment in which devrun has a cache directory of its own
+// and the go command the usual one.
+func OwnCache(t *testing.T) []string {
+	t.Helper()
+	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + strings.TrimSpace(string(gocache))}
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package screen
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+func TestBrowser(t *testing.T) {
+	b := rig.Browser(t)
+	t.Run("a save is on the screen", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		p := rig.NewTab(t, b, r.URL("/"))
+		p.Becomes(rig.BodyText, "^v1 ")
+		p.Do(`scrollTo(0, 1234); window.mark = 1`)
+		r.SetVersion("v2")
+		p.Becomes(rig.BodyText, "^v2 ")
+		p.Becomes(`scrollY`, "^1234$")
+		if got := p.Eval(`typeof window.mark`); got != "undefined" {
+			t.Error("the page was changed without a reload")
+		}
+		if said := p.Said(); len(said) > 0 {
+			t.Errorf("the console says %q", said)
+		}
+	})
+	t.Run("a stylesheet is swapped in place", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		p := rig.NewTab(t, b, r.URL("/"))
+		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(1, 1, 1\)`)
+		pid := r.AppPid()
+		p.Do(`window.mark = 1`)
+		r.Write("static/app.css", "p { color: rgb(7, 7, 7); }")
+		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(7, 7, 7\)`)
+		if got := p.Eval(`window.mark`); got != "1" {
+			t.Error("the page was reloaded")
+		}
+		if r.AppPid() != pid {
+			t.Error("the app was restarted")
+		}
+	})
+	t.Run("a broken build is a page that goes by itself", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		p := rig.NewTab(t, b, r.URL("/"))
+		p.Becomes(rig.BodyText, "^v1 ")
+		r.Replace("main.go", `const version = "v1"`, `const version = undefined1`)
+		p.Becomes(rig.BodyText, "undefined: undefined1")
+		another := rig.NewTab(t, b, r.URL("/anywhere"))
+		another.Becomes(rig.BodyText, "undefined: undefined1")
+		r.Replace("main.go", `undefined1`, `undefined2`)
+		p.Becomes(rig.BodyText, "undefined: undefined2")
+		r.Replace("main.go", `undefined2`, `"v3"`)
+		p.Becomes(rig.BodyText, "^v3 ")
+		another.Becomes(rig.BodyText, "404")
+		for _, line := range slices.Concat(p.Said(), another.Said()) {
+			if !strings.Contains(line, "the server responded with a status of") {
+				t.Errorf("the console says %s", line)
+			}
+		}
+	})
+	t.Run("a crash is a page that goes by itself", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		p := rig.NewTab(t, b, r.URL("/"))
+		p.Becomes(rig.BodyText, "^v1 ")
+		go rig.Ask("GET", r.URL("/crash"), nil)
+		p.Becomes(rig.BodyText, "assignment to entry in nil map")
+		r.SetVersion("v2")
+		p.Becomes(rig.BodyText, "^v2 ")
+	})
+	t.Run("twelve tabs, each reloaded once", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		const loads = `sessionStorage.n = +(sessionStorage.n || 0) + 1`
+		var tabs []*rig.Tab
+		for range 12 {
+			p := rig.NewTab(t, b, r.URL("/"))
+			p.Becomes(rig.BodyText, "^v1 ")
+			tabs = append(tabs, p)
+		}
+		for i, v := range []string{"v2", "v3"} {
+			for _, p := range tabs {
+				p.Do(`window.mark = ` + fmt.Sprint(i))
+			}
+			r.SetVersion(v)
+			for _, p := range tabs {
+				p.Becomes(rig.BodyText, "^"+v+" ")
+				p.Do(loads)
+			}
+		}
+		// A last look: none was reloaded again after its first look.
+		for _, p := range tabs {
+			p.Do(`window.mark = "last"`)
+		}
+		if status, _ := r.Get("/version"); status != http.StatusOK {
+			t.Error("the app does not answer")
+		}
+		for i, p := range tabs {
+			if got := p.Eval(`window.mark + " " + sessionStorage.n`); got != "last 2" {
+				t.Errorf("tab %d: %s", i, got)
+			}
+		}
+	})
+	t.Run("devrun is started again on the same port", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		p := rig.NewTab(t, b, r.URL("/"))
+		p.Becomes(rig.BodyText, "^v1 ")
+		r.Cmd.Process.Signal(os.Interrupt)
+		r.Exit()
+		r.SetVersion("v2")
+		again := rig.New(t, "notify")
+		again.Dir, again.Port = r.Dir, r.Port
+		again.Launch()
+		p.Becomes(rig.BodyText, "^v2 ")
+	})
+	t.Run("a strict policy", func(t *testing.T) {
+		r := rig.New(t, "notify").Start()
+		for policy, reloads := range map[string]bool{
+			"script-src 'self'":                         true,
+			"default-src 'self'":                        true,
+			"script-src 'nonce-abc'; worker-src 'self'": true,
+			"script-src 'none'":                         false,
+			"default-src 'none'":                        false,
+		} {
+			p := rig.NewTab(t, b, r.URL("/csp?policy="+strings.NewReplacer(" ", "%20", "'", "%27", ";", "%3B").Replace(policy)))
+			p.Becomes(rig.BodyText, "strict")
+			if got := p.Eval(`document.scripts.length`); (got == "1") != reloads {
+				t.Errorf("%s: %s scripts", policy, got)
+			}
+			if said := p.Said(); len(said) > 0 {
+				t.Errorf("%s: the console says %q", policy, said)
+			}
+		}
+		r.Says(`^devrun: no live reload on /csp`)
+	})
+}

@@ -1,0 +1,290 @@
+//go:build linux
+
+package serving
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+var processBehaviours = rig.Behaviours{
+	{"an app that drains is waited for", testDrain},
+	{"an app that ignores SIGTERM is killed after its grace", testIgnoreTerm},
+	{"nothing survives devrun", testTreeKill},
+	{"an app that dies at the start", testDiesAtStart},
+	{"an app that dies later", testDiesLater},
+	{"a port that somebody else has", testPortTaken},
+	{"standard input", testStdin},
+	{"two devruns on one app", testTwoDevruns},
+	{"a second port", testSecondPort},
+	{"another public address", testAddr},
+	{"a debugger that is attached", testDebugger},
+}
+
+func testDrain(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "DRAIN_MS=2500")
+	r.Start("--grace", "20s")
+	pid := r.AppPid()
+	stop := rig.Hammer(r.URL("/version"), 50*time.Millisecond)
+	r.SetVersion("v2")
+	r.Served("v2")
+	if n, failed := stop(); len(failed) > 0 {
+		t.Errorf("%d of %d requests failed, the first with %s", len(failed), n, failed[0])
+	}
+	rig.Gone(t, pid)
+	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "address already in use") || strings.Contains(s, "killing it") {
+		t.Errorf("the app was not waited for")
+	}
+}
+
+func testIgnoreTerm(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "IGNORE_TERM=1")
+	r.Start("--grace", "300ms")
+	pid := r.AppPid()
+	r.SetVersion("v2")
+	r.Served("v2")
+	rig.Gone(t, pid)
+	r.Says(`^devrun: the app did not stop within 300ms, killing it$`)
+	pid = r.AppPid()
+	r.Cmd.Process.Signal(os.Interrupt)
+	r.Exit()
+	rig.Gone(t, pid)
+}
+
+func testTreeKill(t *testing.T, mode string) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+		if signal.Ignored(sig) {
+			continue // as under nohup: devrun ignores it, too
+		}
+		r := rig.New(t, mode)
+		r.Env = append(r.Env, "FORK_CHILD=1")
+		r.Start()
+		children := func() (pids []int) {
+			t.Helper()
+			for _, m := range regexp.MustCompile(`children (\d+) (\d+)`).FindAllStringSubmatch(r.Stdout.String(), -1) {
+				a, _ := strconv.Atoi(m[1])
+				b, _ := strconv.Atoi(m[2])
+				pids = append(pids, a, b)
+			}
+			return pids
+		}
+		rig.Eventually(t, "the first children are known", func() error {
+			if len(children()) < 2 {
+				return errors.New("no line yet")
+			}
+			return nil
+		})
+		first := children()
+		r.SetVersion("v2")
+		r.Served("v2")
+		for _, pid := range first {
+			rig.Gone(t, pid)
+		}
+		rig.Eventually(t, "the second children are known", func() error {
+			if len(children()) < 4 {
+				return errors.New("no line yet")
+			}
+			return nil
+		})
+		app, second := r.AppPid(), children()[2:]
+		r.Cmd.Process.Signal(sig)
+		code := r.Exit()
+		rig.Gone(t, app)
+		rig.Gone(t, second[0])
+		if sig == syscall.SIGKILL {
+			// The documented limit: who left the app's session and was orphaned
+			// before devrun could look is not found any more.
+			syscall.Kill(second[1], syscall.SIGKILL)
+		}
+		rig.Gone(t, second[1])
+		if want := map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 0, syscall.SIGHUP: 0, syscall.SIGKILL: -1}[sig]; code != want {
+			t.Errorf("%v: exit status %d, want %d", sig, code, want)
+		}
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port)); err != nil {
+			t.Errorf("%v: the port is still in use: %v", sig, err)
+		} else {
+			l.Close()
+		}
+	}
+}
+
+func testDiesAtStart(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "EXIT_AT_START=3")
+	r.Launch()
+	r.Says(`^devrun: app exited, status 3`)
+	r.Says(`^devrun: waiting for a save`)
+	if s := r.Stderr.String(); !strings.Contains(s, "the last words") {
+		t.Errorf("the app's last words are lost:\n%s", s)
+	}
+	// It isn't started again by itself.
+	starts := strings.Count(r.Stderr.String(), "the last words")
+	r.Replace("main.go", `os.Getenv("EXIT_AT_START")`, `os.Getenv("NO_EXIT")`)
+	r.Served("v1")
+	if n := strings.Count(r.Stderr.String(), "the last words"); n != starts || n != 1 {
+		t.Errorf("it was started %d times", n)
+	}
+	// And for a panic in main.
+	r.Replace("main.go", `os.Getenv("PANIC_AT_START") != ""`, `os.Getenv("PANIC_AT_START") == ""`)
+	r.Says(`^devrun: app crashed, exit status 2`)
+	rig.Eventually(t, "the crash page is shown", func() error {
+		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+		if err != nil {
+			return err
+		}
+		if resp.StatusCode != 500 || !strings.Contains(body, "nil pointer dereference") || !strings.Contains(body, "main.go:3") {
+			return fmt.Errorf("%d\n%s", resp.StatusCode, body)
+		}
+		return nil
+	})
+	r.Replace("main.go", `os.Getenv("PANIC_AT_START") == ""`, `false`)
+	r.Served("v1")
+}
+
+func testDiesLater(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	for _, c := range []struct{ path, line, page string }{
+		{"/exit?code=0", `^devrun: app exited, status 0`, "status 0"},
+		{"/exit?code=3", `^devrun: app exited, status 3`, "status 3"},
+		{"/crash", `^devrun: app crashed, exit status 2`, "assignment to entry in nil map"},
+	} {
+		go rig.Ask("GET", r.URL(c.path), nil) // its answer is cut off
+		r.Says(c.line)
+		rig.Eventually(t, "the page for "+c.path, func() error {
+			resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+			if err != nil {
+				return err
+			}
+			if resp.StatusCode != 500 || !strings.Contains(body, c.page) {
+				return fmt.Errorf("%d\n%s", resp.StatusCode, body)
+			}
+			return nil
+		})
+		r.Replace("main.go", `const version = "v1"`, `const version = "v2"`)
+		r.Served("v2")
+		r.Replace("main.go", `const version = "v2"`, `const version = "v1"`)
+		r.Served("v1")
+	}
+	pid := r.AppPid()
+	syscall.Kill(pid, syscall.SIGKILL)
+	r.Says(`^devrun: app was killed \(signal: killed\)`)
+}
+
+func testPortTaken(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r.Launch()
+	if code := r.Exit(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	r.Says(fmt.Sprintf(`^devrun: listen on localhost:%d: address already in use$`, r.Port))
+	r.Says(fmt.Sprintf(`^devrun: hint: pid %d \(\S+\) has it; `, os.Getpid()))
+}
+
+func testStdin(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	r.LaunchWith(func(c *exec.Cmd) { c.Stdin = in })
+	in.Close()
+	r.Served("v1")
+	if _, body := r.Get("/tty"); body != "false false false " {
+		t.Errorf("terminals: %q", body)
+	}
+	answer := make(chan string)
+	go func() {
+		_, body, err := rig.Ask("GET", r.URL("/stdin"), nil)
+		answer <- fmt.Sprint(body, err)
+	}()
+	io.WriteString(out, "a line\n")
+	if got := <-answer; !strings.HasPrefix(got, `"a line\n" <nil>`) {
+		t.Errorf("stdin: %s", got)
+	}
+}
+
+func testTwoDevruns(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	second := rig.New(t, mode)
+	second.Dir, second.Port = r.Dir, r.Port
+	second.Launch()
+	if code := second.Exit(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	second.Says(fmt.Sprintf(`^devrun: hint: pid %d \(devrun\) has it; `, r.Cmd.Process.Pid))
+	// The first one is not disturbed: every answer is its app's.
+	pid := r.AppPid()
+	for range 50 {
+		if got := r.AppPid(); got != pid {
+			t.Fatalf("answered by %d, want %d", got, pid)
+		}
+	}
+	// On ports of their own both work.
+	third := rig.New(t, mode)
+	third.Dir = r.Dir
+	third.Start()
+	r.SetVersion("v2")
+	r.Served("v2")
+	third.Served("v2")
+}
+
+func testSecondPort(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	port := rig.FreePort(t)
+	r.Env = append(r.Env, "SECOND_PORT="+strconv.Itoa(port))
+	r.Start()
+	second := &rig.Rig{T: t, Port: port, Ended: r.Ended}
+	second.Answers("/", "second v1")
+	stop := rig.Hammer(second.URL("/"), 10*time.Millisecond)
+	r.SetVersion("v2")
+	r.Served("v2")
+	second.Answers("/", "second v2")
+	if n, failed := stop(); len(failed) > 0 {
+		t.Errorf("%d of %d requests to the second port failed, the first with %s", len(failed), n, failed[0])
+	}
+	r.Says(fmt.Sprintf(`^devrun: serving http://localhost:%d \(`, port))
+	// A port that a newer app does not open any more is free again.
+	r.Replace("main.go", `os.Getenv("SECOND_PORT"); port != ""`, `""; port != ""`)
+	rig.Eventually(t, "the second port is free", func() error {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			l.Close()
+		}
+		return err
+	})
+}
+
+func testAddr(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	asked := r.Port
+	r.Port = rig.FreePort(t)
+	r.Env = append(r.Env, "PORT="+strconv.Itoa(asked))
+	r.Start("--addr", fmt.Sprintf(":%d", r.Port))
+	r.SetVersion("v2")
+	r.Served("v2")
+	if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", asked)); err == nil {
+		c.Close()
+		t.Error("something listens where the app asked for")
+	}
+}

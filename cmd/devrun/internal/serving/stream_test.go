@@ -1,0 +1,147 @@
+//go:build linux
+
+package serving
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+func testStreams(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	slow := make(chan string, 1)
+	go func() {
+		_, body, err := rig.Ask("GET", r.URL("/slow?ms=40000"), nil)
+		slow <- fmt.Sprint(body, err)
+	}()
+	resp, err := http.Get(r.URL("/sse?ms=1000&n=60"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	n := 0
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			n++
+		}
+	}
+	if n != 60 || lines.Err() != nil {
+		t.Errorf("%d events, %v", n, lines.Err())
+	}
+	if got := <-slow; got != "slow v1\n<nil>" {
+		t.Errorf("the slow answer: %q", got)
+	}
+	// A stream that is open ends when its app does, and can be opened again.
+	resp2, err := http.Get(r.URL("/sse?ms=100&n=100000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp2.Body.Close()
+	ended := make(chan struct{})
+	go func() {
+		io.Copy(io.Discard, resp2.Body)
+		close(ended)
+	}()
+	r.SetVersion("v2")
+	r.Served("v2")
+	select {
+	case <-ended:
+	case <-time.After(rig.Patience):
+		t.Error("a stream of the old app is still open")
+	}
+	if status, body := r.Get("/sse?ms=1&n=2"); status != 200 || strings.Count(body, "data: ") != 2 {
+		t.Errorf("opened again: %d %q", status, body)
+	}
+}
+
+func testWebsocket(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	silence := time.After(30 * time.Second)
+	c, echoes := websocket(r)
+	echoes()
+	<-silence
+	echoes()
+	r.SetVersion("v2")
+	if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the socket did not end with its app: %v", err)
+	}
+	r.Served("v2")
+	_, echoes = websocket(r)
+	echoes()
+}
+
+// websocket opens a websocket to the app; echoes sends a few frames and wants
+// them back.
+func websocket(r *rig.Rig) (rest io.Reader, echoes func()) {
+	t := r.T
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(2 * rig.Patience))
+	fmt.Fprintf(c, "GET /ws HTTP/1.1\r\nHost: localhost:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n\r\n", r.Port)
+	br := bufio.NewReader(c)
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil || resp.StatusCode != 101 {
+		t.Fatalf("%v %v", resp, err)
+	}
+	frame := append([]byte{0x82, 0x84, 1, 2, 3, 4}, []byte("\x00\xffab")...)
+	return br, func() {
+		t.Helper()
+		for range 3 {
+			if _, err := c.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(frame))
+			if _, err := io.ReadFull(br, got); err != nil || !bytes.Equal(got, frame) {
+				t.Fatalf("%q %v", got, err)
+			}
+		}
+	}
+}
+
+func testGigabyte(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start()
+	const n = 1 << 30
+	before := rss(r)
+	resp, err := http.Get(r.URL("/zeros?n=" + strconv.Itoa(n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.Copy(io.Discard, resp.Body)
+	if err != nil || got != n {
+		t.Errorf("%d bytes, %v", got, err)
+	}
+	if grown := rss(r) - before; grown > 50<<20 {
+		t.Errorf("devrun grew by %d MB", grown>>20)
+	}
+}
+
+// rss is devrun's resident memory in bytes.
+func rss(r *rig.Rig) int {
+	r.T.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", r.Cmd.Process.Pid))
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	var size, resident int
+	if _, err := fmt.Sscan(string(b), &size, &resident); err != nil {
+		r.T.Fatal(err)
+	}
+	return resident * os.Getpagesize()
+}
