@@ -114,7 +114,7 @@ func (t *Terminal) Crashed(c fault.Crash) {
 		if f, ok := t.appFrame(g.Frames); ok {
 			lines += fmt.Sprintf("  %s  %s, goroutine %d\n", visible(f.Func), t.frame(f), g.ID)
 		}
-		if f := g.CreatedBy; f != nil && t.isApp(f.File) {
+		if f := g.CreatedBy; f != nil && t.IsApp(f.File) {
 			lines += fmt.Sprintf("  started by %s, %s\n", visible(f.Func), t.frame(*f))
 		}
 	}
@@ -124,14 +124,15 @@ func (t *Terminal) Crashed(c fault.Crash) {
 // appFrame is the innermost call that is the app's own.
 func (t *Terminal) appFrame(frames []fault.Frame) (fault.Frame, bool) {
 	for _, f := range frames {
-		if t.isApp(f.File) {
+		if t.IsApp(f.File) {
 			return f, true
 		}
 	}
 	return fault.Frame{}, false
 }
 
-func (t *Terminal) isApp(file string) bool {
+// IsApp says whether a file is the app's own.
+func (t *Terminal) IsApp(file string) bool {
 	rel := t.rel(file)
 	return rel != file && !strings.HasPrefix(rel, "vendor"+string(filepath.Separator))
 }

@@ -8,6 +8,7 @@ type Key byte
 const (
 	KeyRestart Key = 'r'
 	KeyBuild   Key = 'b'
+	KeyPIN     Key = 'p'
 	KeyOpen    Key = 'o'
 	KeyQuit    Key = 'q'
 	KeyHelp    Key = '?'
@@ -19,6 +20,7 @@ var keyHelp = []struct {
 }{
 	{KeyRestart, "restart"},
 	{KeyBuild, "build from scratch"},
+	{KeyPIN, "new PIN"},
 	{KeyOpen, "open the app"},
 	{KeyQuit, "quit"},
 	{KeyHelp, "this list"},

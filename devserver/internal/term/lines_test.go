@@ -118,7 +118,44 @@ var lines = []struct {
 	},
 		"<dim>devrun:</> <dim>watch 3 · compile 61 · link 210 · stop 4 · start 19 · ready 2 ms</>"},
 	{"keys", func(t *Terminal) { t.Help() },
-		"<dim>devrun:</> <bold>r</> restart    <bold>b</> build from scratch    <bold>o</> open the app    <bold>q</> quit    <bold>?</> this list"},
+		"<dim>devrun:</> <bold>r</> restart    <bold>b</> build from scratch    <bold>p</> new PIN    <bold>o</> open the app    <bold>q</> quit    <bold>?</> this list"},
+	{"overview", func(t *Terminal) { t.Overview("http://127.0.0.1:41873") },
+		"<dim>devrun:</> overview <line>http://127.0.0.1:41873</>"},
+	{"PIN", func(t *Terminal) { t.PIN("604-118-273") },
+		"<dim>devrun:</> console PIN <cyan bold>604-118-273</>"},
+	{"console off", func(t *Terminal) { t.ConsoleOff("there is no terminal to show the PIN") },
+		"<dim>devrun:</> <yellow>console off</>, there is no terminal to show the PIN"},
+	{"console locked", func(t *Terminal) { t.ConsoleLocked(10) },
+		"<dim>devrun:</> <yellow bold>10 wrong PINs</>, the console is locked; press <bold>p</> for a new one"},
+	{"panic", func(t *Terminal) {
+		t.RequestFailed(panicked, "user is nil on line 87", "http://127.0.0.1:41873/failures/7c1e09")
+	},
+		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</>\n" +
+			"  <red>runtime error: invalid memory address or nil pointer dereference</>\n" +
+			"  user is nil on line 87\n\n" +
+			"  <bold>(*App).editProfile</>      <bold line>handlers.go:87</>\n" +
+			"  auth.requireLogin.func1 <bold line>auth/auth.go:41</>\n" +
+			"  <dim>+ 1 library frame</>\n\n" +
+			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 parked)</>"},
+	{"panic after the header", func(t *Terminal) {
+		f := panicked
+		f.Production.Started, f.Calls, f.Message = true, nil, "a\x07\nb"
+		t.RequestFailed(f, "", "http://127.0.0.1:41873/failures/7c1e09")
+	},
+		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</> after the header was sent, the page is on <line>http://127.0.0.1:41873/failures/7c1e09</>\n" +
+			"  <red>a^G</>\n  <red>b</>"},
+	{"status", func(t *Terminal) {
+		f := panicked
+		f.How, f.Production.Status = fault.Status, 500
+		t.RequestFailed(f, "", "")
+	},
+		"<dim>devrun:</> <red bold>500</> from <bold>POST /edit_profile</>, written in <bold line>handlers.go:87</>"},
+	{"same panic", func(t *Terminal) {
+		t.SameFailure(panicked, 2, time.Date(2026, 11, 22, 17, 41, 10, 0, time.UTC))
+	},
+		"<dim>devrun:</> same panic in <bold>POST /edit_profile</>, 2 times since 17:41:10"},
+	{"exit called", func(t *Terminal) { t.ExitCalled(fault.Frame{File: "/app/main.go", Line: 31}) },
+		"<dim>devrun:</> os.Exit was called in <bold line>main.go:31</>"},
 	{"build failed", func(t *Terminal) { t.BuildFailed(diagnostics[:3], "") },
 		"<dim>devrun:</> <red bold>build failed</>, 3 errors in 2 files\n\n" +
 			"  <bold line>handlers.go:87:2</>   undefined: usre\n" +
@@ -132,6 +169,16 @@ var lines = []struct {
 		t.BuildFailed([]fault.Diagnostic{{Message: "main.f: relocation target main.g not defined"}}, "")
 	},
 		"<dim>devrun:</> <red bold>build failed</>, 1 error\n\n  main.f: relocation target main.g not defined\n"},
+}
+
+var panicked = fault.Failure{
+	How: fault.Panicked, Goroutine: 34, Message: "runtime error: invalid memory address or nil pointer dereference",
+	Request: fault.Request{Method: "POST", URI: "/edit_profile?token=s3cr3t"},
+	Calls: []fault.Call{
+		{Frame: fault.Frame{Func: "main.(*App).editProfile", File: "/app/handlers.go", Line: 87}},
+		{Frame: fault.Frame{Func: "example.com/x.y/auth.requireLogin.func1", File: "/app/auth/auth.go", Line: 41}},
+		{Frame: fault.Frame{Func: "net/http.HandlerFunc.ServeHTTP", File: "/usr/local/go/src/net/http/server.go", Line: 2322}},
+	},
 }
 
 var diagnostics = []fault.Diagnostic{
@@ -157,7 +204,7 @@ func TestLinesOnATerminal(t *testing.T) {
 
 func TestTheWordsAreTheSameWithoutColour(t *testing.T) {
 	words := strings.NewReplacer("<dim>", "", "<bold>", "", "<red>", "", "<yellow>", "", "<red bold>", "", "<yellow bold>", "",
-		"<green bold>", "", "<line>", "", "<bold line>", "", "</>", "")
+		"<green bold>", "", "<cyan bold>", "", "<line>", "", "<bold line>", "", "</>", "")
 	options := Options{Verbose: true, Root: "/app"}
 	where := map[string]func(t *testing.T, do func(*Terminal)) string{
 		"file": func(t *testing.T, do func(*Terminal)) string { return inFile(t, options, do) },

@@ -112,7 +112,7 @@ func (s *screen) eventuallyShows(t *testing.T, want string) {
 
 var looks = strings.NewReplacer(
 	"\x1b[2m", "<dim>", "\x1b[1m", "<bold>", "\x1b[31m", "<red>", "\x1b[33m", "<yellow>",
-	"\x1b[31;1m", "<red bold>", "\x1b[33;1m", "<yellow bold>", "\x1b[32;1m", "<green bold>",
+	"\x1b[31;1m", "<red bold>", "\x1b[33;1m", "<yellow bold>", "\x1b[32;1m", "<green bold>", "\x1b[36;1m", "<cyan bold>",
 	"\x1b[4m", "<line>", "\x1b[1;4m", "<bold line>",
 	"\x1b[22m", "</>", "\x1b[0m", "</>", "\x1b[0;22m", "</>", "\x1b[24m", "</>", "\x1b[22;24m", "</>",
 )

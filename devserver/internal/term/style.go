@@ -17,7 +17,7 @@ import (
 // Red means that something failed, yellow that it is worth a look, green that
 // the app answers.
 type style struct {
-	dim, bold, red, redBold, yellow, yellowBold, greenBold, underline, boldUnderline func(string) string
+	dim, bold, red, redBold, yellow, yellowBold, greenBold, cyanBold, underline, boldUnderline func(string) string
 
 	links bool
 }
@@ -41,6 +41,7 @@ func newStyle(colour, links bool) style {
 		yellow:        look(color.FgYellow),
 		yellowBold:    look(color.FgYellow, color.Bold),
 		greenBold:     look(color.FgGreen, color.Bold),
+		cyanBold:      look(color.FgCyan, color.Bold),
 		underline:     look(color.Underline),
 		boldUnderline: look(color.Bold, color.Underline),
 		links:         links,
