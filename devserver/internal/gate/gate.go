@@ -12,6 +12,7 @@ package gate
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -25,25 +26,49 @@ type Policy struct {
 	Hosts    []string // allowed besides the loopback names: names or addresses, without a port
 	RemoteOK bool     // peers other than this machine may ask
 	Methods  []string // nil means GET and HEAD
+
+	// Authorities, if there are any, are the only values of Host that pass, port
+	// and all and letter by letter; Hosts and the loopback names count no more.
+	Authorities []string
+
+	// Links lets any page lead here: its link or redirect may fill a tab with
+	// what is read here, which the page that led here cannot see.
+	Links bool
 }
 
 var reading = []string{http.MethodGet, http.MethodHead}
+
+// Own is the policy of a loopback listener at addr that is an origin of
+// devrun's own. Names below localhost, capitals and a dot at the end do not
+// pass: no browser sends the last two, and devrun links to none of them.
+func Own(addr net.Addr) (Policy, error) {
+	at, err := netip.ParseAddrPort(addr.String())
+	if err != nil || !at.Addr().Unmap().IsLoopback() {
+		return Policy{}, fmt.Errorf("an origin of devrun's own cannot be at %s, which is no loopback address", addr)
+	}
+	port := strconv.Itoa(int(at.Port()))
+	return Policy{
+		Methods:     []string{http.MethodGet, http.MethodHead, http.MethodPost},
+		Authorities: []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port},
+		Links:       true,
+	}, nil
+}
 
 // Check returns 0 for a request that may pass; otherwise the status to refuse
 // it with and the reason in a sentence for its sender. It reads nothing of the
 // body.
 func (p Policy) Check(r *http.Request) (status int, reason string) {
 	if !p.RemoteOK && !loopbackPeer(r.RemoteAddr) {
-		return http.StatusForbidden, "devrun answers only this machine; start it with --host to let others in"
+		return http.StatusForbidden, "devrun answers only this machine" + p.hint("; start it with --host to let others in")
 	}
 	if !p.allowsHost(r.Host) {
-		return http.StatusForbidden, fmt.Sprintf("devrun does not answer to the host %s; start it with --host to allow that name", quote(r.Host))
+		return http.StatusForbidden, "devrun does not answer to the host " + quote(r.Host) + p.hint("; start it with --host to allow that name")
 	}
 	if origins := r.Header.Values("Origin"); len(origins) > 1 || len(origins) == 1 && origins[0] != origin(r) {
-		return http.StatusForbidden, fmt.Sprintf("devrun does not answer pages of another origin, here %s; open it by itself, under a name allowed with --host", quote(strings.Join(origins, ", ")))
+		return http.StatusForbidden, "devrun does not answer pages of another origin, here " + quote(strings.Join(origins, ", ")) + "; open it by itself" + p.hint(", under a name allowed with --host")
 	}
-	if sites := r.Header.Values("Sec-Fetch-Site"); len(sites) > 1 || len(sites) == 1 && sites[0] != "same-origin" && sites[0] != "none" {
-		return http.StatusForbidden, "devrun does not answer what a page of another site asks for; open it by itself, under a name allowed with --host"
+	if sites := r.Header.Values("Sec-Fetch-Site"); len(sites) > 1 || len(sites) == 1 && sites[0] != "same-origin" && sites[0] != "none" && !(p.Links && linked(r)) {
+		return http.StatusForbidden, "devrun does not answer what a page of another site asks for; open it by itself" + p.hint(", under a name allowed with --host")
 	}
 	if methods := p.methods(); !slices.Contains(methods, r.Method) {
 		return http.StatusMethodNotAllowed, "devrun answers only " + strings.Join(methods, " and ") + " here"
@@ -74,6 +99,23 @@ func (p Policy) Wrap(next http.Handler) http.Handler {
 		w.WriteHeader(status)
 		fmt.Fprintln(w, reason)
 	})
+}
+
+// linked holds for a link that is followed into a whole tab or window.
+func linked(r *http.Request) bool {
+	only := func(name, value string) bool {
+		values := r.Header.Values(name)
+		return len(values) == 1 && values[0] == value
+	}
+	return r.Method == http.MethodGet && only("Sec-Fetch-Mode", "navigate") && only("Sec-Fetch-Dest", "document")
+}
+
+// hint is how to widen the policy, where that can be done.
+func (p Policy) hint(how string) string {
+	if len(p.Authorities) > 0 {
+		return ""
+	}
+	return how
 }
 
 func (p Policy) methods() []string {

@@ -252,3 +252,62 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnOrigin(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr()
+	listener.Close()
+	p, err := Own(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(addr.String())
+	check := func(method, host string, lines ...string) (int, string) {
+		r := httptest.NewRequest(method, "http://x/", nil)
+		r.Host, r.RemoteAddr = strings.ReplaceAll(host, "PORT", port), "127.0.0.1:1"
+		for _, line := range lines {
+			name, value, _ := strings.Cut(strings.ReplaceAll(line, "PORT", port), ": ")
+			r.Header.Add(name, value)
+		}
+		return p.Check(r)
+	}
+	for _, host := range []string{"127.0.0.1:PORT", "localhost:PORT", "[::1]:PORT"} {
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			if status, reason := check(method, host, "Origin: http://"+host, "Sec-Fetch-Site: same-origin"); status != 0 {
+				t.Errorf("%s %s: %d %s", method, host, status, reason)
+			}
+		}
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "127.0.0.1:80", "LOCALHOST:PORT", "localhost.:PORT", "a.localhost:PORT", "127.0.0.2:PORT", "[0::1]:PORT", "evil.test:PORT", "127.0.0.1:PORT ", ""} {
+		if status, reason := check("GET", host); status != 403 || strings.Contains(reason, "--host") {
+			t.Errorf("%q: %d %s", host, status, reason)
+		}
+	}
+	if status, _ := check("PUT", "127.0.0.1:PORT"); status != 405 {
+		t.Errorf("PUT: %d", status)
+	}
+	link := []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"}
+	if status, reason := check("GET", "127.0.0.1:PORT", link...); status != 0 {
+		t.Errorf("a link: %d %s", status, reason)
+	}
+	for name, lines := range map[string][]string{
+		"frame": {link[0], link[1], "Sec-Fetch-Dest: iframe"}, "script": {link[0], "Sec-Fetch-Mode: no-cors", link[2]}, "two modes": append(link, "Sec-Fetch-Mode: cors"),
+		"no mode": {link[0], link[2]}, "no destination": {link[0], link[1]}, "with an origin": append(link, "Origin: null"),
+	} {
+		if status, _ := check("GET", "127.0.0.1:PORT", lines...); status != 403 {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	if status, _ := check("POST", "127.0.0.1:PORT", link...); status != 403 {
+		t.Errorf("a form: %d", status)
+	}
+	for _, wide := range []string{"0.0.0.0:1", "192.0.2.1:1", "[::]:1"} {
+		a, _ := net.ResolveTCPAddr("tcp", wide)
+		if _, err := Own(a); err == nil || !strings.Contains(err.Error(), "loopback") {
+			t.Errorf("an origin at %s: %v", wide, err)
+		}
+	}
+}

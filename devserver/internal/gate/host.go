@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,6 +11,9 @@ import (
 // below it, literals of 127.0.0.0/8, [::1] and p.Hosts. Case does not matter,
 // and a name may end in one dot, which is how DNS writes the same name in full.
 func (p Policy) allowsHost(host string) bool {
+	if len(p.Authorities) > 0 {
+		return slices.Contains(p.Authorities, host)
+	}
 	name, ok := cutPort(host)
 	if !ok {
 		return false

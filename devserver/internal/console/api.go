@@ -1,0 +1,230 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// maxEvals run at a time, one of each failure: an evaluation runs code of
+	// the app in the app.
+	maxEvals = 4
+
+	// maxLooks is the same for what only reads.
+	maxLooks = 8
+
+	// longestCall is when the context of a call ends that has no shorter limit
+	// of its own.
+	longestCall = 30 * time.Second
+
+	// maxAnswer is more than any page can show.
+	maxAnswer = 4 << 20
+)
+
+// scripted refuses what did not come from the script of devrun's own page. The
+// gate has seen r before; this is what a page need not do and a script must.
+func (c *Console) scripted(w http.ResponseWriter, r *http.Request) bool {
+	one := func(name string, allowed ...string) bool {
+		values := r.Header.Values(name)
+		return len(values) == 1 && slices.Contains(allowed, values[0])
+	}
+	absent := func(name string) bool { return len(r.Header.Values(name)) == 0 }
+	switch {
+	case r.Method == http.MethodPost && absent("Origin"), // present ones the gate has compared
+		!absent("Sec-Fetch-Site") && !one("Sec-Fetch-Site", "same-origin"),
+		!absent("Sec-Fetch-Mode") && !one("Sec-Fetch-Mode", "cors", "same-origin"),
+		!absent("Sec-Fetch-Dest") && !one("Sec-Fetch-Dest", "empty"),
+		!one("X-Devrun", "1"):
+		refuse(w, http.StatusForbidden, "refused", "devrun answers this only to the script of its own page")
+	case r.Method == http.MethodPost && (!one("Content-Type", "application/json") || !absent("Content-Encoding")):
+		refuse(w, http.StatusUnsupportedMediaType, "refused", "devrun takes application/json here, and nothing else")
+	case !c.cfg.Enabled:
+		refuse(w, http.StatusForbidden, "off", "the console is off, because devrun has no terminal to show its PIN in; start devrun in a terminal to turn it on")
+	default:
+		return true
+	}
+	return false
+}
+
+// trusted lets sessions through, and says nothing to others that depends on
+// what they asked for.
+func (c *Console) trusted(w http.ResponseWriter, r *http.Request, person bool) bool {
+	if !c.scripted(w, r) {
+		return false
+	}
+	if c.trust.holds(r, person) {
+		return true
+	}
+	c.asked.do()
+	left := c.pin.left()
+	if left == 0 {
+		reply(w, http.StatusForbidden, refusal{Error: lockedOut, Code: "locked", Left: &left})
+		return false
+	}
+	reply(w, http.StatusForbidden, refusal{Error: "the console wants the PIN that devrun shows in its terminal", Code: "pin", Left: &left})
+	return false
+}
+
+const lockedOut = "too many wrong PINs: the terminal of devrun says how to get a new one"
+
+func (c *Console) serveUnlock(w http.ResponseWriter, r *http.Request) {
+	if !c.scripted(w, r) {
+		return
+	}
+	var q struct {
+		PIN *string `json:"pin"`
+	}
+	if !read(w, r, &q) {
+		return
+	}
+	if q.PIN == nil {
+		badRequest(w, "pin is missing")
+		return
+	}
+	digits, ok := typed(*q.PIN)
+	if !ok {
+		badRequest(w, "the PIN is nine digits")
+		return
+	}
+	switch v, left, last := c.pin.try(digits); v {
+	case right:
+		reply(w, http.StatusOK, struct {
+			Token string `json:"token"`
+		}{c.trust.grant()})
+	case locked:
+		reply(w, http.StatusTooManyRequests, refusal{Error: lockedOut, Code: "locked", Left: &left})
+	default:
+		if last && c.cfg.Locked != nil {
+			c.cfg.Locked()
+		}
+		reply(w, http.StatusForbidden, refusal{Error: "this is not the PIN", Code: "pin", Left: &left})
+	}
+}
+
+func (c *Console) serveEval(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc) {
+		return
+	}
+	c.run(w, r, c.evals, *q.Failure, func(ctx context.Context) (any, error) {
+		return c.cfg.Backend.Eval(ctx, *q.Failure, *q.Frame, *q.Src)
+	})
+}
+
+func (c *Console) serveComplete(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc|wantPos) {
+		return
+	}
+	c.run(w, r, c.looks, "complete "+*q.Failure, func(ctx context.Context) (any, error) {
+		return c.cfg.Backend.Complete(ctx, *q.Failure, *q.Frame, *q.Src, *q.Pos)
+	})
+}
+
+func (c *Console) serveReveal(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath) {
+		return
+	}
+	c.run(w, r, c.looks, "reveal "+*q.Failure, func(ctx context.Context) (any, error) {
+		return c.cfg.Backend.Reveal(ctx, *q.Failure, *q.Frame, q.Path)
+	})
+}
+
+// serveRelease goes ahead while an evaluation runs: it is how to end a failure
+// whose evaluation does not end.
+func (c *Console) serveRelease(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, 0) {
+		return
+	}
+	c.run(w, r, c.looks, "release "+*q.Failure, func(context.Context) (any, error) {
+		return struct{}{}, c.cfg.Backend.Release(*q.Failure)
+	})
+}
+
+func (c *Console) serveState(w http.ResponseWriter, r *http.Request, failure string) {
+	if !c.trusted(w, r, false) {
+		return
+	}
+	c.run(w, r, nil, failure, func(context.Context) (any, error) {
+		state, ok := c.cfg.Backend.State(failure)
+		if !ok {
+			return nil, ErrUnknown
+		}
+		return state, nil
+	})
+}
+
+// run calls the backend and answers with what it says. With slots, one call of
+// the key is under way at a time.
+func (c *Console) run(w http.ResponseWriter, r *http.Request, s *slots, key string, call func(context.Context) (any, error)) {
+	if s != nil {
+		if !s.take(key) {
+			refuse(w, http.StatusTooManyRequests, "busy", "one is running; wait until it has ended")
+			return
+		}
+		defer s.give(key)
+	}
+	defer busy(r)()
+	ctx, cancel := context.WithTimeout(r.Context(), longestCall)
+	defer cancel()
+	value, err := guarded(ctx, call)
+	var gone Gone
+	switch {
+	case err == nil:
+		reply(w, http.StatusOK, value)
+	case errors.As(err, &gone):
+		refuse(w, http.StatusGone, "gone", gone.Why)
+	case errors.Is(err, ErrUnknown):
+		refuse(w, http.StatusNotFound, "unknown", err.Error())
+	case errors.Is(err, ErrFrame):
+		badRequest(w, err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		refuse(w, http.StatusGatewayTimeout, "failed", err.Error())
+	default:
+		refuse(w, http.StatusUnprocessableEntity, "failed", err.Error())
+	}
+}
+
+// guarded makes an error of a panic: a fault of devrun's own is told to the
+// person who asked, and ends nothing else.
+func guarded(ctx context.Context, call func(context.Context) (any, error)) (value any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("devrun itself failed at this: %v", v)
+		}
+	}()
+	return call(ctx)
+}
+
+// slots bounds what is under way, in all and by key.
+type slots struct {
+	limit int
+
+	mu    sync.Mutex
+	taken map[string]bool
+}
+
+func newSlots(limit int) *slots { return &slots{limit: limit, taken: map[string]bool{}} }
+
+func (s *slots) take(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken[key] || len(s.taken) == s.limit {
+		return false
+	}
+	s.taken[key] = true
+	return true
+}
+
+func (s *slots) give(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.taken, key)
+}
