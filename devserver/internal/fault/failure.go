@@ -16,6 +16,7 @@ type Failure struct {
 	ID         string // random; names it in addresses
 	Generation int
 	At         time.Time
+	Built      time.Time // the binary; source that was saved later is not what failed
 	How        How
 	Type       string  // Go type of the panic's value, "" without a panic
 	Message    string  // the value as the runtime prints it; of a Status the text of the answer

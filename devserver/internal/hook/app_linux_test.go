@@ -54,7 +54,7 @@ func (p project) command(args ...string) *exec.Cmd {
 }
 
 // build builds p with the hook and returns the binary.
-func (p project) build(t *testing.T) string {
+func (p project) build(t testing.TB) string {
 	t.Helper()
 	work, err := os.MkdirTemp(scratch, "build")
 	if err != nil {
@@ -67,7 +67,7 @@ func (p project) build(t *testing.T) string {
 
 // compile prepares the hook in a new directory below dir, runs go build and
 // returns what it says.
-func (p project) compile(t *testing.T, dir string, flags ...string) string {
+func (p project) compile(t testing.TB, dir string, flags ...string) string {
 	t.Helper()
 	out, err := p.command("env", "GOROOT", "GOVERSION").Output()
 	if err != nil {
@@ -94,10 +94,10 @@ func (p project) compile(t *testing.T, dir string, flags ...string) string {
 }
 
 // shared builds a module of testdata once for all tests.
-var shared = func() func(*testing.T, string) string {
+var shared = func() func(testing.TB, string) string {
 	var mu sync.Mutex
 	built := map[string]string{}
-	return func(t *testing.T, name string) string {
+	return func(t testing.TB, name string) string {
 		t.Helper()
 		mu.Lock()
 		defer mu.Unlock()
@@ -107,8 +107,11 @@ var shared = func() func(*testing.T, string) string {
 				t.Fatal(err)
 			}
 			p := project{module: "example.com/app", dir: dir}
-			if name == "echo" {
+			switch name {
+			case "echo":
 				p.module, p.noHTTP = "echo", true
+			case "faults":
+				p.flags = []string{"-gcflags=-N -l"} // as devrun builds the user's packages
 			}
 			built[name] = p.build(t)
 		}
@@ -118,23 +121,24 @@ var shared = func() func(*testing.T, string) string {
 
 // process is a running app with the test in devrun's place.
 type process struct {
-	t        *testing.T
+	t        testing.TB
 	cmd      *exec.Cmd
 	channel  *os.File // devrun's end
 	messages chan wire.Message
 	opened   chan wire.Message // of kind Opened, as many as the tests have
+	released chan wire.Message // of kind Released, as many as the tests have
 	out      bytes.Buffer      // complete when ended is closed
 	ended    chan struct{}     // output closed by all, and the app reaped
 }
 
 // run starts an app as devrun would: leader of its group, with the channel.
-func run(t *testing.T, binary string, env []string, args ...string) *process {
+func run(t testing.TB, binary string, env []string, args ...string) *process {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, channel: os.NewFile(uintptr(fds[0]), "devrun"), messages: make(chan wire.Message), opened: make(chan wire.Message, 1000), ended: make(chan struct{})}
+	p := &process{t: t, channel: os.NewFile(uintptr(fds[0]), "devrun"), messages: make(chan wire.Message), opened: make(chan wire.Message, 1000), released: make(chan wire.Message, 1000), ended: make(chan struct{})}
 	other := os.NewFile(uintptr(fds[1]), "app")
 	defer other.Close()
 	p.cmd = exec.Command(binary, args...)
@@ -160,8 +164,11 @@ func run(t *testing.T, binary string, env []string, args ...string) *process {
 				return
 			}
 			to := p.messages
-			if m.Kind == wire.Opened { // they come at any time
+			switch m.Kind { // these come at any time
+			case wire.Opened:
 				to = p.opened
+			case wire.Released:
+				to = p.released
 			}
 			select {
 			case to <- m:
@@ -179,7 +186,7 @@ func run(t *testing.T, binary string, env []string, args ...string) *process {
 	return p
 }
 
-// next returns the next message other than Opened, which must be of this kind.
+// next returns the next message other than Opened and Released, which must be of this kind.
 func (p *process) next(kind wire.Kind) wire.Message {
 	p.t.Helper()
 	select {
@@ -210,10 +217,11 @@ func (p *process) serving() wire.Message {
 	return m
 }
 
-// failed waits for the app to give up without a further message and returns
-// its output.
+// failed waits for the app to give up, saying no more than that, and returns its
+// output.
 func (p *process) failed() string {
 	p.t.Helper()
+	p.next(wire.Exiting)
 	select {
 	case m, ok := <-p.messages:
 		if ok {
@@ -267,7 +275,7 @@ func share(t *testing.T, l net.Listener) {
 }
 
 // unused returns a port of 127.0.0.1 that nobody has at the moment.
-func unused(t *testing.T) string {
+func unused(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -286,7 +294,12 @@ var client = http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{D
 // get returns the text of a page.
 func get(t *testing.T, url string) string {
 	t.Helper()
-	res, err := client.Get(url)
+	return fetch(t, &client, url)
+}
+
+func fetch(t *testing.T, c *http.Client, url string) string {
+	t.Helper()
+	res, err := c.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +312,7 @@ func get(t *testing.T, url string) string {
 }
 
 // eventually waits until f returns nil.
-func eventually(t *testing.T, f func() error) {
+func eventually(t testing.TB, f func() error) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -314,7 +327,7 @@ func eventually(t *testing.T, f func() error) {
 	}
 }
 
-func equal(t *testing.T, what string, have, want any) {
+func equal(t testing.TB, what string, have, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(have, want) {
 		t.Errorf("%s: have %v, want %v", what, have, want)

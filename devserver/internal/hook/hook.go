@@ -1,7 +1,8 @@
 // Package hook adds a package to a Go app while it is built, without a change
 // to the app: it reports when and where the app listens, moves its listeners
-// aside so that devrun can own the app's ports across restarts, and ends the
-// app when devrun is gone.
+// aside so that devrun can own the app's ports across restarts, holds requests
+// that fail so that they can be looked into and answered with a page, and ends
+// the app when devrun is gone.
 //
 // The package is in inject; [Prepare] writes it to a private directory and makes
 // a `go build -overlay` file of it. Under the app's module path it exists for
@@ -17,7 +18,8 @@
 //   - Nothing is written but in [Target.Dir], and the same target gives the same
 //     bytes, so that the build cache serves every run.
 //
-// Limits: nothing on Windows; port takeover on Linux only; a package main that
+// Limits: nothing on Windows; port takeover and failed requests on Linux only, the
+// latter on amd64 and arm64 and only those of net/http's own server; a package main that
 // is not in a module that can be overlaid (one in the module cache) fails to
 // build and has to be built plain.
 package hook
@@ -53,7 +55,7 @@ type Overlay struct {
 	File    string   // for -overlay, "" when there is no hook
 	Package string   // import path of the added package; one more lies below it
 	LDFlags string   // to be merged into the user's -ldflags
-	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "files"
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "capture", "pins", "exit", "files"
 	Lost    []string // a sentence for each thing it cannot do here, with the reason
 }
 
@@ -73,8 +75,9 @@ type part struct {
 	name  string
 	files []string // the first one decides whether the part exists for a GOOS and GOARCH
 	uses  []decl
-	needs string // another part
-	loss  string // what the user has to do without
+	made  func(Target) (string, error) // the text of the last file, for t
+	needs string                       // another part
+	loss  string                       // what the user has to do without
 }
 
 var parts = []part{{
@@ -98,7 +101,45 @@ var parts = []part{{
 	name:  "serve",
 	files: []string{"serve.go"},
 	uses:  []decl{{token.VAR, "net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
-	loss:  "devrun does not know which of the app's ports speak HTTP",
+	loss:  "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page",
+}, {
+	name:  "capture",
+	files: []string{"capture.go", "failure.go", "panics.go", "response.go", "writer.go", "workers.go", "park.go", "value.go", "layout.go"},
+	uses: []decl{
+		{token.FUNC, "runtime", "forEachGRace", "func(fn func(gp *g))"},
+		{token.TYPE, "runtime", "stack", "struct{lo uintptr; hi uintptr}"},
+	},
+	made:  layout,
+	needs: "serve",
+	loss:  "a failing request shows no page",
+}, {
+	name:  "pins",
+	files: []string{"pin.go"},
+	uses: []decl{
+		{token.FUNC, "runtime", "spanOfHeap", "func(p uintptr) *mspan"},
+		{token.FUNC, "runtime", "findObject", "func(p, refBase, refOff uintptr) (base uintptr, s *mspan, objIndex uintptr)"},
+		{token.FUNC, "runtime", "(*mspan).isFree", "func(index uintptr) bool"},
+		{token.FUNC, "runtime", "(*mspan).ensureSwept", "func()"},
+		{token.FUNC, "runtime", "procPin", "func() int"},
+		{token.FUNC, "runtime", "procUnpin", "func()"},
+		{token.VAR, "runtime", "gcphase", "uint32"},
+	},
+	needs: "capture",
+	loss:  "variables on the page of a failing request may show what came later",
+}, {
+	name:  "eval",
+	files: []string{"evalpark.go", "eval.go", "evalbuiltin.go", "evalcall.go", "evalexpr.go", "evalop.go", "evalshow.go", "evalstmt.go", "evaltype.go"},
+	uses:  []decl{{token.FUNC, "runtime", "spanOf", "func(p uintptr) *mspan"}},
+	needs: "pins",
+	loss:  "there is no console on the page of a failing request",
+}, {
+	name:  "exit",
+	files: []string{"exit.go"},
+	uses: []decl{
+		{token.FUNC, "internal/runtime/exithook", "Add", "func(h Hook)"},
+		{token.TYPE, "internal/runtime/exithook", "Hook", "struct{F func(); RunOnFailure bool}"},
+	},
+	loss: "an app that calls os.Exit does not say where",
 }, {
 	name:  "files",
 	files: []string{"files.go"},
@@ -142,15 +183,16 @@ func Prepare(t Target) (*Overlay, error) {
 			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
 			continue
 		}
+		texts, err := p.texts(t)
+		if err != nil {
+			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, err))
+			continue
+		}
 		active[p.name] = true
 		o.Parts = append(o.Parts, p.name)
-		for _, name := range p.files {
-			text, err := inject.ReadFile("inject/" + name)
-			if err != nil {
-				return nil, err
-			}
+		for name, text := range texts {
 			files[filepath.Join(t.ModuleDir, added, name)] =
-				strings.ReplaceAll(string(text), strconv.Quote(wirePath), strconv.Quote(o.Package+"/wire"))
+				strings.ReplaceAll(text, strconv.Quote(wirePath), strconv.Quote(o.Package+"/wire"))
 		}
 	}
 	var err error
@@ -158,6 +200,27 @@ func Prepare(t Target) (*Overlay, error) {
 		return nil, fmt.Errorf("writing the hook: %w", err)
 	}
 	return o, nil
+}
+
+// texts are p's files by name.
+func (p part) texts(t Target) (map[string]string, error) {
+	texts := map[string]string{}
+	for i, name := range p.files {
+		if p.made != nil && i == len(p.files)-1 {
+			text, err := p.made(t)
+			if err != nil {
+				return nil, err
+			}
+			texts[name] = text
+			continue
+		}
+		text, err := inject.ReadFile("inject/" + name)
+		if err != nil {
+			return nil, err
+		}
+		texts[name] = string(text)
+	}
+	return texts, nil
 }
 
 // impossible says why there can be no hook at all, "" if there can.

@@ -18,8 +18,9 @@ import (
 	"strings"
 )
 
-// decl is a variable, function or type of the standard library, with the type
-// it must have, in the spelling of go/types.ExprString.
+// decl is a variable, function, method or type of the standard library, with the
+// type it must have, in the spelling of go/types.ExprString. The name of a method
+// has its receiver: "(*T).name".
 type decl struct {
 	kind           token.Token // VAR, FUNC or TYPE
 	pkg, name, typ string
@@ -69,7 +70,7 @@ func (t Target) declares(v decl) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(text, []byte(v.name)) {
+		if !bytes.Contains(text, []byte(v.name[strings.LastIndexByte(v.name, '.')+1:])) {
 			continue
 		}
 		if ok, err := ctx.MatchFile(dir, name); err != nil || !ok {
@@ -94,7 +95,11 @@ func find(file *ast.File, name string) (kind token.Token, typ ast.Expr) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Recv == nil && d.Name.Name == name {
+			full := d.Name.Name
+			if d.Recv != nil {
+				full = "(" + types.ExprString(d.Recv.List[0].Type) + ")." + full
+			}
+			if full == name {
 				return token.FUNC, d.Type
 			}
 		case *ast.GenDecl:

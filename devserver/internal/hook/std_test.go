@@ -41,6 +41,48 @@ type Interface interface {
 
 func SetLogger(impl Interface) {}
 `,
+		"internal/runtime/exithook/hooks.go": "package exithook\n\ntype Hook struct {\n\tF            func() // func to run\n\tRunOnFailure bool\n}\n\nfunc Add(h Hook) {}\n",
+		"runtime/runtime2.go": `package runtime
+
+type stack struct {
+	lo uintptr
+	hi uintptr
+}
+
+type g struct {
+	stack       stack
+	stackguard0 uintptr
+	stackguard1 uintptr
+
+	_panic *_panic
+}
+
+type _panic struct {
+	arg  any
+	link *_panic
+	sp, fp unsafe.Pointer
+	recovered bool
+	goexit    bool
+}
+`,
+		"runtime/proc.go": `package runtime
+
+var gcphase uint32
+
+func forEachGRace(fn func(gp *g)) {}
+
+func procPin() int { return 0 }
+
+func procUnpin() {}
+
+func spanOfHeap(p uintptr) *mspan { return nil }
+
+func findObject(p, refBase, refOff uintptr) (base uintptr, s *mspan, objIndex uintptr) { return }
+
+func (s *mspan) isFree(index uintptr) bool { return false }
+
+func (s *mspan) ensureSwept() {}
+`,
 		"net/http/server.go": "package http\n\nimport \"net\"\n\nvar testHookServerServe func(*Server, net.Listener) // used if non-nil\n",
 	} {
 		name = filepath.Join(root, "src", filepath.FromSlash(name))
@@ -70,9 +112,10 @@ func goEnv(t *testing.T, name string) string {
 // What is missing or different in the standard library costs its part only.
 func TestLost(t *testing.T) {
 	const (
-		all      = "channel listen takeover serve files"
+		all      = "channel listen takeover serve capture pins exit files"
 		refused  = "connections are refused while it restarts"
-		unserved = "devrun does not know which of the app's ports speak HTTP"
+		unserved = "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page"
+		no       = "a failing request shows no page"
 	)
 	none := func(*Target) {}
 	for name, c := range map[string]struct {
@@ -81,23 +124,33 @@ func TestLost(t *testing.T) {
 		parts   string
 		lost    []string // parts of the sentences, in order
 	}{
+		"Go 1.25":         {[]string{"arg  any\n", "argp unsafe.Pointer\n\targ any\n"}, none, all, nil},
+		"no walk":         {[]string{"forEachGRace", "forEachG"}, none, "channel listen takeover serve exit files", []string{no + " ("}},
+		"other panics":    {[]string{"link *_panic", "link puintptr"}, none, "channel listen takeover serve exit files", []string{no + " (runtime._panic.link is a puintptr, not a *_panic)"}},
+		"other goroutine": {[]string{"stackguard1 uintptr", "stackguard1 guard"}, none, "channel listen takeover serve exit files", []string{no + " (runtime.g has a guard before _panic)"}},
+		"no panics":       {[]string{"type _panic struct", "type _panics struct"}, none, "channel listen takeover serve exit files", []string{no + " (the runtime has no struct _panic where it had one)"}},
+		"packed panics":   {[]string{"recovered bool\n\tgoexit    bool", "recovered bool\n\tretpc uintptr\n\tgoexit    bool"}, none, "channel listen takeover serve exit files", []string{no + " (runtime._panic is not packed as expected before goexit)"}},
+		"other stack":     {[]string{"lo uintptr", "lo uint64"}, none, "channel listen takeover serve exit files", []string{no + " (runtime.stack is a struct{lo uint64; hi uintptr}"}},
+		"no method":       {[]string{"(s *mspan) isFree", "(s mspan) isFree"}, none, "channel listen takeover serve capture exit files", []string{"may show what came later ("}},
+		"other method":    {[]string{"isFree(index uintptr)", "isFree(index uint16)"}, none, "channel listen takeover serve capture exit files", []string{"runtime.(*mspan).isFree is a func(index uint16) bool, not a func(index uintptr) bool)"}},
+		"other exit hook": {[]string{"RunOnFailure bool", "RunOnFailure int"}, none, "channel listen takeover serve capture pins files", []string{"does not say where (exithook.Hook is a struct{"}},
 		"nothing":         {nil, none, all, nil},
-		"no HTTP":         {nil, func(t *Target) { t.HTTP = false }, "channel listen takeover files", nil},
+		"no HTTP":         {nil, func(t *Target) { t.HTTP = false }, "channel listen takeover exit files", nil},
 		"development Go":  {nil, func(t *Target) { t.GoVersion = "devel go1.27-0123abc Mon" }, all, nil},
 		"Go experiment":   {nil, func(t *Target) { t.GoVersion = "go1.25.1 X:jsonv2" }, all, nil},
-		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
-		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve files", []string{"the app is built as it is and keeps its port: " + refused + " ("}},
-		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve files", []string{"the app keeps its port: " + refused + " ("}},
-		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
-		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve files", []string{"net.connectFunc is declared without a type"}},
-		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve files", []string{"net.connectFunc has types of an unexpected package"}},
-		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover files", []string{unserved + " (http.testHookServerServe is declared with func, not with var"}},
-		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve", []string{"does not declare testlog.SetLogger"}},
-		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve", []string{"testlog.Interface is a interface{"}},
-		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "channel", []string{"the source of package net is not there", unserved, "is built when it is saved"}},
-		"no source code":  {[]string{"package net", "package"}, none, "channel serve files", []string{"expected 'IDENT'"}},
-		"other numbers":   {nil, func(t *Target) { t.GOARCH = "mips64le" }, "channel listen serve files", []string{"takeover does not exist for linux/mips64le"}},
-		"darwin":          {nil, func(t *Target) { t.GOOS = "darwin" }, "channel listen serve files", []string{"takeover does not exist for darwin/amd64"}},
+		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve capture pins exit files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
+		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve capture pins exit files", []string{"the app is built as it is and keeps its port: " + refused + " ("}},
+		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve capture pins exit files", []string{"the app keeps its port: " + refused + " ("}},
+		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve capture pins exit files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
+		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve capture pins exit files", []string{"net.connectFunc is declared without a type"}},
+		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve capture pins exit files", []string{"net.connectFunc has types of an unexpected package"}},
+		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover exit files", []string{unserved + " (http.testHookServerServe is declared with func, not with var"}},
+		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve capture pins exit", []string{"does not declare testlog.SetLogger"}},
+		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve capture pins exit", []string{"testlog.Interface is a interface{"}},
+		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "channel", []string{"the source of package net is not there", unserved, "does not say where", "is built when it is saved"}},
+		"no source code":  {[]string{"package net", "package"}, none, "channel serve capture pins exit files", []string{"expected 'IDENT'"}},
+		"other numbers":   {nil, func(t *Target) { t.GOARCH = "mips64le" }, "channel listen serve exit files", []string{"takeover does not exist for linux/mips64le", no + " (capture does not exist for linux/mips64le)"}},
+		"darwin":          {nil, func(t *Target) { t.GOOS = "darwin" }, "channel listen serve exit files", []string{"takeover does not exist for darwin/amd64", no + " (capture does not exist for darwin/amd64)"}},
 		"windows":         {nil, func(t *Target) { t.GOOS = "windows" }, "", []string{"the hook does not exist for windows"}},
 		"old Go":          {nil, func(t *Target) { t.GoVersion = "go1.22.5" }, "", []string{"needs go1.23 or later, the app is built with go1.22.5"}},
 		"no module":       {nil, func(t *Target) { t.ModulePath, t.ModuleDir = "", "" }, "", []string{"not in a module"}},
@@ -125,7 +178,7 @@ func TestLost(t *testing.T) {
 			}
 			// A variable that is not there must not be named in what is compiled.
 			for _, p := range parts {
-				_, err := os.Stat(filepath.Join(target.Dir, p.files[0]))
+				_, err := os.Stat(filepath.Join(target.Dir, added+"-"+p.files[0]))
 				if active := strings.Contains(" "+c.parts+" ", " "+p.name+" "); active != (err == nil) {
 					t.Errorf("part %s active: %t, file: %v", p.name, active, err)
 				}
@@ -141,7 +194,7 @@ func TestNothingLostHere(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "freebsd"} {
 		target.GOOS = system
 		for _, p := range parts {
-			if err := target.lacks(p); err != nil && (system == "linux" || p.name != "takeover") {
+			if err := target.lacks(p); err != nil && (system == "linux" || !strings.Contains("takeover capture pins eval", p.name)) {
 				t.Errorf("%s: %v", system, err)
 			}
 		}
@@ -173,6 +226,21 @@ func TestTargetIncomplete(t *testing.T) {
 		spoil(&target)
 		if o, err := Prepare(target); err == nil {
 			t.Errorf("%+v gives %+v", target, o)
+		}
+	}
+}
+
+// The numbers that are compiled here are those of this toolchain or of another;
+// what an app gets are its own.
+func TestLayout(t *testing.T) {
+	target := goroot(t)
+	here, err := layout(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"gPanic = 4*word + 0\n", "panicArg = 0*word + 0\n", "panicLink = 2*word + 0\n", "panicGoexit = 5*word + 1\n"} {
+		if !strings.Contains(here, want) {
+			t.Errorf("layout:\n%s\nwithout %s", here, want)
 		}
 	}
 }

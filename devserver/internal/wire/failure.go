@@ -5,6 +5,11 @@ package wire
 // Failure is a request that failed. After a panic its goroutine stays where it
 // is until Release, with its stack and whatever that refers to kept alive; after
 // a Status it waits, for at most HoldFor, until devrun has looked: Proceed.
+//
+// An Answer is awaited after a panic, and after Finished of a Status, unless
+// Response.Started or Hijacked say that none can be given. After a panic that was
+// recovered when the answer had Started the app goes on like after a Status, with
+// Released.
 type Failure struct {
 	ID      string // unique in the process
 	How     string // "panic", "recovered" or "status", as in package fault
@@ -21,9 +26,10 @@ type Failure struct {
 	Response Response // what the app has sent or is about to; Header before anything of devrun
 
 	// What limits the truth.
-	Collected bool // the collector ran between the start of the request and the pins
+	Collected bool // the collector ran between the start of the request and the pins, or nothing could be pinned
 	Moved     bool // the stack was moved since then: what points into it may be out of date
 	Hijacked  bool // the connection is the app's: no page can go out
+	Returned  bool // the calls of Frames have returned: there is no goroutine to look into, and nothing waits for Proceed
 }
 
 // Error is one error of a chain; Causes as errors.Unwrap gives them.

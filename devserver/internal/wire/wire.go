@@ -21,7 +21,15 @@ import (
 const (
 	FD       = "DEVRUN_FD"       // number of the inherited socket
 	Takeover = "DEVRUN_TAKEOVER" // "0": report listeners, but leave them where they are
+	Park     = "DEVRUN_PARK"     // how many panicking goroutines stay parked, DefaultPark if it is no number
 )
+
+// DefaultPark is how many failures can be looked into at a time: each keeps the
+// memory alive that its stack refers to.
+const DefaultPark = 10
+
+// ParkFor is how long a goroutine stays parked at most.
+const ParkFor = 30 * time.Minute
 
 // MaxMessage is the longest line either side accepts, in bytes: the app is not
 // trusted to be reasonable.
@@ -40,7 +48,7 @@ const (
 	Failed    Kind = "failed"    // a request failed: Failure
 	Finished  Kind = "finished"  // the handler of a Status failure has returned: ID, Response is the whole answer
 	Released  Kind = "released"  // the goroutine of a failure has gone on: ID
-	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result
+	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result; none when the goroutine has gone on
 	Exiting   Kind = "exiting"   // os.Exit was called: Exit
 )
 
@@ -52,8 +60,8 @@ const (
 	Eval    Kind = "eval"    // evaluate Expr in the goroutine of failure ID; Seq comes back with the Result
 )
 
-// HoldFor is how long a request waits for devrun to look or to answer; then the
-// app goes on as if alone.
+// HoldFor is how long a request waits for devrun, each time: to look (Proceed), to
+// answer (Answer). Then the app goes on as if alone.
 const HoldFor = 10 * time.Second
 
 // Message is one line. Which fields are set depends on Kind.
@@ -89,11 +97,18 @@ type Message struct {
 	Result   *EvalValue `json:"result,omitempty"`
 }
 
+// ErrTooLong is what Write returns for a message of more than MaxMessage bytes, of
+// which it writes nothing.
+var ErrTooLong = fmt.Errorf("message longer than %d bytes", MaxMessage)
+
 // Write sends m as one line, in one call of w.Write.
 func Write(w io.Writer, m Message) error {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return err
+	}
+	if len(b) >= MaxMessage {
+		return ErrTooLong
 	}
 	_, err = w.Write(append(b, '\n'))
 	return err
@@ -117,7 +132,7 @@ func (r *Reader) Next() (Message, error) {
 	if !r.s.Scan() {
 		if err := r.s.Err(); err != nil {
 			if errors.Is(err, bufio.ErrTooLong) {
-				return m, fmt.Errorf("message longer than %d bytes", MaxMessage)
+				return m, ErrTooLong
 			}
 			return m, err
 		}

@@ -46,6 +46,21 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
+func TestTooLong(t *testing.T) {
+	var b bytes.Buffer
+	for n, want := range map[int]error{MaxMessage - 100: nil, MaxMessage: ErrTooLong} {
+		b.Reset()
+		if err := Write(&b, Message{Kind: Notice, Text: strings.Repeat("x", n)}); err != want || (b.Len() == 0) != (err != nil) {
+			t.Errorf("%d bytes: %v, %d written", n, err, b.Len())
+		}
+		if want == nil {
+			if _, err := NewReader(&b).Next(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // What goes into the app must compile there: by itself, and whatever language
 // version the app's module has.
 func TestSource(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"devrun/devserver/internal/wire"
 )
@@ -56,14 +57,16 @@ func init() {
 	}
 	c.write(hello)
 	c.mu.Unlock()
-	go c.watch()
+	go c.read()
 	outlive()
 }
 
 // channel is the socket to devrun.
 type channel struct {
 	takeover bool
+	park     int
 	file     *os.File
+	handlers map[wire.Kind]func(wire.Message) // set while parts are installed
 
 	mu   sync.Mutex
 	dead bool // a write failed, half a line may be out: no more of them
@@ -75,9 +78,17 @@ func open() *channel {
 	if !ok {
 		return nil
 	}
-	c := &channel{takeover: os.Getenv(wire.Takeover) != "0"}
+	c := &channel{
+		takeover: os.Getenv(wire.Takeover) != "0",
+		park:     wire.DefaultPark,
+		handlers: map[wire.Kind]func(wire.Message){},
+	}
+	if n, err := strconv.Atoi(os.Getenv(wire.Park)); err == nil && n >= 0 {
+		c.park = n
+	}
 	os.Unsetenv(wire.FD)
 	os.Unsetenv(wire.Takeover)
+	os.Unsetenv(wire.Park)
 	fd, err := strconv.Atoi(s)
 	if err != nil || fd < 3 || !local(fd) {
 		return nil
@@ -109,28 +120,64 @@ func local(fd int) bool {
 	return true
 }
 
-// send tells devrun; a message that cannot be sent is lost.
-func (c *channel) send(m wire.Message) {
+// send tells devrun and reports whether it could.
+func (c *channel) send(m wire.Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.write(m)
+	return c.write(m)
 }
 
-func (c *channel) write(m wire.Message) {
+func (c *channel) write(m wire.Message) bool {
 	if c.dead {
-		return
+		return false
 	}
 	err := c.file.SetWriteDeadline(time.Now().Add(patience))
 	if err == nil {
 		err = wire.Write(c.file, m)
 	}
+	if err == wire.ErrTooLong {
+		return false
+	}
 	c.dead = err != nil
+	return !c.dead
 }
 
-// watch waits for the end of devrun, which says nothing else so far.
-func (c *channel) watch() {
-	_, err := io.Copy(io.Discard, c.file)
-	if err == nil || errors.Is(err, syscall.ECONNRESET) { // reset: it died with messages unread
+// on registers what is done with messages of devrun; f runs on the only
+// goroutine that reads and must not wait. Parts call it from install.
+func (c *channel) on(kind wire.Kind, f func(wire.Message)) { c.handlers[kind] = f }
+
+// read hands out what devrun says and waits for its end. After a line that is no
+// message nothing more is understood, but the end still is.
+func (c *channel) read() {
+	var err error
+	for r := wire.NewReader(c.file); err == nil; {
+		var m wire.Message
+		if m, err = r.Next(); err == nil {
+			c.receive(m)
+		}
+	}
+	if err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		_, err = io.Copy(io.Discard, c.file)
+	}
+	if err == nil || err == io.EOF || errors.Is(err, syscall.ECONNRESET) { // reset: it died with messages unread
 		gone()
 	}
+}
+
+func (c *channel) receive(m wire.Message) {
+	defer func() { recover() }() // a mistake in here is not the app's
+	if f := c.handlers[m.Kind]; f != nil {
+		f(m)
+	}
+}
+
+// cut shortens s to at most n bytes and whole runes.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }

@@ -18,10 +18,17 @@ import (
 //go:linkname testHookServerServe net/http.testHookServerServe
 var testHookServerServe func(*http.Server, net.Listener)
 
+// wrap puts the hook's handler around that of a server; nil when a failing
+// request is none of the hook's concern.
+var wrap func(*http.Server)
+
 // serve reports which listeners speak HTTP and whether under TLS. A TLS
 // listener that the app wrapped in one of its own passes for plain.
 var _ = add("serve", func(c *channel) bool {
-	testHookServerServe = func(_ *http.Server, l net.Listener) {
+	testHookServerServe = func(s *http.Server, l net.Listener) {
+		if wrap != nil {
+			wrap(s)
+		}
 		defer func() { recover() }() // l is the app's: its methods may do anything
 		if a := l.Addr(); strings.HasPrefix(a.Network(), "tcp") {
 			c.send(wire.Message{Kind: wire.Serving, Addr: a.String(), TLS: fmt.Sprintf("%T", l) == "*tls.listener"})
