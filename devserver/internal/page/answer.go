@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,6 +22,8 @@ type answer struct {
 	markdown   string
 	text       string
 	snippet    func() string
+	policy     string // "" is the one of all pages
+	varies     bool   // with who asks, too
 }
 
 func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -40,8 +43,11 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Vary", "Accept")
+	if a.varies {
+		h.Set("Vary", "Accept, Sec-Fetch-Mode, Sec-Fetch-Dest, Origin, X-Requested-With")
+	}
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", cmp.Or(a.policy, policy))
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -14,15 +14,19 @@ import (
 var files embed.FS
 
 var (
-	css, cssHash = asset("assets/page.css")
-	js, jsHash   = asset("assets/page.js")
-	cssURL       = cssPath + "?v=" + cssHash
-	jsURL        = jsPath + "?v=" + jsHash
+	css, cssHash           = asset("assets/page.css")
+	js, jsHash             = asset("assets/page.js")
+	waitJS, _              = asset("assets/wait.js")
+	failureJS, failureHash = asset("assets/failure.js")
+	cssURL                 = cssPath + "?v=" + cssHash
+	jsURL                  = jsPath + "?v=" + jsHash
+	failureURL             = failurePath + "?v=" + failureHash
 )
 
 const (
-	cssPath = "/__devrun/page.css"
-	jsPath  = "/__devrun/page.js"
+	cssPath     = "/__devrun/page.css"
+	jsPath      = "/__devrun/page.js"
+	failurePath = "/__devrun/failure.js" // on devrun's own address only
 )
 
 // layouts are the kinds of page: each is the layout, the components and a content.
@@ -33,7 +37,7 @@ func init() {
 		"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 		"stamp": func(t time.Time) string { return t.Format(time.RFC3339) },
 	}).ParseFS(files, "templates/layout.html", "templates/parts.html"))
-	for _, kind := range []string{"build", "crash", "plain"} {
+	for _, kind := range []string{"build", "crash", "plain", "failure", "failures"} {
 		layouts[kind] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+kind+".html"))
 	}
 }
@@ -47,8 +51,9 @@ func asset(name string) (data []byte, hash string) {
 	return data, hex.EncodeToString(sum[:6])
 }
 
-// Assets returns the handler of the stylesheet and the script of the pages, at
-// /__devrun/page.css and /__devrun/page.js. They hold no data of the app.
+// Assets returns the handler of the stylesheet and the scripts of the pages, at
+// /__devrun/page.css, /__devrun/page.js and /__devrun/failure.js. They hold no data
+// of the app.
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data []byte
@@ -58,6 +63,8 @@ func Assets() http.Handler {
 			data, hash, mime = css, cssHash, "text/css; charset=utf-8"
 		case jsPath:
 			data, hash, mime = js, jsHash, "text/javascript; charset=utf-8"
+		case failurePath:
+			data, hash, mime = failureJS, failureHash, "text/javascript; charset=utf-8"
 		default:
 			http.NotFound(w, r)
 			return

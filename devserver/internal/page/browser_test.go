@@ -32,6 +32,7 @@ type tab struct {
 	t      *testing.T
 	ctx    context.Context
 	origin string
+	also   string // another origin that may be asked
 
 	mu     sync.Mutex
 	faults []string // console errors, broken policy, requests to elsewhere
@@ -84,12 +85,14 @@ func (b *tab) note(event any) {
 	case *runtime.EventConsoleAPICalled:
 		b.faults = append(b.faults, fmt.Sprint("console: ", e.Args))
 	case *cdplog.EventEntryAdded:
-		// The page itself has the status 500, which the browser logs as an error.
-		if !strings.Contains(e.Entry.Text, "the server responded with a status of 50") {
+		// The page itself has the status 500, which the browser logs as an error; the
+		// console is refused on purpose.
+		path, _ := strings.CutPrefix(e.Entry.URL, b.origin)
+		if !strings.Contains(e.Entry.Text, "the server responded with a status of 50") && !strings.HasPrefix(path, "/api/") && path != "/missing" {
 			b.faults = append(b.faults, "log: "+e.Entry.Text)
 		}
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, b.origin+"/") && !strings.HasPrefix(u, "data:image/svg+xml,") {
+		if u := e.Request.URL; !strings.HasPrefix(u, b.origin+"/") && !(b.also != "" && strings.HasPrefix(u, b.also+"/")) && !strings.HasPrefix(u, "data:image/svg+xml,") {
 			b.faults = append(b.faults, "request to "+u)
 		}
 	}

@@ -162,6 +162,21 @@ func (f *source) function(at, around int) (from, to int) {
 	return from, to
 }
 
+// signature is the line where the function declaration around a line begins, 0 for
+// none.
+func (f *source) signature(at int) int {
+	if f.gone != "" || f.tokens == nil {
+		return 0
+	}
+	tree := f.parse()
+	for _, d := range tree.Decls {
+		if d, ok := d.(*ast.FuncDecl); ok && tree.line(d.Pos()) <= at && at <= tree.line(d.End()) {
+			return tree.line(d.Pos())
+		}
+	}
+	return 0
+}
+
 // similar returns the identifier of the file that name was most likely meant to
 // be, or "": one slip away, two in a long name.
 func (f *source) similar(name string) string {

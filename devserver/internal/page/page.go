@@ -125,18 +125,38 @@ type page struct {
 	NoScriptRefresh int // the same for browsers without JavaScript
 	Rebuilding      string
 
-	Tag     string
-	Kick    []string
-	At      time.Time
-	Before  string // headline: what stands before and behind its text, paler
-	Text    string
-	After   string
-	Why     []prose
-	Primary link // the button of the page
-	Copy    bool // there is a #markdown to copy
-	Keys    []keyHelp
+	Tag      string
+	TagClass string // "" is State
+	Kick     []string
+	At       time.Time
+	Before   string // headline: what stands before and behind its text, paler
+	Text     string
+	After    string
+	Why      []prose
+	Primary  link // the button of the page
+	Copy     bool // there is a #markdown to copy
+	Keys     []keyHelp
+
+	// Of failures only.
+	Asked   *asked
+	GoType  string // of the panic's value
+	Nav     *nav
+	Inlined template.HTML // in place of CSS and JS
+	Comment template.HTML
+	Failure string // address of the script of the console
+	Wait    string // answers when the page is out of date
+	Resend  bool   // to load it again is to send a form again
 
 	Content any
+}
+
+// asked is the request in a few words.
+type asked struct{ Method, URI string }
+
+// nav is the way around on devrun's own address.
+type nav struct {
+	Current string // "failures", "overview"
+	Kept    int
 }
 
 type keyHelp struct {
@@ -158,6 +178,9 @@ type limits struct {
 	message  int // bytes of one message
 	output   int // bytes of compiler output, and of stderr
 	around   int // lines on each side in a stack's source
+	values   int // variables and parts of them, on the whole page
+	call     int // variables of one call
+	text     int // bytes of one value
 }
 
 // maxPage is the size in bytes that an html page stays below, so that it is there
@@ -167,14 +190,20 @@ const maxPage = 150 << 10
 // fits are tried in turn until a page fits; all but the first are for pages that
 // are hostile or hopeless, and the last one fits always.
 var fits = []limits{
-	{items: 100, excerpts: 30, others: 20, message: 2000, output: 24 << 10, around: 7},
-	{items: 100, excerpts: 8, others: 8, message: 400, output: 8 << 10, around: 3},
-	{items: 20, excerpts: 2, others: 2, message: 100, output: 1 << 10, around: 1},
+	{items: 100, excerpts: 30, others: 20, message: 2000, output: 24 << 10, around: 7, values: 320, call: 120, text: 300},
+	{items: 100, excerpts: 8, others: 8, message: 400, output: 8 << 10, around: 3, values: 120, call: 40, text: 120},
+	{items: 20, excerpts: 2, others: 2, message: 100, output: 1 << 10, around: 1, values: 30, call: 10, text: 60},
 }
 
 // slot marks in the rendered page where the live-reload tag of the moment goes.
 // No data can contain it: html/template escapes the "<".
 const slot = "<!--snippet-->"
+
+// Reloads reports that the page says it loads again by itself, which only a script
+// can do.
+func (v page) Reloads() bool {
+	return v.Asked == nil && v.Nav == nil && v.Inlined == "" && v.Refresh == 0 && v.NoScriptRefresh == 0
+}
 
 // Slot is for the layout; the constant is the only html that is not escaped.
 func (page) Slot() template.HTML { return slot }
@@ -190,6 +219,9 @@ func (p *Pages) fit(make func(limits) page) (html []byte) {
 
 func (p *Pages) render(v page) []byte {
 	v.App, v.CSS, v.JS = p.app, cssURL, jsURL
+	if v.Nav != nil {
+		v.Failure = failureURL
+	}
 	var b bytes.Buffer
 	if err := layouts[v.Kind].Execute(&b, v); err != nil {
 		panic(err) // a mistake in a template of this package, not in the data

@@ -37,9 +37,10 @@ type excerpt struct {
 }
 
 type line struct {
-	N     string // "" in the row of carets
-	Class string // "bad": it failed; "here": it called; "bad at": the carets below
-	Spans []span
+	N      string // "" in the row of carets
+	Class  string // "bad": it failed; "here": it called; "bad at": the carets below; "far": less of interest; "gap": lines are left out
+	Spans  []span
+	Beside []inline
 }
 
 type span struct {
@@ -50,12 +51,13 @@ type span struct {
 
 // sources reads each file of one page once.
 type sources struct {
-	built time.Time // files changed later are not what was compiled; zero when unknown
-	files map[string]*source
+	built  time.Time // files changed later are not what was compiled; zero when unknown
+	files  map[string]*source
+	scopes map[string]*scope // see scope
 }
 
 func newSources(built time.Time) *sources {
-	return &sources{built: built, files: map[string]*source{}}
+	return &sources{built: built, files: map[string]*source{}, scopes: map[string]*scope{}}
 }
 
 // source is one file, or the reason why it cannot be shown.

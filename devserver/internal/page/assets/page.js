@@ -34,6 +34,7 @@
       rows.forEach((r) => r.removeAttribute('aria-current'));
       row.setAttribute('aria-current', 'true');
       $$('.panel, .diag').forEach((p) => p.classList.toggle('on', p === to));
+      dispatchEvent(new Event('devrun:frame'));
       if (rail.scrollHeight > rail.clientHeight) row.scrollIntoView({ block: 'nearest' });
       const box = to.getBoundingClientRect();
       if (box.top < 0 || box.bottom > innerHeight) to.scrollIntoView({ block: box.height > innerHeight ? 'start' : 'nearest' });
@@ -41,6 +42,8 @@
     };
     rows.forEach((r) => r.addEventListener('click', (e) => { e.preventDefault(); show(r); }));
     const step = (by) => {
+      const items = $$('.item');
+      if (items.length) return items[Math.max(0, items.indexOf(document.activeElement) + by)]?.focus();
       const seen = rows.filter((r) => r.offsetParent);
       const to = seen[seen.findIndex((r) => r.hasAttribute('aria-current')) + by];
       if (to) show(to, true);
@@ -55,6 +58,8 @@
     all?.addEventListener('click', folds);
     $$('.tail').forEach((t) => { t.scrollTop = t.scrollHeight; });
     $$('.drawer').forEach((d) => d.addEventListener('toggle', () => { const t = $('.tail', d); if (t) t.scrollTop = t.scrollHeight; }));
+
+    $$('[data-more]').forEach((b) => b.addEventListener('click', () => { $('.src', b.closest('.panel')).classList.add('all'); b.remove(); }));
 
     // Copy, also where there is no clipboard API (plain http on another name than localhost).
     const copy = async (text, done) => {
@@ -91,6 +96,7 @@
       const act = {
         j: () => step(1), k: () => step(-1), n: folds, c: markdown,
         e: () => ($('.on [data-editor]') || $('.btn.go'))?.click(), '?': () => help?.showModal(),
+        '`': () => { const c = $('#console'); c?.scrollIntoView({ block: 'nearest' }); $$('input, textarea, a', c || help).find((x) => x.offsetParent)?.focus(); },
       }[e.key];
       if (act) { e.preventDefault(); act(); }
     });

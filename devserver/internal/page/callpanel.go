@@ -1,0 +1,175 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"devrun/devserver/internal/fault"
+)
+
+// panel is one call of the app.
+func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
+	f, call, l := v.frames[i], v.Calls[i], s.limits
+	_, name := f.split()
+	if k := strings.LastIndexByte(name, ')'); k >= 0 && k+2 < len(name) {
+		name = name[k+2:]
+	}
+	class, r := "here", reason{}
+	if i == v.root {
+		class, r = "bad", v.reason
+	}
+	p := callPanel{panel: panel{
+		ID: fmt.Sprintf("f%d", i), At: s.text(f.at()), Func: s.text(f.Func),
+		Open: link{"Open in editor", v.pages.editor.link(f.file, f.Line, max(r.col, 1))},
+	}, Index: i, Short: s.text(name)}
+	if i > 0 && v.frames[i-1].own {
+		_, called := v.frames[i-1].split()
+		p.Note = "calls " + s.text(called)
+	}
+	src := v.source.file(f.file)
+	var beside map[int][]inline
+	if v.Values.Here {
+		beside = v.source.inlines(f, call, r.culprit)
+	}
+	p.Source = src.passage(f.Line, class, r, beside, l.around)
+	p.Far = slices.ContainsFunc(p.Source.Lines, func(l line) bool { return strings.HasPrefix(l.Class, "far") })
+
+	switch {
+	case !v.Values.Here:
+		p.VarsNone = "Not read yet: " + cut(visible(orElse(v.Values.Why, "the debug information is on its way")), l.message) + "."
+		if v.at.Away && v.at.ConsoleURL != "" {
+			p.VarsNone += " They will be on the page with the console."
+		}
+	case len(call.Vars) == 0:
+		p.VarsNone = "There are none here."
+		if call.Why != "" {
+			p.VarsNone = cut(visible(call.Why), l.message)
+		}
+	default:
+		var on []string
+		if i == v.root {
+			on = v.onLine(i)
+			p.VarsNote = "as they were at the panic"
+			if v.How == fault.Status {
+				p.VarsNote = "as they were at the answer"
+			}
+			for _, n := range v.Notes[:min(len(v.Notes), l.others)] {
+				p.Notes = append(p.Notes, cut(visible(n), l.message))
+			}
+		}
+		if call.Optimised {
+			p.VarsNote = "this code is optimised, so some have no value left"
+		}
+		share := *budget
+		if i != v.root && i < v.root+8 {
+			share.left = max(budget.left/2, 0)
+		}
+		had := share.left
+		p.Groups = share.groups(i, call.Vars, on, r.culprit, l.call)
+		budget.left -= had - share.left
+	}
+	return p
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// smallGap is how many lines are shown rather than left out.
+const smallGap = 3
+
+// farLines from the failing line are folded on a small screen.
+const farLines = 3
+
+// passage is the function around a line: all of it when it is short, else the lines
+// near the line, its first, and those with a value beside them.
+func (f *source) passage(at int, class string, r reason, beside map[int][]inline, around int) excerpt {
+	e := f.excerpt(at, at, at, 0, class, "")
+	if e.Gone != "" {
+		return e
+	}
+	if r.col > 0 && r.end > r.col {
+		start, end := f.bounds(at)
+		a, b := min(start+r.col-1, end), min(start+r.end-1, end)
+		spans := f.spans(start, end, a, b, a-start)
+		e.Lines[0].Spans = spans
+		e.Lines = append(e.Lines, line{Class: class + " at", Spans: carets(spans, visible(r.note))})
+	}
+	e.Lines[0].Beside = beside[at]
+	from, to := f.function(at, around)
+	lines := map[int]bool{}
+	for n := max(from, 1); n <= min(to, len(f.starts)); n++ {
+		lines[n] = true
+	}
+	if first := f.signature(at); first > 0 && around > 1 {
+		lines[first] = true
+		for n := range beside {
+			lines[n] = true
+		}
+	}
+	var order []int
+	for n := range lines {
+		order = append(order, n)
+	}
+	slices.Sort(order)
+	for i := len(order) - 1; i > 0; i-- {
+		// A gap takes a line of its own, so a small one is not worth it.
+		for gap := order[i] - order[i-1] - 1; gap > 0 && gap <= smallGap; gap-- {
+			order = append(order, order[i-1]+gap)
+		}
+	}
+	slices.Sort(order)
+	failing := e.Lines
+	e.Lines = nil
+	for i, n := range order {
+		if i > 0 && n > order[i-1]+1 {
+			e.Lines = append(e.Lines, line{Class: "gap"})
+		}
+		if n == at {
+			e.Lines = append(e.Lines, failing...)
+			continue
+		}
+		start, end := f.bounds(n)
+		ln := line{N: fmt.Sprint(n), Spans: f.spans(start, end, -1, -1, 0), Beside: beside[n]}
+		if abs(n-at) > farLines && len(beside[n]) == 0 {
+			ln.Class = "far"
+		}
+		e.Lines = append(e.Lines, ln)
+	}
+	return e
+}
+
+// errors fills the chain of the panic's value, or of the one error of the failing
+// call that is not nil.
+func (v *failureView) errors(c *failureContent, l limits) {
+	for i, p := range v.Panics {
+		if i == l.others {
+			break
+		}
+		c.Panics = append(c.Panics, cut(visible(p.Text), l.message))
+	}
+	e := v.Error
+	if e == nil && v.root >= 0 {
+		name := v.onlyError()
+		for _, x := range v.Calls[v.root].Vars {
+			if name != "" && visible(x.Name) == name && !x.Shadowed {
+				if of, ok := errorOf(x, 0); ok && len(of.Causes) > 0 {
+					e, c.ChainOf = &of, cut(name, 60)
+				}
+			}
+		}
+	}
+	if e == nil {
+		return
+	}
+	var n int
+	c.Chain, n = chain(*e, l.message)
+	c.ChainNote = count(n, "error")
+	if n > 1 {
+		c.ChainNote += ", the cause last"
+	}
+}

@@ -1,0 +1,146 @@
+package page
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"devrun/devserver/internal/fault"
+)
+
+// facts is a small table.
+type facts struct {
+	Title string
+	Rows  []factRow
+}
+
+type factRow struct {
+	Name, Value string
+	Mute        bool // devrun's words, not the app's
+	Redacted    bool
+}
+
+// drawers fills what is closed at the foot of the page.
+func (v *failureView) drawers(c *failureContent, l limits) {
+	v.requestDrawer(c, l)
+	v.productionDrawer(c, l)
+
+	c.GoroutineNote = fmt.Sprint(v.Goroutine)
+	switch {
+	case v.How == fault.Status:
+		c.GoroutineNote += ", has gone on"
+		c.Stays = "It was looked at while the answer was written, and then let go on."
+	case v.Gone != "":
+		c.GoroutineNote += ", gone"
+		c.Stays = visible(cut(v.Gone, l.message))
+	default:
+		c.GoroutineNote += ", parked"
+		c.Stays = "It stays parked until the next restart, for 30 minutes, or until it is let go. The request has been answered."
+		c.CanRelease = !v.at.Away
+	}
+	c.Goroutine.Rows = []factRow{{Name: "goroutine", Value: fmt.Sprint(v.Goroutine)}}
+	if v.CreatedBy != nil {
+		f := v.pages.frame(*v.CreatedBy)
+		c.Goroutine.Rows = append(c.Goroutine.Rows, factRow{Name: "started by", Value: cut(oneLine(f.Func+", "+f.at()), l.message)})
+	}
+	c.Goroutine.Rows = append(c.Goroutine.Rows,
+		factRow{Name: "process", Value: fmt.Sprintf("pid %d, generation %d", v.Pid, v.Generation)})
+}
+
+func (v *failureView) requestDrawer(c *failureContent, l limits) {
+	q := v.Request
+	path, query, _ := strings.Cut(q.URI, "?")
+	general := facts{Title: "Request"}
+	add := func(name, value string) {
+		row := factRow{Name: name, Value: cut(oneLine(value), l.message)}
+		if value == "" {
+			row.Value, row.Mute = "none", true
+		}
+		general.Rows = append(general.Rows, row)
+	}
+	add("method", q.Method)
+	add("path", path)
+	add("query", query)
+	add("route", q.Route)
+	add("host", q.Host)
+	add("protocol", strings.TrimSuffix(q.Proto+map[bool]string{true: " over TLS"}[q.TLS], " "))
+	add("from", q.Remote)
+	c.Request = append(c.Request, general)
+
+	form := fieldFacts("Form", q.Form, l)
+	if len(q.Form) == 0 {
+		form.Rows = []factRow{{Name: "form", Value: "not parsed, or empty", Mute: true}}
+	}
+	c.Request = append(c.Request, form)
+
+	var headers []fault.Field
+	var cookies []fault.Field
+	for _, h := range q.Header {
+		if !strings.EqualFold(h.Name, "Cookie") {
+			headers = append(headers, h)
+			continue
+		}
+		for _, line := range h.Values {
+			for part := range strings.SplitSeq(line, ";") {
+				name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+				if name != "" {
+					cookies = append(cookies, fault.Field{Name: name, Values: []string{value}})
+				}
+			}
+		}
+	}
+	c.Request = append(c.Request, fieldFacts("Headers", headers, l))
+	if len(cookies) > 0 {
+		c.Request = append(c.Request, fieldFacts("Cookies", cookies, l))
+	} else {
+		c.Request = append(c.Request, facts{"Cookies", []factRow{{Name: "cookie", Value: "not sent", Mute: true}}})
+	}
+	c.RequestNote = cut(fmt.Sprintf("%s, %s, %s, %s", cut(v.asked(), 100), count(len(q.Form), "form field"), count(len(headers), "header"), count(len(cookies), "cookie")), l.message)
+}
+
+// fieldFacts lists fields, a row for each value.
+func fieldFacts(title string, list []fault.Field, l limits) facts {
+	out := facts{Title: title}
+	for i, f := range list {
+		if len(out.Rows) >= l.items/2 {
+			out.Rows = append(out.Rows, factRow{Name: "and", Value: count(len(list)-i, "more"), Mute: true})
+			break
+		}
+		name := cut(oneLine(f.Name), min(l.text, 120))
+		for j, value := range f.Values {
+			if j == 5 {
+				out.Rows = append(out.Rows, factRow{Name: name, Value: fmt.Sprintf("and %d more", len(f.Values)-j), Mute: true})
+				break
+			}
+			out.Rows = append(out.Rows, factRow{Name: name, Value: cut(oneLine(value), l.text), Redacted: value == fault.Mask})
+		}
+		if len(f.Values) == 0 {
+			out.Rows = append(out.Rows, factRow{Name: name, Value: "empty", Mute: true})
+		}
+	}
+	return out
+}
+
+func (v *failureView) productionDrawer(c *failureContent, l limits) {
+	a := v.Production
+	switch {
+	case a.Started:
+		c.ProductionNote = "an answer that breaks off"
+		c.ProductionSays = []string{fmt.Sprintf("The header was out before the failure, with status %d, so nothing could be put in its place: the connection is cut after %s.", a.Status, size(int64(a.Size)))}
+	case a.Status == 0:
+		c.ProductionNote = "no answer: the connection is closed after 0 bytes"
+		c.ProductionSays = []string{"Your app had written nothing when it panicked, so net/http closes the connection: the browser shows its own error page."}
+	default:
+		c.ProductionNote = strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))) + ", " + size(int64(a.Size))
+		if a.Size == 0 {
+			c.ProductionSays = []string{"The answer has no body: the browser shows an empty page."}
+		}
+	}
+	if len(a.Header) > 0 {
+		h := fieldFacts("", a.Header, l)
+		c.ProductionHeader = &h
+	}
+	if a.Body != "" {
+		c.ProductionBody = cut(visible(a.Body), l.output/4)
+	}
+}

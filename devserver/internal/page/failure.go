@@ -1,0 +1,275 @@
+package page
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"devrun/devserver/internal/fault"
+)
+
+// Place is where the page of a failure is read.
+type Place struct {
+	// Away: on the app's own address, as the answer that failed. The page is then
+	// one document that needs nothing else, in a sandbox where no script of the app
+	// can read it. Otherwise it is on devrun's own address, with the console.
+	Away bool
+
+	ConsoleURL string // Away: address of the same failure on devrun's origin, or ""
+	WaitURL    string // Away: on that origin, answers when the page is out of date; "" for none
+
+	Kept           int    // failures that are kept, for the navigation; not Away
+	Previous, Next string // addresses of the neighbours, or ""; not Away
+	State          State  // of the app; not Away
+}
+
+// Failed returns the page of a request that failed. Secrets are left out of every
+// form, whoever asks. Its status is that of the app's answer, or 500; on devrun's
+// own address it is 200.
+//
+// The request that it serves decides who reads: see seesAll.
+func (p *Pages) Failed(f fault.Failure, at Place) http.Handler {
+	v := p.newFailureView(f, at)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v.answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
+	})
+}
+
+// seesAll says whether who asks gets the variables and the request, or only the
+// message, the stack and the way to the whole page. On the app's address a script
+// of the app may read what it fetches, and what is framed may be dressed up, so
+// only a navigation of the whole window sees all, and a client that is no browser.
+func seesAll(away bool, h http.Header) bool {
+	mode, dest, site := h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest"), h.Get("Sec-Fetch-Site")
+	switch {
+	case !away:
+		return true // the gate has seen to it
+	case mode == "" && dest == "" && site == "":
+		// A browser sends no metadata to an address that it does not trust; what
+		// scripts do there can be told by these two.
+		return h.Get("X-Requested-With") == "" && h.Get("Origin") == ""
+	}
+	return mode == "navigate" && dest == "document"
+}
+
+// failureView is a failure as all forms of its page need it, bounded and without
+// secrets.
+type failureView struct {
+	fault.Failure
+	pages  *Pages
+	at     Place
+	frames []frame // of Calls
+	total  int     // calls that there were
+	root   int     // the app's innermost call, -1 for none
+	bad    []int
+	source *sources
+	reason reason
+	why    []prose
+
+	mu     sync.Mutex
+	made   map[madeKey]*answer
+	policy string
+}
+
+type madeKey struct {
+	all bool
+	as  form
+}
+
+func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
+	v := &failureView{pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
+	v.Failure = fault.Redacted(boundedFailure(f))
+	v.source = newSources(cmp.Or(f.Built, f.At))
+	for i, c := range v.Calls {
+		fr := p.frame(c.Frame)
+		v.frames = append(v.frames, fr)
+		if fr.own && v.root < 0 {
+			v.root, v.bad = i, []int{i}
+		}
+	}
+	// Source is read now, not when somebody looks.
+	for _, fr := range v.frames {
+		if fr.own && len(v.source.files) < fits[0].excerpts {
+			v.source.file(fr.file)
+		}
+	}
+	v.reason = v.source.why(v.Failure, v.frames, v.root)
+	v.why = v.explain()
+	v.policy = policy
+	if at.Away {
+		v.policy = awayPolicy(at.WaitURL)
+	}
+	return v
+}
+
+// Bounds of a failure, next to those of a crash.
+const (
+	maxFields = 100
+	maxValues = 5000      // of all variables together
+	maxLong   = 4 << 10   // bytes of one text
+	maxTexts  = 512 << 10 // bytes of all texts; beyond them each is cut to maxShort
+	maxShort  = 64
+)
+
+// bounds are what is left of a failure's size.
+type bounds struct{ bytes, values, errors int }
+
+func (b *bounds) cut(s string, n int) string {
+	if b.bytes <= 0 {
+		n = min(n, maxShort)
+	}
+	s = cut(s, n)
+	b.bytes -= len(s)
+	return s
+}
+
+func boundedFailure(f fault.Failure) fault.Failure {
+	b := &bounds{maxTexts, maxValues, 5 * maxSteps}
+	f.Message, f.Production.Body = cut(f.Message, maxText), cut(f.Production.Body, maxText)
+	q := &f.Request
+	for _, s := range []*string{&f.ID, &f.Type, &f.Gone, &f.Values.Why, &q.Method, &q.Proto, &q.Host, &q.Remote, &q.Route} {
+		*s = b.cut(*s, maxName)
+	}
+	q.URI = b.cut(q.URI, maxLong)
+	f.Notes = slices.Clone(f.Notes[:min(len(f.Notes), 20)])
+	for i := range f.Notes {
+		f.Notes[i] = b.cut(f.Notes[i], maxName)
+	}
+	// The innermost calls come first: they are what the page is about.
+	f.Calls = slices.Clone(f.Calls[:min(len(f.Calls), maxFrames)])
+	for i := range f.Calls {
+		c := &f.Calls[i]
+		c.Func, c.File, c.Why = cut(c.Func, maxName), cut(c.File, maxName), b.cut(c.Why, maxName)
+		c.Vars = b.valuesOf(c.Vars, 0)
+	}
+	if f.CreatedBy != nil {
+		by := *f.CreatedBy
+		by.Func, by.File = cut(by.Func, maxName), cut(by.File, maxName)
+		f.CreatedBy = &by
+	}
+	for _, list := range []*[]fault.Field{&q.Header, &q.Form, &f.Production.Header} {
+		*list = slices.Clone((*list)[:min(len(*list), maxFields)])
+		for i := range *list {
+			field := &(*list)[i]
+			field.Name = b.cut(field.Name, maxName)
+			field.Values = slices.Clone(field.Values[:min(len(field.Values), maxFields)])
+			for j := range field.Values {
+				field.Values[j] = b.cut(field.Values[j], maxLong)
+			}
+		}
+	}
+	if f.Error != nil {
+		f.Error = &b.errorsOf([]fault.Error{*f.Error})[0]
+	}
+	f.Panics = b.errorsOf(f.Panics)
+	return f
+}
+
+func (b *bounds) errorsOf(list []fault.Error) []fault.Error {
+	var out []fault.Error
+	for _, e := range list {
+		if b.errors--; b.errors < 0 {
+			break
+		}
+		e.Type, e.Text, e.Note = b.cut(e.Type, maxName), b.cut(e.Text, maxText), b.cut(e.Note, maxName)
+		e.Causes = b.errorsOf(e.Causes)
+		out = append(out, e)
+	}
+	return out
+}
+
+// maxDeep is how deep values are looked at; an inspector is done long before.
+const maxDeep = 20
+
+func (b *bounds) valuesOf(list []fault.Value, depth int) []fault.Value {
+	if depth > maxDeep {
+		return nil
+	}
+	var out []fault.Value
+	for _, v := range list {
+		if b.values--; b.values < 0 {
+			break
+		}
+		v.Name, v.Type, v.Text = b.cut(v.Name, maxName), b.cut(v.Type, maxName), b.cut(v.Text, maxLong)
+		v.Cycle, v.Unreadable = b.cut(v.Cycle, maxName), b.cut(v.Unreadable, maxName)
+		v.Children = b.valuesOf(v.Children, depth+1)
+		out = append(out, v)
+	}
+	return out
+}
+
+// status is that of the answer.
+func (v *failureView) status() int {
+	switch {
+	case !v.at.Away:
+		return http.StatusOK
+	case v.Production.Status >= 500 && v.Production.Status <= 599:
+		return v.Production.Status
+	}
+	return http.StatusInternalServerError
+}
+
+// answer makes each form when it is first asked for; most are asked for once.
+func (v *failureView) answer(all bool, as form) *answer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	key := madeKey{all, as}
+	if a := v.made[key]; a != nil {
+		return a
+	}
+	a := &answer{status: v.status(), policy: v.policy, varies: v.at.Away}
+	switch as {
+	case asHTML:
+		a.html = v.html(all)
+	case asJSON:
+		a.json = v.json(all)
+	case asMarkdown:
+		a.markdown = v.markdown(all)
+	default:
+		a.text = v.text(all)
+	}
+	v.made[key] = a
+	return a
+}
+
+// inlined are the stylesheet and the script of a page that stands alone; their
+// text is always the same, so their hashes are what its policy allows.
+var inlined = func() template.HTML {
+	return template.HTML("<style>" + string(css) + "</style>\n<script>" + awayScript + "</script>")
+}()
+
+var awayScript = string(js) + string(waitJS)
+
+// awayPolicy is that of a page on the app's address: an origin of its own, which
+// nobody else has, and nothing from anywhere but the answer of wait.
+func awayPolicy(wait string) string {
+	connect := "'none'"
+	if o := originOf(wait); o != "" {
+		connect = o
+	}
+	return "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-top-navigation-to-custom-protocols; " +
+		"default-src 'none'; script-src " + hashOf(awayScript) + "; style-src " + hashOf(string(css)) + "; connect-src " + connect +
+		"; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+func hashOf(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// originOf returns the origin of a http or https address, or "" for what is none:
+// it goes into a header.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`;,'"\`, r) }) {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -1,0 +1,402 @@
+package page
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// shoot keeps a picture of the page where DEVRUN_SHOTS names a directory.
+func (b *tab) shoot(name string, width, height int64) {
+	b.t.Helper()
+	dir := os.Getenv("DEVRUN_SHOTS")
+	if dir == "" {
+		return
+	}
+	b.do(chromedp.EmulateViewport(width, height))
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	write(b.t, filepath.Join(dir, name+".png"), string(png))
+}
+
+// key presses a key that a field acts on before it would write anything.
+func (b *tab) key(name string) {
+	b.t.Helper()
+	b.eval(`document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: '` + name + `', bubbles: true, cancelable: true }))`)
+}
+
+// api stands for devrun: it knows one PIN and answers what the tests ask.
+type api struct {
+	mu    sync.Mutex
+	calls []string
+	wrong int
+	gone  bool
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var in struct {
+		Pin, Src, Failure string
+		Frame, Pos        int
+		Path              []int
+	}
+	answer := func(status int, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Method != "POST" || r.Header.Get("X-Devrun") != "1" || r.Header.Get("Content-Type") != "application/json" {
+		answer(400, map[string]any{"error": "bad request"})
+		return
+	}
+	what := strings.TrimPrefix(r.URL.Path, "/api/")
+	a.calls = append(a.calls, fmt.Sprint(what, " ", in.Src, in.Frame, in.Path))
+	type m = map[string]any
+	switch {
+	case what == "unlock" && a.wrong >= 2:
+		answer(429, m{"error": "locked"})
+	case what == "unlock" && in.Pin == "123456789":
+		answer(200, m{"token": "tok"})
+	case what == "unlock":
+		a.wrong++
+		answer(403, m{"left": 10 - a.wrong})
+	case r.Header.Get("Authorization") != "Bearer tok":
+		answer(401, m{"error": "locked"})
+	case a.gone:
+		answer(410, m{"error": "Generation 43 took its place."})
+	case what == "eval" && strings.HasPrefix(in.Src, "panic"):
+		answer(200, m{"panic": "no user with id 99", "took_ms": 2.8})
+	case what == "eval" && strings.HasPrefix(in.Src, "bad"):
+		answer(200, m{"error": "undefined: bad <b>", "took_ms": 0.1})
+	case what == "eval":
+		answer(200, m{"text": `{"a": "<img src=x>"}`, "type": "map[string]string", "took_ms": 0.42, "children": []m{{"name": `"a"`, "type": "string", "kind": "string", "text": `"<img src=x onerror=alert(1)>"`}}})
+	case what == "complete" && in.Src == "us":
+		answer(200, m{"items": []m{{"name": "user", "type": "*main.User"}}, "from": 0})
+	case what == "complete":
+		answer(200, m{"items": []m{{"name": "AboutMe", "type": "string"}, {"name": "ID", "type": "int"}, {"name": "LastSeen", "type": "time.Time"}}, "from": 5})
+	case what == "reveal":
+		answer(200, m{"text": `"tok-tok-tok-17"`, "kind": "string"})
+	case what == "release":
+		answer(200, m{})
+	default:
+		answer(404, m{"error": "no such thing"})
+	}
+}
+
+func TestFailureBrowser(t *testing.T) {
+	app := failedApp(t)
+	f := panicked(t, app)
+	p := New(app)
+	unread := f
+	unread.Values.Here, unread.Values.Why = false, "the debug information is still being linked"
+	var once sync.Mutex
+	asked := 0
+	api := &api{}
+	gone := f
+	gone.Gone = "Generation 43 took its place at 17:44:02."
+	hostile := hostileFailures(app, strings.Join(payloads, " "))
+	state := places["home"].State
+	state.URLs = []string{"http://localhost:8080"}
+	b := newTab(t, map[string]http.Handler{
+		"/away": p.Failed(f, Place{Away: true, ConsoleURL: "http://127.0.0.1:1/failures/4f1c"}),
+		"/home": p.Failed(f, places["home"]), "/gone": p.Failed(gone, places["home"]),
+		"/list": p.Failures(nil, State{Doing: "building", Generation: 41}), "/missing": p.Missing(3, state),
+		"/kept":         p.Failures(append(hostileFailures(app, "x"), f), state),
+		"/hostile/away": p.Failed(hostile[0], Place{Away: true}), "/hostile/home": p.Failed(hostile[0], places["home"]),
+		"/hostile/kept": p.Failures(hostile, state),
+		"/unread": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			once.Lock()
+			defer once.Unlock()
+			if asked++; asked < 3 {
+				p.Failed(unread, places["home"]).ServeHTTP(w, r)
+				return
+			}
+			p.Failed(f, places["home"]).ServeHTTP(w, r)
+		}),
+		"/api/": api,
+	})
+
+	for _, path := range []string{"/away", "/home"} {
+		t.Run("walk "+path, func(t *testing.T) {
+			b.t = t
+			b.open(path)
+			b.until(currentRow, "#f0 f0")
+			b.until(`getComputedStyle(document.querySelector('.row')).display`, "grid")
+			b.press("j")
+			b.until(currentRow, "#f2 f2")
+			b.until(`[...document.querySelectorAll('.panel')].filter((p) => p.offsetParent).length`, "1")
+			b.press("k")
+			b.until(currentRow, "#f0 f0")
+			b.press("n")
+			b.until("[...document.querySelectorAll('.rail .fold')].every((d) => d.open)", "true")
+			b.press("e")
+			b.until("opened.join()", fmt.Sprintf("vscode://file%s/handlers.go:%d:2", filepath.ToSlash(app.Root), lineOf(t, handlersSource, "user.AboutMe =")))
+			b.press("c")
+			b.until("copied.join().slice(0, 8)", "## panic")
+			b.press("?")
+			b.until("document.querySelector('#help').open", "true")
+			b.do(chromedp.Click(`#help [data-close]`))
+			// A tree opens by its row, also by the keyboard.
+			b.eval(`document.querySelectorAll('.tree details').forEach((d) => { d.open = false; })`)
+			b.do(chromedp.Click(`.panel.on .tree summary`))
+			b.until(`document.querySelector('.panel.on .tree details').open`, "true")
+			b.press("\r")
+			b.until(`document.querySelector('.panel.on .tree details').open`, "false")
+			b.until(`(() => {
+				const mark = document.querySelector('.panel.on u'), row = document.querySelector('.panel.on .at'), range = document.createRange();
+				const text = row.firstChild, at = text.data.indexOf('^');
+				range.setStart(text, at); range.setEnd(text, text.data.lastIndexOf('^') + 1);
+				const a = mark.getBoundingClientRect(), b = range.getBoundingClientRect();
+				return Math.abs(a.left - b.left) < 1 && Math.abs(a.right - b.right) < 1 && b.top >= a.top + 5;
+			})()`, "true")
+			// Every control has a name.
+			b.until(`[...document.querySelectorAll('button, a, input, textarea, summary')].filter((x) => !(x.textContent.trim() || x.getAttribute('aria-label') || document.querySelector('label[for="' + x.id + '"]'))).length`, "0")
+			b.until(`(() => { const ids = [...document.querySelectorAll('[id]')].map((x) => x.id); return ids.length - new Set(ids).size; })()`, "0")
+		})
+	}
+
+	t.Run("console", func(t *testing.T) {
+		b.t = t
+		b.open("/home")
+		con := "document.querySelector('.con').dataset.state"
+		b.until(con, "locked")
+		b.press("`")
+		b.until("document.activeElement.id", "pin")
+		b.press("1\r")
+		b.until("document.querySelector('#pin-say').textContent", "The PIN has nine digits.")
+		b.press("23456780\r")
+		b.until(con+" + document.querySelector('#pin-say').textContent.slice(0, 37)", "wrongThat is not the PIN. 9 attempts left;")
+		b.shoot("wrong-pin-light", 1440, 1600)
+		b.do(chromedp.Click(`[data-reveal="4"]`))
+		b.press("123-456-789\r")
+		b.until(con, "open")
+		// What was asked for before the PIN comes now.
+		b.until(`document.querySelectorAll('.panel.on .hid').length < document.querySelectorAll('.hid').length && [...document.querySelectorAll('.panel.on .v')].some((v) => v.textContent === '"tok-tok-tok-17"')`, "true")
+		b.eval("document.querySelector('#expr').focus()")
+		b.press("form.validate(token)")
+		b.key("Enter")
+		b.until("document.querySelectorAll('.log > li').length", "1")
+		b.until("document.querySelector('.log .in time').textContent", "0.4 ms")
+		b.until(`document.querySelector('.log .out > span').textContent + document.querySelectorAll('.log img').length`, `{"a": "<img src=x>"}0`)
+		b.press("panic()")
+		b.key("Enter")
+		b.until("document.querySelector('.log li:last-child .out').className + document.querySelector('.log li:last-child .out').textContent.slice(0, 26)", "out nopanic: no user with id 99T")
+		b.press("bad")
+		b.key("Enter")
+		b.until("document.querySelector('.log > li:last-child .out').textContent", "undefined: bad <b>")
+		b.until("document.querySelector('#expr').value", "")
+		b.key("ArrowUp")
+		b.key("ArrowUp")
+		b.until("document.querySelector('#expr').value", "panic()")
+		b.key("ArrowDown")
+		b.until("document.querySelector('#expr').value", "bad")
+		b.eval("document.querySelector('#expr').value = ''")
+		b.press("us")
+		b.key("Tab")
+		b.until("document.querySelector('#expr').value", "user")
+		b.press(".")
+		b.key("Tab")
+		b.until("document.querySelectorAll('#offers li').length + (document.querySelector('#offers [aria-selected=true]') || {}).textContent", "3AboutMestring")
+		b.eval("document.querySelector('#console').scrollIntoView()")
+		b.shoot("console-light", 1440, 1800)
+		b.key("ArrowDown")
+		b.key("Enter")
+		b.until("document.querySelector('#expr').value + document.querySelector('#offers').hidden", "user.IDtrue")
+		b.do(chromedp.KeyEvent("\r", chromedp.KeyModifiers(8)))
+		b.until("document.querySelector('#expr').rows + document.querySelector('#expr').value", "2user.ID\n")
+		b.eval(`document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'l', ctrlKey: true, bubbles: true, cancelable: true }))`)
+		b.until("document.querySelectorAll('.log li').length", "0")
+		b.do(chromedp.Click(`.fr[href="#f2"]`))
+		b.until("document.querySelector('.ask label').textContent", "requireLogin.func1 ›")
+		b.do(chromedp.Click("#goroutine summary"), chromedp.Click("[data-release]"))
+		b.until(con, "ended")
+		b.open("/home")
+		b.until(con, "open") // the tab has the token
+		api.mu.Lock()
+		api.gone = true
+		api.mu.Unlock()
+		b.eval("document.querySelector('#expr').focus()")
+		b.press("1")
+		b.key("Enter")
+		b.until(con+" + document.querySelector('[data-ended]').textContent", "endedGeneration 43 took its place.")
+		b.eval("sessionStorage.clear()")
+		b.open("/gone")
+		b.until(con, "ended")
+		b.open("/home")
+		guess := func() {
+			b.eval("document.querySelector('#pin').value = '111-111-111'")
+			b.do(chromedp.Click(".pin button"))
+		}
+		guess()
+		b.until("document.querySelector('#pin-say').textContent.slice(0, 37)", "That is not the PIN. 8 attempts left;")
+		guess()
+		b.until(con, "out")
+		b.shoot("locked-out-light", 1440, 1600)
+	})
+
+	t.Run("variables come later", func(t *testing.T) {
+		b.t = t
+		once.Lock()
+		asked = 0
+		once.Unlock()
+		b.open("/unread")
+		b.until("!!document.querySelector('.tree')", "true")
+	})
+
+	t.Run("list", func(t *testing.T) {
+		b.t = t
+		b.open("/kept")
+		b.press("j")
+		b.until("document.activeElement === document.querySelectorAll('.item')[0]", "true")
+		b.press("j")
+		b.until("document.activeElement === document.querySelectorAll('.item')[1]", "true")
+		b.press("k")
+		b.until("document.activeElement === document.querySelectorAll('.item')[0]", "true")
+		b.shoot("list-light", 1440, 900)
+		b.shoot("list-phone-light", 390, 844)
+	})
+
+	t.Run("widths", func(t *testing.T) {
+		b.t = t
+		for _, path := range []string{"/away", "/home", "/list", "/kept", "/missing", "/gone", "/hostile/away", "/hostile/home", "/hostile/kept"} {
+			b.open(path)
+			b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+			for _, width := range []int64{320, 390, 768, 1024, 1440, 3840} {
+				b.do(chromedp.EmulateViewport(width, 800))
+				if got := b.eval("document.documentElement.scrollWidth"); got != fmt.Sprint(width) {
+					t.Errorf("%s is %s px wide in %d", path, got, width)
+				}
+			}
+		}
+	})
+	if os.Getenv("DEVRUN_SHOTS") != "" {
+		for _, scheme := range []string{"light", "dark"} {
+			for _, path := range []string{"home", "away"} {
+				b.t = t
+				b.do(chromedp.EmulateViewport(1440, 900))
+				b.open("/" + path)
+				b.eval("document.documentElement.dataset.theme = '" + scheme + "'")
+				b.shoot(path+"-"+scheme, 1440, 900)
+				b.shoot(path+"-long-"+scheme, 1440, 2400)
+				b.shoot(path+"-phone-"+scheme, 390, 1600)
+				b.eval("document.querySelectorAll('.drawer').forEach((d) => { d.open = true; })")
+				b.shoot(path+"-open-"+scheme, 1440, 3600)
+			}
+		}
+		b.open("/list")
+		b.shoot("empty-light", 1440, 900)
+		b.open("/missing")
+		b.shoot("missing-light", 1440, 900)
+	}
+	b.t = t
+	b.clean()
+}
+
+// TestSandbox: the page on the app's address works under its own policy, and no
+// script of the app can read it.
+func TestSandbox(t *testing.T) {
+	app := failedApp(t)
+	p := New(app)
+	var mu sync.Mutex
+	waiting := map[string]chan struct{}{} // by path
+	devrun := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := make(chan struct{})
+		mu.Lock()
+		waiting[r.URL.Path] = c
+		mu.Unlock()
+		select {
+		case <-c:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(devrun.Close)
+	served := 0
+	page := func(served *int, post bool) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			*served++
+			mu.Unlock()
+			f, wait := panicked(t, app), "/wait/form"
+			if !post {
+				f.Request.Method, wait = "GET", "/wait/page"
+			}
+			p.Failed(f, Place{Away: true, ConsoleURL: devrun.URL + "/failures/4f1c", WaitURL: devrun.URL + wait}).ServeHTTP(w, r)
+		})
+	}
+	posted := 0
+	b := newTab(t, map[string]http.Handler{
+		"/panic": page(&served, false), "/form": page(&posted, true),
+		"/app": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:image/svg+xml,"><title>app</title><p class="toast">the app</p>`)
+		}),
+	})
+	b.also = devrun.URL
+	count := func(n *int) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return fmt.Sprint(*n)
+	}
+	b.open("/panic")
+	b.until(`document.documentElement.classList.contains('js') + ' ' + getComputedStyle(document.querySelector('.bar .wrap')).display`, "true flex")
+	b.until("self.origin", "null")
+	b.until(currentRow, "#f0 f0")
+	b.until("(() => { try { return localStorage.length; } catch (e) { return e.name; } })()", "SecurityError")
+	wake := func(path string) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+			mu.Lock()
+			c := waiting[path]
+			delete(waiting, path)
+			mu.Unlock()
+			if c != nil {
+				close(c)
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody waits at %s", path)
+			}
+		}
+	}
+	wake("/wait/page") // a newer generation is served
+	for deadline := time.Now().Add(patience); count(&served) != "2"; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the page was not loaded again")
+		}
+	}
+	b.until("(({type, loadEventEnd}) => type + (loadEventEnd > 0))(performance.getEntriesByType('navigation')[0])", "reloadtrue")
+
+	b.open("/form")
+	b.until("document.querySelector('#again').hidden", "true")
+	wake("/wait/form")
+	b.until("document.querySelector('#again').offsetHeight > 0", "true")
+	if got := count(&posted); got != "1" {
+		t.Errorf("the form was sent %s times", got)
+	}
+	b.clean()
+
+	// A script of the app opens the failing page, and frames and fetches it.
+	b.open("/app")
+	b.do(chromedp.Click("body"))
+	b.eval(`(() => { window.opened2 = window.open('/panic'); })()`)
+	b.until(`(() => { try { return opened2.document.body.innerHTML.length > 0 && opened2.location.href !== 'about:blank' ? 'read' : 'wait'; } catch (e) { return e.name; } })()`, "SecurityError")
+	b.eval(`fetch('/panic').then((r) => r.text()).then((s) => { window.fetched = s; })`)
+	b.until("typeof fetched", "string")
+	if got := b.eval("fetched"); !strings.Contains(got, "invalid memory address") || strings.Contains(got, "susan") || strings.Contains(got, "edit_profile") {
+		t.Errorf("a script fetches %s", got)
+	}
+	b.eval(`(() => { const i = document.createElement('iframe'); i.src = '/panic'; i.id = 'framed'; document.body.append(i); })()`)
+	b.until(`(() => { try { const d = framed.contentDocument; return d && d.location.href === 'about:blank' ? 'wait' : String(d); } catch (e) { return e.name; } })()`, "null")
+}

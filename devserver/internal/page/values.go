@@ -1,0 +1,324 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"devrun/devserver/internal/fault"
+)
+
+// varGroup is some variables of a call under one heading.
+type varGroup struct {
+	Title string // "" for none
+	Rows  []valueRow
+}
+
+// valueRow is a variable or a part of one.
+type valueRow struct {
+	Name, Type string
+	Note       string // beside the name: "captured"
+	Text       string
+	Class      string // of the text: "s", "d", "k"
+	Chip       string // behind it: "88 of 18,432 bytes"
+	Nil        bool
+	Absent     string // why there is no text, in devrun's words
+	Redacted   bool
+	Reveal     bool // devrun can be asked for it
+	Hot        bool // to blame
+	Open       bool
+	Frame      int
+	Path       string // indices from the call's variables down, for fault.At
+	Rows       []valueRow
+	More       string // "and 412 more"
+}
+
+// rowBudget is how many rows a page still takes.
+type rowBudget struct {
+	left   int
+	bytes  int  // of each text
+	reveal bool // what is left out can be asked for
+}
+
+// groups makes the groups of a call's variables: on the failing line first, then
+// errors, then the rest.
+func (b *rowBudget) groups(call int, vars []fault.Value, onLine []string, culprit string, most int) []varGroup {
+	var line, errs, rest varGroup
+	line.Title, errs.Title, rest.Title = "On the failing line", "Errors that are not nil", "Receiver, parameters and other locals"
+	add := func(g *varGroup, i int, v fault.Value) {
+		row := b.row(v, call, strconv.Itoa(i), 0)
+		if v.Name == culprit && !v.Shadowed {
+			row.Hot = true
+		}
+		row.Open = g == &line && len(row.Rows) > 0 && len(row.Rows) <= 6
+		g.Rows = append(g.Rows, row)
+	}
+	// The budget goes to what matters first.
+	for _, pass := range []*varGroup{&line, &errs, &rest} {
+		for i, v := range vars {
+			g := &rest
+			switch {
+			case slices.Contains(onLine, v.Name) && !v.Shadowed:
+				g = &line
+			case v.Type == "error" && !v.Nil && !v.Gone:
+				g = &errs
+			}
+			if g != pass {
+				continue
+			}
+			if most--; most < 0 || b.left <= 0 {
+				continue
+			}
+			add(g, i, v)
+		}
+	}
+	slices.SortStableFunc(line.Rows, func(a, b valueRow) int {
+		return map[bool]int{true: -1}[a.Hot] - map[bool]int{true: -1}[b.Hot]
+	})
+	var out []varGroup
+	for _, g := range []varGroup{line, errs, rest} {
+		if len(g.Rows) > 0 {
+			out = append(out, g)
+		}
+	}
+	if len(out) == 1 && len(onLine) == 0 {
+		out[0].Title = ""
+	}
+	shown := len(line.Rows) + len(errs.Rows) + len(rest.Rows)
+	if n := len(vars) - shown; n > 0 {
+		if len(out) == 0 {
+			out = append(out, varGroup{})
+		}
+		last := &out[len(out)-1]
+		last.Rows = append(last.Rows, valueRow{More: count(n, "more variable")})
+	}
+	return out
+}
+
+// maxLevels of a value are on a page.
+const maxLevels = 6
+
+func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRow {
+	b.left--
+	r := valueRow{
+		Name: cut(oneLine(v.Name), min(b.bytes, 120)), Type: cut(oneLine(v.Type), min(b.bytes, 120)), Frame: call, Path: path,
+		Redacted: v.Redacted, Reveal: v.Redacted && b.reveal,
+	}
+	switch {
+	case v.Shadowed:
+		r.Note = "shadowed"
+	case v.Captured:
+		r.Note = "captured"
+	}
+	switch {
+	case v.Redacted:
+		return r
+	case v.Gone:
+		r.Absent = "optimised away"
+		return r
+	case v.Unreadable != "":
+		r.Absent = "unreadable: " + cut(oneLine(v.Unreadable), b.bytes)
+		return r
+	case v.Cycle != "":
+		r.Absent = "same as " + cut(oneLine(v.Cycle), b.bytes)
+		return r
+	case v.Nil:
+		r.Nil = true
+		return r
+	}
+	text := oneLine(v.Text)
+	if v.Type == "error" {
+		if e, ok := errorOf(v, 0); ok && e.Type != "" && len(v.Children) == 1 && v.Children[0].Type == e.Type && !strings.Contains(e.Text, "{") {
+			text = oneLine(e.Type + " " + strconv.Quote(e.Text))
+		}
+	}
+	r.Text = cut(text, b.bytes)
+	switch v.Kind {
+	case fault.String:
+		r.Class = "s"
+	case fault.Number:
+		r.Class = "d"
+	case fault.Bool:
+		r.Class = "k"
+	}
+	if v.Kind == fault.String && v.Cut > 0 {
+		r.Chip = grouped(v.Cut) + " bytes more"
+		if v.Len > v.Cut {
+			r.Chip = grouped(v.Len-v.Cut) + " of " + grouped(v.Len) + " bytes"
+		}
+	}
+	// A pointer or an interface opens on what is in it: one level less to click.
+	for (v.Kind == fault.Pointer || v.Kind == fault.Interface) && len(v.Children) == 1 {
+		inner := v.Children[0]
+		path += ".0"
+		if len(inner.Children) == 0 || inner.Redacted {
+			if inner.Redacted || inner.Kind != fault.Struct && inner.Text != "" && !strings.Contains(r.Text, cut(oneLine(inner.Text), b.bytes)) {
+				v.Children = []fault.Value{inner}
+				path = strings.TrimSuffix(path, ".0")
+				break
+			}
+			v.Children = nil
+			break
+		}
+		v = inner
+	}
+	if level+1 >= maxLevels {
+		if len(v.Children) > 0 {
+			r.More = count(len(v.Children), "part") + " not shown here"
+		}
+		return r
+	}
+	left := v.More
+	for i, c := range v.Children {
+		if b.left <= 0 {
+			left += int64(len(v.Children) - i)
+			break
+		}
+		r.Rows = append(r.Rows, b.row(c, call, path+"."+strconv.Itoa(i), level+1))
+	}
+	if left > 0 && v.Kind != fault.String {
+		r.More = "and " + grouped(left) + " more"
+	}
+	return r
+}
+
+// grouped writes 18432 as "18,432".
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// step is an error of a chain.
+type step struct {
+	Lead string // "caused by", "and", ""
+	Text string
+	Type string
+	Note string
+	Then []step // joined errors
+}
+
+// maxSteps of a chain are listed.
+const maxSteps = 20
+
+// chain lists an error and its causes, each text without what its cause says
+// again.
+func chain(e fault.Error, bytes int) (steps []step, n int) {
+	left := maxSteps
+	steps = chainSteps(e, "", bytes, &left)
+	return steps, maxSteps - left
+}
+
+func chainSteps(e fault.Error, lead string, bytes int, left *int) []step {
+	if *left <= 0 {
+		return nil
+	}
+	*left--
+	text := visible(e.Text)
+	s := step{Lead: lead, Type: cut(oneLine(e.Type), min(bytes, 120)), Note: cut(oneLine(e.Note), min(bytes, 200))}
+	switch len(e.Causes) {
+	case 0:
+	case 1:
+		if own := strings.TrimSuffix(strings.TrimSuffix(text, visible(e.Causes[0].Text)), ": "); own != "" && e.Causes[0].Text != "" {
+			text = own
+		}
+	default:
+		text = fmt.Sprintf("%d errors joined", len(e.Causes))
+		if own, _, ok := strings.Cut(visible(e.Text), visible(e.Causes[0].Text)); ok && strings.TrimSuffix(own, ": ") != "" {
+			text = strings.TrimSuffix(own, ": ")
+		}
+	}
+	s.Text = cut(text, bytes)
+	if len(e.Causes) == 1 {
+		rest := chainSteps(e.Causes[0], "caused by", bytes, left)
+		if len(rest) == 0 {
+			s.Note = strings.TrimPrefix(s.Note+", and more below it", ", ")
+		}
+		return append([]step{s}, rest...)
+	}
+	for i, c := range e.Causes {
+		lead := "and"
+		if i == 0 {
+			lead = ""
+		}
+		next := chainSteps(c, lead, bytes, left)
+		if len(next) == 0 {
+			s.Note = strings.TrimPrefix(fmt.Sprintf("%s, and %d more", s.Note, len(e.Causes)-i), ", ")
+			break
+		}
+		// What causes a joined error stands below it.
+		head := next[0]
+		head.Then = append(head.Then, next[1:]...)
+		s.Then = append(s.Then, head)
+	}
+	return []step{s}
+}
+
+// errorOf reads the chain out of a variable of type error, as far as the errors in
+// it are those of fmt and errors, which keep their causes in fields of known names.
+func errorOf(v fault.Value, depth int) (e fault.Error, ok bool) {
+	if v.Redacted || v.Nil || v.Gone || depth > maxSteps {
+		return e, false
+	}
+	if v.Kind == fault.Interface {
+		if len(v.Children) != 1 {
+			return e, false
+		}
+		return errorOf(v.Children[0], depth)
+	}
+	e.Type = v.Type
+	inner := v
+	for inner.Kind == fault.Pointer && len(inner.Children) == 1 {
+		inner = inner.Children[0]
+	}
+	field := func(name string) (fault.Value, bool) {
+		for _, c := range inner.Children {
+			if c.Name == name {
+				return c, true
+			}
+		}
+		return fault.Value{}, false
+	}
+	str := func(name string) string {
+		c, _ := field(name)
+		s, err := strconv.Unquote(c.Text)
+		if err != nil {
+			return c.Text
+		}
+		return s
+	}
+	one := func(name string) {
+		if c, found := field(name); found {
+			if cause, ok := errorOf(c, depth+1); ok {
+				e.Causes = append(e.Causes, cause)
+			}
+		}
+	}
+	switch v.Type {
+	case "*errors.errorString":
+		e.Text = str("s")
+	case "*fmt.wrapError":
+		e.Text = str("msg")
+		one("err")
+	case "*fmt.wrapErrors", "*errors.joinError":
+		e.Text = str("msg")
+		list, _ := field("errs")
+		var texts []string
+		for _, c := range list.Children {
+			if cause, ok := errorOf(c, depth+1); ok {
+				e.Causes = append(e.Causes, cause)
+				texts = append(texts, cause.Text)
+			}
+		}
+		if e.Text == "" {
+			e.Text = strings.Join(texts, "\n")
+		}
+	default:
+		// The text of others is what their Error method makes of it, which nobody ran.
+		e.Text = oneLine(v.Text)
+	}
+	return e, e.Text != ""
+}
