@@ -33,6 +33,9 @@ type Config struct {
 	Tags, LDFlags, GCFlags string
 	Race                   bool
 
+	Console Console // when Go can be evaluated on the page of a failure
+	Hold    int     // how many panicking requests stay parked
+
 	Editor  string // name or address template, "" for the default
 	Verbose bool
 	NoColor bool
@@ -43,6 +46,17 @@ type Config struct {
 	// Interrupted reports that the stop was asked for at the keyboard.
 	Interrupted func() bool
 }
+
+// Console says when Go can be evaluated on the page of a failure.
+type Console uint8
+
+// ConsoleOnTerminal needs a terminal that shows the PIN; ConsoleOn prints it
+// wherever devrun prints.
+const (
+	ConsoleOnTerminal Console = iota
+	ConsoleOn
+	ConsoleOff
+)
 
 // Environ is the environment of the app and of the go command.
 type Environ struct {

@@ -16,6 +16,11 @@
 //	fronts.go      the app's public addresses and what they answer
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
+//	failures.go    requests that failed: noted, examined, answered
+//	debugger.go    the debug information of the binary, made ahead of need
+//	look.go        the view into one process
+//	ask.go         devrun's own origin: its pages, and what they ask
+//	eval.go        an expression in a frame
 //
 //	watcher            what changed on disk
 //	internal/gograph   what the app is made of
@@ -25,8 +30,11 @@
 //	internal/wire      what the hook and devrun say to each other
 //	internal/proxy     the listener that survives restarts
 //	internal/reload    the browser's event stream
+//	internal/inspect   frames and variables of a parked goroutine
+//	internal/expr      Go typed at a frame, to what the hook carries out
 //	internal/gate      who may use devrun's own addresses
-//	internal/page      the pages for a failed build and a crash
+//	internal/console   devrun's own origin: PIN, trust, questions
+//	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal
 //
@@ -45,4 +53,10 @@
 // A build that fails leaves the old app running, and an app that dies leaves
 // nothing; either way every address of the app answers with a page that says
 // why, until a save mends it.
+//
+// A request that fails is answered by devrun: the hook holds it and says what
+// happened; inspect reads the variables out of the running process; page makes
+// the answer; the hook sends it. The goroutine of a panic stays where it is, and
+// console lets the developer evaluate Go there: expr compiles, the hook carries
+// out.
 package devserver

@@ -34,6 +34,10 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 		l.term.Building(l.cfg.Package)
 		l.load()
 		l.rebuild()
+	case term.KeyPIN:
+		if pin := l.console.NewPIN(); pin != "" {
+			l.term.PIN(pin)
+		}
 	case term.KeyOpen:
 		if url := l.fronts.url(); url != "" {
 			if err := browse(url); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"devrun/devserver/internal/console"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gograph"
 	"devrun/devserver/internal/hook"
@@ -30,6 +31,7 @@ type loop struct {
 	hub     *reload.Hub
 	pages   *page.Pages
 	fronts  *fronts
+	console *console.Console
 	typed   <-chan term.Key
 	done    chan struct{} // closed when nobody takes events any more
 	events  chan any      // built, loaded, said, exited, overdue, announce, settle
@@ -66,6 +68,10 @@ type loop struct {
 	page    http.Handler // for failed or crash, with the source as it was then
 	shown   int          // how many pages there were
 	crashes int          // in a row before the app was ready
+
+	failures  []*failure   // requests that failed, oldest first
+	exit      *fault.Frame // where the app has called os.Exit
+	announced bool         // where devrun's own pages are
 
 	closing bool
 	stopped time.Time // when closing began
@@ -107,6 +113,8 @@ type (
 		gen int
 		key string
 	}
+	// idle: the app has been ready for a while.
+	idle struct{ gen int }
 	// settle: the app has had time to open all its ports.
 	settle struct{ gen int }
 )
@@ -137,6 +145,9 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 	internal.Handle("/__devrun/page.css", page.Assets())
 	internal.Handle("/__devrun/page.js", page.Assets())
 	l.typed = l.term.Keys()
+	if err := l.openConsole(); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
 	l.fronts = newFronts(cfg, newMemory(cfg, environ.Vars), internal, l.hub, l.pages, l.term)
 
 	for _, n := range environ.Notices {
@@ -192,7 +203,12 @@ func (l *loop) close() error {
 		err = l.watcher.Close()
 	}
 	l.hub.Close()
-	err = errors.Join(err, l.fronts.close())
+	if l.console != nil {
+		err = errors.Join(err, l.console.Close())
+	}
+	if l.fronts != nil {
+		err = errors.Join(err, l.fronts.close())
+	}
 	l.term.Close()
 	return err
 }
@@ -250,6 +266,19 @@ func (l *loop) onEvent(e any) error {
 		return l.onSaid(e)
 	case exited:
 		return l.onExited(e)
+	case debugged:
+		l.onDebugged(e)
+	case examined:
+		l.onExamined(e)
+	case hurry:
+		l.onHurry(e.f)
+	case idle:
+		if l.app != nil && l.app.gen == e.gen {
+			l.prepareDebugger()
+		}
+	case call:
+		e.run()
+		close(e.done)
 	case overdue:
 		if l.app != nil && l.app.gen == e.gen && l.app.stopping && l.cfg.Grace > 0 {
 			l.term.NotStopped(l.cfg.Grace)
@@ -346,6 +375,11 @@ const (
 	failed  // the newest generation did not build
 	crashed // the app ended by itself
 )
+
+// String is the state as devrun's own pages name it.
+func (s state) String() string {
+	return [...]string{"building", "starting", "serving", "failed", "crashed"}[s]
+}
 
 func (l *loop) state() state {
 	switch {

@@ -23,18 +23,20 @@ import (
 
 // job is a go build under way.
 type job struct {
-	gen    int
-	hooked bool
-	began  time.Time
-	cancel context.CancelFunc
+	gen     int
+	hooked  bool
+	began   time.Time
+	request build.Request
+	cancel  context.CancelFunc
 }
 
 // binary is what a build made.
 type binary struct {
-	gen    int
-	hooked bool // it says where it listens
-	path   string
-	at     time.Time
+	gen      int
+	hooked   bool // it says where it listens
+	path     string
+	at       time.Time
+	debugger *debugger // of all processes that run it
 }
 
 // again is the same binary for another generation.
@@ -172,9 +174,14 @@ func (l *loop) startBuild() {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
 	l.present()
+	other := l.stopDebugger()
+	l.build.request = r
 	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
+		if other != nil {
+			<-other
+		}
 		var res build.Result
 		before := stamps(sources)
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
@@ -262,7 +269,11 @@ func (l *loop) onBuilt(e built) {
 	if l.graph.Broken() {
 		l.load()
 	}
-	l.swap(&binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()})
+	b := &binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()}
+	if job.hooked {
+		b.debugger = &debugger{request: job.request}
+	}
+	l.swap(b)
 }
 
 // unsuspend puts the hook back after a build that went without it on trial.

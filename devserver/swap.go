@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"devrun/devserver/internal/fault"
@@ -20,7 +21,10 @@ import (
 type app struct {
 	gen      int
 	built    time.Time
+	binary   *binary
 	proc     *proc.Process
+	look     looking
+	results  results
 	ready    bool      // it listens
 	stopping bool      // it was asked to end
 	typed    time.Time // when a key last went to it
@@ -50,6 +54,7 @@ func (l *loop) stopApp() {
 	gen, p, grace := l.app.gen, l.app.proc, l.cfg.Grace
 	late := time.AfterFunc(grace, func() { l.tell(overdue{gen}) })
 	go func() {
+		_ = p.Send(wire.Message{Kind: wire.Release}) // what is parked holds things; an app that cannot be told is stopped all the same
 		p.Stop(grace)
 		late.Stop()
 	}()
@@ -63,7 +68,7 @@ func (l *loop) start() {
 		l.fronts.yield()
 	}
 	p, err := proc.Start(proc.Command{
-		Path: b.path, Args: l.cfg.Args, Env: l.environ, Dir: l.cfg.Dir,
+		Path: b.path, Args: l.cfg.Args, Env: append(withDebug(l.environ), wire.Park+"="+strconv.Itoa(l.cfg.Hold)), Dir: l.cfg.Dir,
 		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
 		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
 		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
@@ -76,7 +81,7 @@ func (l *loop) start() {
 		return
 	}
 	l.clock.started = time.Now()
-	l.app = &app{gen: b.gen, built: b.at, proc: p}
+	l.app, l.exit = &app{gen: b.gen, built: b.at, binary: b, proc: p}, nil
 	if b.path != l.ran { // other code may read other files
 		l.ran, l.facts.opened = b.path, map[string]bool{}
 	}
@@ -95,9 +100,44 @@ func (l *loop) start() {
 	l.removeGenerations()
 }
 
+// withDebug is env with what a failure needs of the runtime: a stack that stays
+// where it is, and the request's name in a crash report. The user's own settings
+// stay.
+func withDebug(env []string) []string {
+	const ours = "gcshrinkstackoff=1,tracebacklabels=1"
+	value := ours
+	for _, e := range env {
+		if theirs, ok := strings.CutPrefix(e, "GODEBUG="); ok && theirs != "" {
+			value = ours + "," + theirs
+		}
+	}
+	return append(slices.Clip(env), "GODEBUG="+value)
+}
+
 // onSaid handles a message of the hook; one of an older process is dropped.
 func (l *loop) onSaid(e said) error {
-	if l.app == nil || l.app.gen != e.gen || l.app.stopping {
+	if l.app == nil || l.app.gen != e.gen {
+		return nil
+	}
+	switch m := e.m; m.Kind { // also of one that is to stop: it answers its last requests
+	case wire.Failed:
+		if m.Failure != nil {
+			l.onFailed(*m.Failure)
+		}
+	case wire.Finished:
+		if m.Response != nil {
+			l.onFinished(m.ID, *m.Response)
+		}
+	case wire.Released:
+		l.onReleased(m.ID)
+	case wire.Result:
+		l.app.results.deliver(m)
+	case wire.Exiting:
+		if m.Exit != nil {
+			l.onExiting(*m.Exit)
+		}
+	}
+	if l.app.stopping {
 		return nil
 	}
 	switch e.m.Kind {
@@ -139,6 +179,7 @@ func (l *loop) announce(gen int, key string) {
 	}
 	if url := l.fronts.announce(gen, key); url != "" {
 		l.term.Serving(url, l.app.proc.Pid())
+		l.announceConsole()
 	}
 }
 
@@ -155,10 +196,12 @@ func (l *loop) ready() {
 	}
 	l.present()
 	time.AfterFunc(settleAfter, func() { l.tell(settle{gen}) })
+	time.AfterFunc(debuggerAfter, func() { l.tell(idle{gen}) })
 	if l.state() != serving {
 		return // a newer generation is on its way already
 	}
 	l.hub.Publish(reload.Event{Kind: reload.Reload, Generation: gen})
+	l.console.Notify(gen)
 	l.phases()
 }
 
@@ -190,6 +233,9 @@ func (l *loop) onExited(e exited) error {
 	}
 	was := l.app
 	l.app = nil
+	l.endFailures(was)
+	was.look.close()
+	was.results.close()
 	if e.err != nil && !was.stopping {
 		l.term.Notice("of the app's process: " + e.err.Error())
 	}
@@ -222,7 +268,7 @@ func (l *loop) onExited(e exited) error {
 	case e.exit.Signal != "":
 		l.term.KilledBySystem(e.exit)
 	default:
-		l.term.Exited(e.exit)
+		l.term.Exited(e.exit, l.exit)
 	}
 	if !was.ready {
 		l.crashes++

@@ -88,6 +88,8 @@ func untilSignal() (stop, kill context.Context, interrupted func() bool) {
 	return stop, kill, byKeyboard.Load
 }
 
+var consoles = map[string]devserver.Console{ConsoleAuto: devserver.ConsoleOnTerminal, ConsoleOn: devserver.ConsoleOn, ConsoleOff: devserver.ConsoleOff}
+
 // config is what package devserver needs to know.
 func (inv *invocation) config() devserver.Config {
 	s := inv.Settings
@@ -95,6 +97,7 @@ func (inv *invocation) config() devserver.Config {
 		Dir: s.Dir, Package: s.Package, Args: s.Args, Environ: inv.environ,
 		Addr: s.Addr, Host: s.Host, Grace: s.Grace, Poll: s.Poll,
 		Tags: s.Tags, LDFlags: s.LDFlags, GCFlags: s.GCFlags, Race: s.Race,
+		Console: consoles[s.Console], Hold: s.Hold,
 		Editor: s.Editor, Verbose: s.Verbose, NoColor: s.NoColor, Version: version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}

@@ -19,6 +19,8 @@ type Settings struct {
 	Grace, Poll            time.Duration
 	Tags, LDFlags, GCFlags string
 	Race                   bool
+	Console                string
+	Hold                   int
 	Editor                 string
 	Force                  bool
 	NoColor, Verbose       bool
@@ -83,6 +85,12 @@ var settings = []setting{
 	{flag: "race", env: "DEVRUN_RACE", value: "false",
 		means: "build with the race detector",
 		set:   func(s *Settings, v string) error { return setBool(&s.Race, v) }},
+	{flag: "console", env: "DEVRUN_CONSOLE", arg: "when", value: ConsoleAuto,
+		means: "when Go can be evaluated where a request failed: auto if a terminal shows the PIN, on also without one, off never",
+		set:   setConsole},
+	{flag: "hold", env: "DEVRUN_HOLD", arg: "number", value: "10",
+		means: "how many requests stay where they panicked, so that Go can be evaluated there; the newest do",
+		set:   setHold},
 	{flag: "editor", env: "DEVRUN_EDITOR", arg: "name", value: "vscode",
 		means: "editor that links to source open: " + editorNames() + ", or an address with {file}, {line} and {column}",
 		set:   setEditor},
@@ -96,6 +104,13 @@ var settings = []setting{
 		means: "say where the time of a save went",
 		set:   func(s *Settings, v string) error { return setBool(&s.Verbose, v) }},
 }
+
+// When the console of a failure can be used.
+const (
+	ConsoleAuto = "auto"
+	ConsoleOn   = "on"
+	ConsoleOff  = "off"
+)
 
 // noColor is a convention among programs: it counts whatever its value is, if
 // it has one.
@@ -148,6 +163,26 @@ func setHost(s *Settings, v string) error {
 		return fmt.Errorf("it is a name or an IP address without a port, as in 0.0.0.0")
 	}
 	s.Host = v
+	return nil
+}
+
+func setConsole(s *Settings, v string) error {
+	if v != ConsoleAuto && v != ConsoleOn && v != ConsoleOff {
+		return fmt.Errorf("it can be auto, on or off")
+	}
+	s.Console = v
+	return nil
+}
+
+// mostHeld bounds the memory that failed requests keep from being freed.
+const mostHeld = 1000
+
+func setHold(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > mostHeld {
+		return fmt.Errorf("it is a number from 0 to %d", mostHeld)
+	}
+	s.Hold = n
 	return nil
 }
 

@@ -49,6 +49,8 @@ func TestEverySettingFromEverySource(t *testing.T) {
 		"DEVRUN_LDFLAGS": func(s Settings) any { return s.LDFlags },
 		"DEVRUN_GCFLAGS": func(s Settings) any { return s.GCFlags },
 		"DEVRUN_RACE":    func(s Settings) any { return s.Race },
+		"DEVRUN_CONSOLE": func(s Settings) any { return s.Console },
+		"DEVRUN_HOLD":    func(s Settings) any { return s.Hold },
 		"DEVRUN_EDITOR":  func(s Settings) any { return s.Editor },
 		"DEVRUN_FORCE":   func(s Settings) any { return s.Force },
 		"DEVRUN_VERBOSE": func(s Settings) any { return s.Verbose },
@@ -58,6 +60,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 	values := map[string]string{
 		"DEVRUN_ADDR": ":8081", "DEVRUN_HOST": "0.0.0.0", "DEVRUN_GRACE": "9s", "DEVRUN_POLL": "1m", "DEVRUN_EDITOR": "goland", "APP_ENV": "development",
 		"DEVRUN_TAGS": "a,b", "DEVRUN_LDFLAGS": "-X main.v=1", "DEVRUN_GCFLAGS": "-N",
+		"DEVRUN_CONSOLE": "off", "DEVRUN_HOLD": "3",
 	}
 	for _, row := range settings {
 		if row.flag == "dir" {

@@ -115,7 +115,11 @@ func (t *Terminal) Crashed(c fault.Crash) {
 			lines += fmt.Sprintf("  %s  %s, goroutine %d\n", visible(f.Func), t.frame(f), g.ID)
 		}
 		if f := g.CreatedBy; f != nil && t.IsApp(f.File) {
-			lines += fmt.Sprintf("  started by %s, %s\n", visible(f.Func), t.frame(*f))
+			by := f.Func
+			if request, _, ok := strings.Cut(g.Labels["devrun"], " #"); ok {
+				by = request // whose handler it is tells more than its name
+			}
+			lines += fmt.Sprintf("  started by %s, %s\n", visible(by), t.frame(*f))
 		}
 	}
 	t.print(lines, false, false)
@@ -154,13 +158,18 @@ func (t *Terminal) frame(f fault.Frame) string {
 	return t.position(f.File, f.Line, 0, t.rel(f.File)+":"+strconv.Itoa(f.Line))
 }
 
-// Exited says that the app ended by itself, without a crash report.
-func (t *Terminal) Exited(e fault.Exit) {
+// Exited says that the app ended by itself, without a crash report; call is
+// where it called os.Exit, if that is known.
+func (t *Terminal) Exited(e fault.Exit, call *fault.Frame) {
 	look := t.style.redBold
 	if e.Code == 0 {
 		look = t.style.yellowBold
 	}
-	t.say(fmt.Sprintf("%s, status %d after %s", look("app exited"), e.Code, took(e.Ran)))
+	text := fmt.Sprintf("%s, status %d after %s", look("app exited"), e.Code, took(e.Ran))
+	if call != nil {
+		text += ": os.Exit called in " + t.frame(*call)
+	}
+	t.say(text)
 }
 
 // KilledBySystem says that a signal which devrun did not send ended the app.

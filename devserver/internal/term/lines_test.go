@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +76,9 @@ var lines = []struct {
 			"  started by main.(*App).count, <bold line>web/middleware.go:52</>"},
 	{"crashed without a trace", func(t *Terminal) { t.Crashed(fault.Crash{Exit: fault.Exit{Code: -1, Signal: "segmentation fault"}}) },
 		"<dim>devrun:</> <red bold>app crashed</>, signal: segmentation fault after 0.00s"},
-	{"exited with failure", func(t *Terminal) { t.Exited(fault.Exit{Code: 1, Ran: 520 * time.Millisecond}) },
+	{"exited with failure", func(t *Terminal) { t.Exited(fault.Exit{Code: 1, Ran: 520 * time.Millisecond}, nil) },
 		"<dim>devrun:</> <red bold>app exited</>, status 1 after 0.52s"},
-	{"exited", func(t *Terminal) { t.Exited(fault.Exit{Ran: time.Hour}) },
+	{"exited", func(t *Terminal) { t.Exited(fault.Exit{Ran: time.Hour}, nil) },
 		"<dim>devrun:</> <yellow bold>app exited</>, status 0 after 1h0m0s"},
 	{"killed by the system", func(t *Terminal) { t.KilledBySystem(fault.Exit{Code: -1, Signal: "killed", MaxRSS: 3_900_000_000}) },
 		"<dim>devrun:</> <red bold>app was killed</> (signal: killed), 3.9 GB in use; it may have run out of memory"},
@@ -154,8 +155,19 @@ var lines = []struct {
 		t.SameFailure(panicked, 2, time.Date(2026, 11, 22, 17, 41, 10, 0, time.UTC))
 	},
 		"<dim>devrun:</> same panic in <bold>POST /edit_profile</>, 2 times since 17:41:10"},
-	{"exit called", func(t *Terminal) { t.ExitCalled(fault.Frame{File: "/app/main.go", Line: 31}) },
-		"<dim>devrun:</> os.Exit was called in <bold line>main.go:31</>"},
+	{"exit called", func(t *Terminal) {
+		t.Exited(fault.Exit{Code: 1, Ran: time.Second}, &fault.Frame{File: "/app/main.go", Line: 31})
+	},
+		"<dim>devrun:</> <red bold>app exited</>, status 1 after 1.00s: os.Exit called in <bold line>main.go:31</>"},
+	{"crash of a request", func(t *Terminal) {
+		c := crash
+		c.Trace.Goroutines = slices.Clone(c.Trace.Goroutines)
+		c.Trace.Goroutines[0].Labels = map[string]string{"devrun": "GET /user/susan #17"}
+		t.Crashed(c)
+	},
+		"<dim>devrun:</> <red bold>app crashed</>, exit status 2 after 3m12s\n" +
+			"  main.(*Stats).Hit  <bold line>stats.go:33</>, goroutine 51\n" +
+			"  started by GET /user/susan, <bold line>web/middleware.go:52</>"},
 	{"build failed", func(t *Terminal) { t.BuildFailed(diagnostics[:3], "") },
 		"<dim>devrun:</> <red bold>build failed</>, 3 errors in 2 files\n\n" +
 			"  <bold line>handlers.go:87:2</>   undefined: usre\n" +

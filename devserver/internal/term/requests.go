@@ -145,6 +145,3 @@ func (t *Terminal) ConsoleOff(why string) { t.say(t.style.yellow("console off") 
 func (t *Terminal) ConsoleLocked(wrong int) {
 	t.say(t.style.yellowBold(fmt.Sprintf("%d wrong PINs", wrong)) + ", the console is locked; press " + t.style.bold(string(KeyPIN)) + " for a new one")
 }
-
-// ExitCalled says where the app called os.Exit.
-func (t *Terminal) ExitCalled(f fault.Frame) { t.say("os.Exit was called in " + t.frame(f)) }

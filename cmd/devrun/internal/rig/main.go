@@ -118,13 +118,16 @@ var module = sync.OnceValues(func() (string, error) {
 })
 
 // App returns the directory of the app that rigs have copies of.
-func App(t testing.TB) string {
+func App(t testing.TB) string { t.Helper(); return Path(t, "cmd/devrun/internal/rig/testdata/app") }
+
+// Path is where something of the module that is tested is.
+func Path(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := module()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "cmd/devrun/internal/rig/testdata/app")
+	return filepath.Join(dir, name)
 }
 
 var devrun = sync.OnceValues(func() (string, error) {

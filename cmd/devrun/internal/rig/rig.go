@@ -102,11 +102,16 @@ type Rig struct {
 
 // New copies the app to a directory of its own. Nothing runs yet. The mode is
 // "notify" or "poll", the way in which devrun will learn of changes.
-func New(t *testing.T, mode string) *Rig {
+func New(t *testing.T, mode string) *Rig { t.Helper(); return NewOf(t, mode, App(t)) }
+
+// NewOf is New with another app, which is all that is in these directories.
+func NewOf(t *testing.T, mode string, dirs ...string) *Rig {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "app")
-	if err := os.CopyFS(dir, os.DirFS(App(t))); err != nil {
-		t.Fatal(err)
+	for _, d := range dirs {
+		if err := os.CopyFS(dir, os.DirFS(d)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Ended: make(chan struct{})}
 	if mode == "poll" {

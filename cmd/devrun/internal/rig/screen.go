@@ -32,6 +32,13 @@ type Screen struct {
 // NewScreen makes a terminal that understands links. Nothing runs on it yet.
 func NewScreen(t *testing.T, env ...string) *Screen {
 	t.Helper()
+	return NewScreenOn(New(t, "notify"), env...)
+}
+
+// NewScreenOn is NewScreen for a rig that has not been started.
+func NewScreenOn(r *Rig, env ...string) *Screen {
+	t := r.T
+	t.Helper()
 	blocking, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,7 @@ func NewScreen(t *testing.T, env ...string) *Screen {
 	}
 	blocking.Close()
 	master := os.NewFile(uintptr(fd), "terminal")
-	s := &Screen{Rig: New(t, "notify"), Master: master, TTY: tty}
+	s := &Screen{Rig: r, Master: master, TTY: tty}
 	s.Size(50, 200)
 	s.modes = s.Mode()
 	s.Env = append(s.Env, "TERM=xterm-256color", "TERM_PROGRAM=WezTerm", "TMUX=", "STY=")

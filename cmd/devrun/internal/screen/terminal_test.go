@@ -275,7 +275,7 @@ func testAppLines(t *testing.T) {
 			t.Fatalf("tick %d where %d should be", n, next)
 		case err == nil:
 			next = n + 1
-		case !regexp.MustCompile(`^(devrun: (building|built in|serving|stopp|r restart) ?.*|\$ prompt)\n?$`).MatchString(line):
+		case !regexp.MustCompile(`^(devrun: (building|built in|serving|overview|console PIN|stopp|r restart) ?.*|\$ prompt)\n?$`).MatchString(line):
 			t.Fatalf("a mixed line: %q", line)
 		}
 	}

@@ -31,7 +31,9 @@ func testWordsOfSaves(t *testing.T) {
 	s.Looks(`<dim>devrun:</> built in <bold>\d+\.\d\ds</>$`)
 	s.Looks(`^<dim>devrun:</> <green bold>serving</> \{` + url + `\}<line>` + url + `</>\{\} <dim>\(pid ` + fmt.Sprint(pid) + `\)</>$`)
 	s.Looks(fmt.Sprintf(`^listening as %d$`, pid))
-	if lines := strings.Count(s.Stderr.String(), "\n"); lines != 3 {
+	s.Looks(`^<dim>devrun:</> overview \{(http://127\.0\.0\.1:\d+)\}<line>http://127\.0\.0\.1:\d+</>\{\}$`)
+	s.Looks(`^<dim>devrun:</> console PIN <cyan bold>\d{3}-\d{3}-\d{3}</>$`)
+	if lines := strings.Count(s.Stderr.String(), "\n"); lines != 5 {
 		t.Errorf("%d lines", lines)
 	}
 
@@ -131,10 +133,10 @@ func testWordsOfCrash(t *testing.T) {
 	pid := s.AppPid()
 	go rig.Ask("GET", s.URL("/crash"), nil)
 	s.Says(`^panic: assignment to entry in nil map$`)
-	s.Says(`^goroutine \d+ \[running\]:$`)
+	s.Says(`^goroutine \d+ \[running labels:\{"devrun": "GET /crash #\d+"\}\]:$`)
 	s.Says(`^devrun: app crashed, exit status 2 after \d+\.\d\ds$`)
 	s.Says(`^  example\.test/app/web\.crash  web/web\.go:\d+, goroutine \d+$`)
-	s.Says(`^  started by example\.test/app/web\.\S+, web/web\.go:\d+$`)
+	s.Says(`^  started by GET /crash, web/web\.go:\d+$`)
 	s.Says(`^devrun: waiting for a save, or press r to start again$`)
 	s.Looks(`^<dim>devrun:</> <red bold>app crashed</>, exit status 2 after `)
 	s.Looks(`^  \S+  \{\S*web/web\.go\S*\}<bold line>web/web\.go:\d+</>\{\}, goroutine \d+$`)
@@ -151,7 +153,7 @@ func testWordsOfCrash(t *testing.T) {
 	s.Types("r")
 	s.NewPid(pid)
 	go rig.Ask("GET", s.URL("/exit?code=1"), nil)
-	s.Says(`^devrun: app exited, status 1\b`)
+	s.Says(`^devrun: app exited, status 1 after \d+\.\d\ds: os\.Exit called in web/web\.go:\d+$`)
 
 	// Three times in a row at the start.
 	s = rig.NewScreen(t, "EXIT_AT_START=3")

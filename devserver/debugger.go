@@ -1,0 +1,84 @@
+package devserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/inspect"
+)
+
+// debugger is what reads the variables of one binary: a second link of the
+// same code with its debug information, made when the machine has nothing
+// better to do.
+type debugger struct {
+	request build.Request
+
+	cancel context.CancelFunc // of the link under way, nil if none
+	done   chan struct{}      // closed when it has ended
+
+	info *inspect.Binary
+	err  error // why there is none
+
+	checked checked // its packages, for the console
+}
+
+// debugger is linked so long after the app is ready: the next save may come at
+// once, and a failure that comes sooner starts it.
+const debuggerAfter = time.Second
+
+// debugged: a debugger is ready, or cannot be.
+type debugged struct {
+	of   *debugger
+	info *inspect.Binary
+	err  error
+}
+
+// prepareDebugger sets off the link for the binary of the app, unless that was
+// done.
+func (l *loop) prepareDebugger() {
+	if l.app == nil || l.closing || l.build != nil {
+		return
+	}
+	d := l.app.binary.debugger
+	if d == nil || d.cancel != nil || d.info != nil || d.err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel, d.done = cancel, make(chan struct{})
+	go func() {
+		info, err := d.make(ctx)
+		close(d.done)
+		l.tell(debugged{d, info, err})
+	}()
+}
+
+// make links and reads.
+func (d *debugger) make(ctx context.Context) (*inspect.Binary, error) {
+	r := d.request
+	r.Debugger = true
+	r.Output = filepath.Join(filepath.Dir(r.Output), "debugger", filepath.Base(r.Output))
+	if err := os.Mkdir(filepath.Dir(r.Output), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	defer os.RemoveAll(filepath.Dir(r.Output))
+	res, err := build.Run(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("link the app with debug information: %w", err)
+	}
+	return inspect.Load(ctx, res.Binary)
+}
+
+// stopDebugger ends a link under way: a newer build is wanted, and there are
+// never two. The returned channel is closed when it is gone.
+func (l *loop) stopDebugger() <-chan struct{} {
+	if l.app == nil || l.app.binary.debugger == nil || l.app.binary.debugger.cancel == nil {
+		return nil
+	}
+	l.app.binary.debugger.cancel()
+	return l.app.binary.debugger.done
+}

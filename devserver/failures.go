@@ -1,0 +1,329 @@
+package devserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"devrun/devserver/internal/expr"
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/inspect"
+	"devrun/devserver/internal/wire"
+)
+
+// mostFailures are kept of a run; their variables as data, whatever became of
+// their process.
+const mostFailures = 50
+
+// failure is a request that failed, and where it stands.
+type failure struct {
+	fault.Failure
+	app     *app           // whose it is, nil when that process has ended
+	id      string         // what the hook calls it
+	frames  []int          // where the Calls are among those of the goroutine
+	seen    bool           // its variables were read, or cannot be
+	whole   *wire.Response // of a Status: the app's whole answer
+	answers bool           // its request waits for a page
+	early   bool           // its handler goes on once the variables are read: Proceed
+	late    bool           // its handler has returned: there is nothing to read
+	session *expr.Session  // what the console has defined
+}
+
+// What the loop is told of failures.
+type (
+	// examined: the variables of a failure were read.
+	examined struct {
+		f      *failure
+		calls  []fault.Call
+		frames []int
+		err    error
+	}
+	// hurry: a failure has waited long enough for the debugger.
+	hurry struct{ f *failure }
+)
+
+// debuggerWait is how long a failed request waits for the debugger to be
+// linked; then its page goes out without variables, which follow.
+const debuggerWait = 5 * time.Second
+
+// onFailed notes a failure and has its variables read.
+func (l *loop) onFailed(m wire.Failure) {
+	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, session: &expr.Session{}}
+	f.ID, f.Generation, f.At, f.Pid = rand.Text()[:12], l.app.gen, time.Now(), l.app.proc.Pid()
+	f.Built = l.app.built
+	f.early = !m.Returned && (f.How == fault.Status || f.How == fault.Recovered && m.Response.Started)
+	f.answers = !m.Hijacked && !m.Response.Started
+	f.late = m.Returned
+	l.failures = append(l.failures, f)
+	if drop := len(l.failures) - mostFailures; drop > 0 {
+		for _, old := range l.failures[:drop] {
+			l.letGo(old)
+		}
+		l.failures = l.failures[drop:]
+	}
+	l.examine(f)
+}
+
+var (
+	errReturned = errors.New("the handler had returned when the answer went out, so its variables are gone")
+	errNoHook   = errors.New("the app was built without devrun's hook")
+	errNotYet   = errors.New("debug information is still being linked; the variables follow")
+)
+
+// failureOf is the hook's message as the rest of devrun speaks of it.
+func failureOf(m wire.Failure) fault.Failure {
+	f := fault.Failure{
+		How: fault.How(m.How), Type: m.Type, Message: m.Text, Goroutine: int(m.Goroutine),
+		Request: fault.Request{
+			Method: m.Request.Method, URI: m.Request.URI, Proto: m.Request.Proto, Host: m.Request.Host, Remote: m.Request.Remote,
+			Route: m.Request.Route, TLS: m.Request.TLS, Header: fieldsOf(m.Request.Header), Form: fieldsOf(m.Request.Form),
+		},
+		Production: responseOf(m.Response),
+		Values:     fault.Values{Why: "The variables are still being read."},
+	}
+	if f.How == fault.Status && codingOf(m.Response) != "" {
+		f.Message = strings.TrimSpace(textOf(m.Response))
+	}
+	if m.Error != nil {
+		e := errorOf(*m.Error)
+		f.Error = &e
+	}
+	for _, e := range m.Panics {
+		f.Panics = append(f.Panics, errorOf(e))
+	}
+	for _, fr := range m.Frames {
+		f.Calls = append(f.Calls, fault.Call{Frame: frameOf(fr), PC: fr.PC})
+	}
+	if m.CreatedBy != nil {
+		fr := frameOf(*m.CreatedBy)
+		f.CreatedBy = &fr
+	}
+	if m.Collected {
+		f.Notes = append(f.Notes, "The garbage collector ran between the start of the request and the failure: a variable that was no longer in use may show what took its place.")
+	}
+	if m.Moved {
+		f.Notes = append(f.Notes, "The goroutine's stack was moved after the failure: a pointer to a local variable may show what it was before.")
+	}
+	return f
+}
+
+func frameOf(f wire.Frame) fault.Frame { return fault.Frame{Func: f.Func, File: f.File, Line: f.Line} }
+
+func errorOf(e wire.Error) fault.Error {
+	out := fault.Error{Type: e.Type, Text: e.Text, Note: e.Note}
+	for _, c := range e.Causes {
+		out.Causes = append(out.Causes, errorOf(c))
+	}
+	return out
+}
+
+func fieldsOf(fields []wire.Field) []fault.Field {
+	out := make([]fault.Field, len(fields))
+	for i, f := range fields {
+		out[i] = fault.Field(f)
+	}
+	return out
+}
+
+func responseOf(r wire.Response) fault.Response {
+	return fault.Response{Status: r.Status, Header: fieldsOf(r.Header), Body: textOf(r), Size: r.Size, Started: r.Started}
+}
+
+// examine reads the variables of f as soon as that can be done.
+func (l *loop) examine(f *failure) {
+	a := f.app
+	d := a.binary.debugger
+	switch {
+	case f.late:
+		l.onExamined(examined{f: f, err: errReturned})
+	case d == nil:
+		l.onExamined(examined{f: f, err: errNoHook})
+	case d.err != nil:
+		l.onExamined(examined{f: f, err: d.err})
+	case d.info == nil:
+		l.prepareDebugger()
+		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
+	default:
+		go func() {
+			e := examined{f: f}
+			e.calls, e.frames, e.err = a.calls(d.info, uint64(f.Goroutine))
+			l.tell(e)
+		}()
+	}
+}
+
+// readTime bounds how long the variables of a failure may take to be read.
+const readTime = 5 * time.Second
+
+// calls reads the frames of a parked goroutine from the point of failure on, with
+// their variables, and says where they are among all its frames.
+func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int, error) {
+	p, err := a.look.at(info, a.proc.Pid())
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	defer cancel()
+	all, err := p.Calls(ctx, goroutine, inspect.Limits{})
+	if err != nil {
+		return nil, nil, err
+	}
+	calls := inspect.FromFailure(all)
+	frames, at := make([]int, len(calls)), len(all)-1
+	for i := len(calls) - 1; i >= 0; i-- {
+		for at > 0 && (all[at].PC != calls[i].PC || all[at].Func != calls[i].Func) {
+			at--
+		}
+		frames[i], at = at, at-1
+	}
+	return calls, frames, nil
+}
+
+// onDebugged takes the debugger of a binary, and reads what has waited for it.
+func (l *loop) onDebugged(e debugged) {
+	e.of.cancel = nil
+	e.of.info, e.of.err = e.info, e.err
+	if errors.Is(e.err, context.Canceled) {
+		e.of.err = nil // for a newer build: another time
+		return
+	}
+	if l.app == nil || l.app.binary.debugger != e.of {
+		e.of.close()
+		return
+	}
+	for _, f := range l.failures {
+		if f.app == l.app && !f.Values.Here {
+			l.examine(f)
+		}
+	}
+}
+
+func (d *debugger) close() {
+	if d.info != nil {
+		_ = d.info.Close() // it was read only
+		d.info = nil
+	}
+}
+
+func (l *loop) onHurry(f *failure) {
+	if !f.seen {
+		l.onExamined(examined{f: f, err: errNotYet})
+	}
+}
+
+// onExamined shows the failure. Variables that come late are only noted: the
+// pages that wait for them ask again.
+func (l *loop) onExamined(e examined) {
+	f := e.f
+	if e.err == nil {
+		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true}
+		if f.How == fault.Status && !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
+			f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this answer has returned, or is not in the app's files.")
+		}
+	} else if !f.Values.Here {
+		f.Values.Why = sentence(e.err)
+	}
+	if f.seen {
+		return
+	}
+	f.seen = true
+	l.announceFailure(f)
+	if f.early {
+		l.sendTo(f, wire.Message{Kind: wire.Proceed, ID: f.id})
+	}
+	l.answer(f)
+}
+
+// sentence is an error as a sentence.
+func sentence(err error) string {
+	s := err.Error()
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
+
+// onFinished notes what the app has answered by itself with a 5xx.
+func (l *loop) onFinished(id string, r wire.Response) {
+	if f := l.byHookID(id); f != nil {
+		f.whole = &r
+		f.Production = responseOf(r)
+		if f.Message == "" {
+			f.Message = strings.TrimSpace(textOf(r))
+		}
+		f.answers = f.answers && !r.Started
+		f.Gone = cmp.Or(f.Gone, "The request has been answered: without a panic its goroutine is not kept.")
+		l.answer(f)
+	}
+}
+
+// answer sends the page of f as the answer to its request, once its variables
+// were read and, of a Status, its handler has returned.
+func (l *loop) answer(f *failure) {
+	if !f.seen || !f.answers || f.How == fault.Status && f.whole == nil || f.app == nil {
+		return
+	}
+	f.answers = false
+	data, app, at := f.Failure, f.app, l.awayPlace(f)
+	go func() {
+		w := &answerWriter{header: http.Header{}}
+		l.pages.Failed(data, at).ServeHTTP(w, requestOf(data.Request))
+		w.header.Set("Cache-Control", "no-store, no-transform") // the page has its own way to load anew
+		_ = app.proc.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
+	}()
+}
+
+// onReleased notes that a goroutine has gone on.
+func (l *loop) onReleased(id string) {
+	if f := l.byHookID(id); f != nil {
+		f.Gone = cmp.Or(f.Gone, "Its goroutine was let go, so nothing can be evaluated any more.")
+	}
+}
+
+func (l *loop) byHookID(id string) *failure {
+	for _, f := range l.failures {
+		if f.app != nil && f.app == l.app && f.id == id {
+			return f
+		}
+	}
+	return nil
+}
+
+func (l *loop) byID(id string) *failure {
+	for _, f := range l.failures {
+		if f.ID == id {
+			return f
+		}
+	}
+	return nil
+}
+
+// endFailures notes that the process of an app has ended.
+func (l *loop) endFailures(a *app) {
+	for _, f := range l.failures {
+		if f.app == a {
+			f.app, f.session = nil, nil
+			f.Gone = cmp.Or(f.Gone, "Its process has ended, so nothing can be evaluated any more.")
+			if !f.Values.Here {
+				f.Values.Why = "The process ended before its variables were read."
+			}
+		}
+	}
+}
+
+// letGo lets the goroutine of a failure go on.
+func (l *loop) letGo(f *failure) {
+	if f.app != nil && f.Gone == "" {
+		l.sendTo(f, wire.Message{Kind: wire.Release, ID: f.id})
+	}
+}
+
+// sendTo tells the hook of f's app something, without making the loop wait. An
+// app that cannot be told is on its way out.
+func (l *loop) sendTo(f *failure, m wire.Message) {
+	if p := f.app; p != nil {
+		go func() { _ = p.proc.Send(m) }()
+	}
+}
