@@ -261,7 +261,7 @@ func (l *loop) stateOf(id string) (any, bool) {
 const sameFor = time.Minute
 
 // announceFailure prints a failure, or how often the same one has come.
-func (l *loop) announceFailure(f *failure) {
+func (l *loop) announceFailure(f *failure, why string) {
 	times, since := 1, f.At
 	for i := len(l.failures) - 1; i >= 0; i-- {
 		g := l.failures[i]
@@ -274,7 +274,7 @@ func (l *loop) announceFailure(f *failure) {
 		l.term.SameFailure(f.Failure, times, since)
 		return
 	}
-	l.term.RequestFailed(f.Failure, l.pages.Why(f.Failure), l.failureURL(f))
+	l.term.RequestFailed(f.Failure, why, l.failureURL(f))
 }
 
 // same holds for failures with the same cause, to the developer's eye.

@@ -41,6 +41,7 @@ type (
 		f      *failure
 		calls  []fault.Call
 		frames []int
+		why    string // what the page says about the cause
 		err    error
 	}
 	// hurry: a failure has waited long enough for the debugger.
@@ -149,9 +150,14 @@ func (l *loop) examine(f *failure) {
 		l.prepareDebugger()
 		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
 	default:
+		info, data := d.info, f.Failure
 		go func() {
 			e := examined{f: f}
-			e.calls, e.frames, e.err = a.calls(d.info, uint64(f.Goroutine))
+			e.calls, e.frames, e.err = a.calls(info, uint64(data.Goroutine))
+			if e.err == nil {
+				data.Calls, data.Values = e.calls, fault.Values{Here: true}
+				e.why = l.pages.Why(data)
+			}
 			l.tell(e)
 		}()
 	}
@@ -232,7 +238,7 @@ func (l *loop) onExamined(e examined) {
 		return
 	}
 	f.seen = true
-	l.announceFailure(f)
+	l.announceFailure(f, e.why)
 	if f.early {
 		l.sendTo(f, wire.Message{Kind: wire.Proceed, ID: f.id})
 	}

@@ -236,6 +236,9 @@ func (l *loop) onExited(e exited) error {
 	l.endFailures(was)
 	was.look.close()
 	was.results.close()
+	if d := was.binary.debugger; d != nil && (l.good == nil || l.good.debugger != d) {
+		d.close()
+	}
 	if e.err != nil && !was.stopping {
 		l.term.Notice("of the app's process: " + e.err.Error())
 	}

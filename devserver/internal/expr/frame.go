@@ -45,7 +45,6 @@ type place struct {
 	visible map[string]types.Object
 	vars    map[types.Object]*Var
 	args    map[*types.TypeParam]types.Type // what stands for type parameters
-	fn      *types.Func                     // around it
 }
 
 // file is the source file that name, as DWARF has it, means.
@@ -96,7 +95,7 @@ func function(file *ast.File, depth, at int, line func(token.Pos) int) (found *a
 	walk = func(n ast.Node, inside int) {
 		ast.Inspect(n, func(c ast.Node) bool {
 			var body *ast.BlockStmt
-			here := inside
+			var here int
 			switch c := c.(type) {
 			case *ast.FuncDecl:
 				body, here = c.Body, 0

@@ -16,8 +16,7 @@ type lowering struct {
 	tb    *table
 	slots map[types.Object]int
 	count int
-	sigs  []*types.Signature // of the literals around
-	label string             // of the next statement
+	label string // of the next statement
 }
 
 // The bounds of a tree: a message that cannot be read costs the connection to the

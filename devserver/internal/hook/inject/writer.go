@@ -17,7 +17,7 @@ type (
 		http.ResponseWriter
 		http.Flusher
 		io.StringWriter
-		http.CloseNotifier
+		CloseNotify() <-chan bool // of http.CloseNotifier, which apps still ask for
 		FlushError() error
 		SetReadDeadline(time.Time) error
 		SetWriteDeadline(time.Time) error
