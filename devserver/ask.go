@@ -213,7 +213,7 @@ func (l *loop) release(id string) (err error) {
 			err = console.Gone{Why: f.Gone}
 		default:
 			l.letGo(f)
-			f.Gone = "Its goroutine was let go, so nothing can be evaluated any more."
+			f.Gone = goneOn
 		}
 	})
 	return err
@@ -261,7 +261,9 @@ func (l *loop) stateOf(id string) (any, bool) {
 const sameFor = time.Minute
 
 // announceFailure prints a failure, or how often the same one has come.
-func (l *loop) announceFailure(f *failure, why string) {
+func (l *loop) announceFailure(f *failure, e examined) {
+	shown := f.Failure
+	shown.Message = e.said
 	times, since := 1, f.At
 	for i := len(l.failures) - 1; i >= 0; i-- {
 		g := l.failures[i]
@@ -271,10 +273,10 @@ func (l *loop) announceFailure(f *failure, why string) {
 		times, since = times+1, g.At
 	}
 	if times > 1 {
-		l.term.SameFailure(f.Failure, times, since)
+		l.term.SameFailure(shown, times, since)
 		return
 	}
-	l.term.RequestFailed(f.Failure, why, l.failureURL(f))
+	l.term.RequestFailed(shown, e.why, l.failureURL(f))
 }
 
 // same holds for failures with the same cause, to the developer's eye.

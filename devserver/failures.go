@@ -41,6 +41,7 @@ type (
 		f      *failure
 		calls  []fault.Call
 		frames []int
+		said   string // the message, without secrets
 		why    string // what the page says about the cause
 		err    error
 	}
@@ -156,7 +157,7 @@ func (l *loop) examine(f *failure) {
 			e.calls, e.frames, e.err = a.calls(info, uint64(data.Goroutine))
 			if e.err == nil {
 				data.Calls, data.Values = e.calls, fault.Values{Here: true}
-				e.why = l.pages.Why(data)
+				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
 			}
 			l.tell(e)
 		}()
@@ -238,7 +239,10 @@ func (l *loop) onExamined(e examined) {
 		return
 	}
 	f.seen = true
-	l.announceFailure(f, e.why)
+	if e.err != nil {
+		e.said = fault.Redacted(f.Failure).Message
+	}
+	l.announceFailure(f, e)
 	if f.early {
 		l.sendTo(f, wire.Message{Kind: wire.Proceed, ID: f.id})
 	}
@@ -275,16 +279,26 @@ func (l *loop) answer(f *failure) {
 	data, app, at := f.Failure, f.app, l.awayPlace(f)
 	go func() {
 		w := &answerWriter{header: http.Header{}}
-		l.pages.Failed(data, at).ServeHTTP(w, requestOf(data.Request))
+		l.fronts.visitors(l.pages.Failed(data, at)).ServeHTTP(w, requestOf(data.Request))
 		w.header.Set("Cache-Control", "no-store, no-transform") // the page has its own way to load anew
 		_ = app.proc.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
 	}()
 }
 
+// Why nothing can be evaluated any more.
+const (
+	goneOn   = "Its goroutine was let go, so nothing can be evaluated any more."
+	goneWith = "Its process has ended, so nothing can be evaluated any more."
+)
+
 // onReleased notes that a goroutine has gone on.
 func (l *loop) onReleased(id string) {
 	if f := l.byHookID(id); f != nil {
-		f.Gone = cmp.Or(f.Gone, "Its goroutine was let go, so nothing can be evaluated any more.")
+		why := goneOn
+		if f.app.stopping { // all are let go then
+			why = goneWith
+		}
+		f.Gone = cmp.Or(f.Gone, why)
 	}
 }
 
@@ -311,7 +325,7 @@ func (l *loop) endFailures(a *app) {
 	for _, f := range l.failures {
 		if f.app == a {
 			f.app, f.session = nil, nil
-			f.Gone = cmp.Or(f.Gone, "Its process has ended, so nothing can be evaluated any more.")
+			f.Gone = cmp.Or(f.Gone, goneWith)
 			if !f.Values.Here {
 				f.Values.Why = "The process ended before its variables were read."
 			}

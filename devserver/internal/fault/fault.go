@@ -5,6 +5,7 @@ package fault
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,19 @@ type Goroutine struct {
 	Frames    []Frame           // innermost first
 	CreatedBy *Frame
 	Creator   int // id of the goroutine that started it, 0 when unknown
+}
+
+// RequestLabel is the label of goroutines that serve a request, and of what they
+// start: "GET /user/susan #17", the number being the hook's.
+const RequestLabel = "devrun"
+
+// Request is the request that g works for, "GET /user/susan"; "" for none.
+func (g Goroutine) Request() string {
+	label := g.Labels[RequestLabel]
+	if i := strings.LastIndex(label, " #"); i > 0 {
+		return label[:i]
+	}
+	return ""
 }
 
 // Frame is one call.

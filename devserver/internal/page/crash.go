@@ -118,6 +118,14 @@ func (v *crashView) ended() string {
 
 // why says what the end means, as far as it is certain.
 func (v *crashView) why() []prose {
+	p := v.cause()
+	if g := v.first(); g != nil && g.Request() != "" {
+		p = append(p, say("It worked for the request %s.", cut(visible(g.Request()), 200)))
+	}
+	return p
+}
+
+func (v *crashView) cause() []prose {
 	switch v.Trace.Kind {
 	case "panic":
 		what := "panicked"

@@ -47,7 +47,10 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 				class = "lib"
 			}
 			title := "started"
-			if g.Creator != 0 {
+			switch request := g.Request(); {
+			case request != "":
+				title = "started by " + cut(visible(request), 200)
+			case g.Creator != 0:
 				title = fmt.Sprintf("started by goroutine %d", g.Creator)
 			}
 			c.Groups = append(c.Groups, stackGroup{Title: title, Rows: []stackRow{s.row(f, class, "started the goroutine")}})

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -115,11 +116,8 @@ func (t *Terminal) Crashed(c fault.Crash) {
 			lines += fmt.Sprintf("  %s  %s, goroutine %d\n", visible(f.Func), t.frame(f), g.ID)
 		}
 		if f := g.CreatedBy; f != nil && t.IsApp(f.File) {
-			by := f.Func
-			if request, _, ok := strings.Cut(g.Labels["devrun"], " #"); ok {
-				by = request // whose handler it is tells more than its name
-			}
-			lines += fmt.Sprintf("  started by %s, %s\n", visible(by), t.frame(*f))
+			// Which request it was tells more than the handler's name.
+			lines += fmt.Sprintf("  started by %s, %s\n", visible(cmp.Or(g.Request(), f.Func)), t.frame(*f))
 		}
 	}
 	t.print(lines, false, false)
