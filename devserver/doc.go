@@ -18,6 +18,7 @@
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered
 //	debugger.go    the debug information of the binary, made ahead of need
+//	keep.go        what the console can call though the app does not
 //	look.go        the view into one process
 //	ask.go         devrun's own origin: its pages, and what they ask
 //	eval.go        an expression in a frame

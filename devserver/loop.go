@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/console"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gograph"
@@ -43,6 +44,12 @@ type loop struct {
 	environ  []string
 	loading  bool // a new graph is being made
 	loadNext bool // and is out of date already
+
+	// What the console can call though the app does not: unkept while a build goes
+	// without that on trial, and for good when it passed.
+	keeper     keeper
+	unkept     bool
+	unkeptSaid bool
 
 	// While a build goes without the hook on trial, the hook and what failed
 	// with it.
@@ -81,10 +88,11 @@ type loop struct {
 type (
 	// built: a build ended.
 	built struct {
-		gen    int
-		binary string
-		took   time.Duration
-		err    error
+		request build.Request
+		gen     int
+		binary  string
+		took    time.Duration
+		err     error
 
 		touched bool // a source was, while it was built
 	}
@@ -134,6 +142,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}
+	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
 	l.pages = page.New(page.App{
 		Name: name, Version: cfg.Version, Go: g.GoVersion + " " + g.GOOS + "/" + g.GOARCH,
@@ -330,6 +339,7 @@ func (l *loop) prepareHook() {
 		GOROOT: g.GOROOT, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
 		Dir: filepath.Join(l.dir, "hook"), HTTP: g.HasHTTP,
+		Keep: keepStd(g),
 	})
 	if err != nil {
 		l.overlay = nil

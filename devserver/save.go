@@ -23,11 +23,11 @@ import (
 
 // job is a go build under way.
 type job struct {
-	gen     int
-	hooked  bool
-	began   time.Time
-	request build.Request
-	cancel  context.CancelFunc
+	gen    int
+	hooked bool
+	kept   bool // with what the app does not call
+	began  time.Time
+	cancel context.CancelFunc
 }
 
 // binary is what a build made.
@@ -175,7 +175,9 @@ func (l *loop) startBuild() {
 	}
 	l.present()
 	other := l.stopDebugger()
-	l.build.request = r
+	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
+	l.build.kept = keep
+	pkgs := l.graph.Packages
 	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
@@ -185,6 +187,11 @@ func (l *loop) startBuild() {
 		var res build.Result
 		before := stamps(sources)
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
+		if keep {
+			if file, err := l.keeper.overlay(r.Overlay, pkgs); err == nil { // else the console has less to call
+				r.Overlay = file
+			}
+		}
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			res, err = build.Run(ctx, r)
 		}
@@ -192,7 +199,7 @@ func (l *loop) startBuild() {
 		if touched {
 			l.watcher.Rescan()
 		}
-		l.tell(built{gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
+		l.tell(built{request: r, gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
 	}()
 }
 
@@ -252,16 +259,25 @@ func (l *loop) onBuilt(e built) {
 	}
 	l.repeats = 0
 	if failure, ok := errors.AsType[*build.Failure](e.err); ok {
-		l.onBuildFailed(failure, job.began)
+		if job.kept && (failure.InHook() || failure.Unlinked()) {
+			l.unkept = true
+			l.startBuild()
+			return
+		}
+		l.onBuildFailed(failure, job)
 		return
 	}
 	if e.err != nil {
-		l.onBuildFailed(&build.Failure{Build: fault.Build{Diagnostics: []fault.Diagnostic{{Message: e.err.Error()}}}}, job.began)
+		l.onBuildFailed(&build.Failure{Build: fault.Build{Diagnostics: []fault.Diagnostic{{Message: e.err.Error()}}}}, job)
 		return
 	}
 	if l.suspended != nil {
 		l.suspended = nil
 		l.term.Notice("the app does not build with devrun's hook and is built as it is: " + l.hookFailure)
+	}
+	if l.unkept && !l.unkeptSaid && job.hooked {
+		l.unkeptSaid = true
+		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
 	l.term.Built(e.took)
 	l.clock.built = time.Now()
@@ -271,7 +287,7 @@ func (l *loop) onBuilt(e built) {
 	}
 	b := &binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()}
 	if job.hooked {
-		b.debugger = &debugger{request: job.request}
+		b.debugger = &debugger{request: e.request}
 	}
 	l.swap(b)
 }
@@ -285,7 +301,8 @@ func (l *loop) unsuspend() {
 
 // onBuildFailed shows the failure, unless the hook may be what does not build:
 // then the app is built as it is, and only if that passes it was the hook.
-func (l *loop) onBuildFailed(f *build.Failure, began time.Time) {
+func (l *loop) onBuildFailed(f *build.Failure, job *job) {
+	l.unkept = l.unkeptSaid
 	if l.overlay != nil && f.InHook() {
 		l.suspended, l.overlay, l.hookFailure = l.overlay, nil, f.Error()
 		l.startBuild()
@@ -293,7 +310,7 @@ func (l *loop) onBuildFailed(f *build.Failure, began time.Time) {
 	}
 	l.unsuspend()
 	b := f.Build
-	b.Generation, b.At, b.Saved = l.gen, began, slices.Clone(l.saved)
+	b.Generation, b.At, b.Saved = l.gen, job.began, slices.Clone(l.saved)
 	l.failed, l.crash, l.facts.broken = &b, nil, true
 	l.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.fronts.url())

@@ -86,6 +86,10 @@ func (f *Failure) InHook() bool {
 		})
 }
 
+// Unlinked reports that the linker missed what the compiler was promised: code
+// that nothing calls may refer to what is nowhere, and only linking it in shows.
+func (f *Failure) Unlinked() bool { return strings.Contains(f.Output, "relocation target ") }
+
 // Count is how much is wrong, for a heading: "3 errors in 2 files".
 func (f *Failure) Count() string {
 	errors, more := 0, ""

@@ -16,6 +16,9 @@ import (
 // KeepName is the file that keeps the functions of a user's package linked in.
 const KeepName = "zz_devrun_keep.go"
 
+// KeepVersion changes with what KeepStdSource gives for a toolchain.
+const KeepVersion = 1
+
 // KeepStd are the packages whose functions are kept for the console, whether
 // the app uses them or not.
 var KeepStd = []string{"bytes", "encoding/base64", "encoding/json", "errors", "fmt", "html", "maps", "math",

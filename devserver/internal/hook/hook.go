@@ -47,6 +47,7 @@ type Target struct {
 	MainDir               string
 	Dir                   string // private to this run; files in it are overwritten
 	HTTP                  bool   // net/http is in the import graph
+	Keep                  string // source of a file for the hook's package, with the evaluator; "" for none
 	GOOS, GOARCH          string // "" is devrun's own
 }
 
@@ -187,6 +188,9 @@ func Prepare(t Target) (*Overlay, error) {
 		if err != nil {
 			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, err))
 			continue
+		}
+		if p.name == "eval" && t.Keep != "" {
+			texts["keep.go"] = t.Keep
 		}
 		active[p.name] = true
 		o.Parts = append(o.Parts, p.name)

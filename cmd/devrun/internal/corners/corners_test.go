@@ -26,6 +26,7 @@ var behaviours = rig.Behaviours{
 	{"an app that tries its port before it uses it", testTriesPort},
 	{"a broken .env saved together with a source", testEnvAndSource},
 	{"an app without the hook, twice", testWithoutHook},
+	{"code that links only because nothing calls it", testNotToBeKept},
 	{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
 	{"Control-C while the go command waits for the network", testStopDuringList},
 }
@@ -131,6 +132,23 @@ func testWithoutHook(t *testing.T, mode string) {
 		r.Says(`the app is built as it is and keeps its port`)
 		r.Cmd.Process.Signal(os.Interrupt)
 		r.Exit()
+	}
+}
+
+// The console wants functions linked in that nothing calls. Where that does not
+// link the app is built without them, with the hook all the same, and is so from
+// then on.
+func testNotToBeKept(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Write("lib.s", "")
+	r.Write("lib.go", "package main\n\nfunc nowhere()\n\nfunc unused() { nowhere() }\n")
+	r.Start()
+	const notice = `there it can call only what the app calls`
+	r.Says(notice)
+	r.SetVersion("v2")
+	r.Served("v2")
+	if s := r.Stderr.String(); strings.Count(s, notice) != 1 || strings.Contains(s, "built as it is") || strings.Contains(s, "build failed") {
+		t.Error("it is said again, or something else is lost")
 	}
 }
 

@@ -1,0 +1,151 @@
+package devserver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"devrun/devserver/internal/expr"
+	"devrun/devserver/internal/gograph"
+)
+
+// keepStd is the source of a file of the hook's package that keeps functions of
+// the standard library linked in, for the console; "" when it cannot be made. It
+// takes a moment, so it is kept in the user's cache for the next run.
+func keepStd(g *gograph.Graph) string {
+	toolchain := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\ `, r) {
+			return '-'
+		}
+		return r
+	}, fmt.Sprintf("%s-%s-%s-%d", g.GoVersion, g.GOOS, g.GOARCH, expr.KeepVersion))
+	var file string
+	if cache, err := os.UserCacheDir(); err == nil {
+		file = filepath.Join(cache, "devrun", "keep", toolchain+".go")
+		if b, err := os.ReadFile(file); err == nil {
+			return string(b)
+		}
+	}
+	source, err := expr.KeepStdSource("hook", g.GOROOT, g.GOOS, g.GOARCH)
+	if err != nil {
+		return ""
+	}
+	source = append([]byte("//go:build go1.21\n\n"), source...)
+	if file != "" {
+		_ = writeWhole(file, source) // only a convenience
+	}
+	return string(source)
+}
+
+// writeWhole writes a file that nobody sees half written.
+func writeWhole(file string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), "new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails when it was renamed
+	_, err = tmp.Write(text)
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), file)
+}
+
+// maxKept is how many files of the user are parsed for what to keep: with more
+// it would be felt at each start.
+const maxKept = 2000
+
+// keeper adds to an overlay the files that keep the functions of the user's
+// packages linked in, also those that nothing calls. One build at a time uses it.
+type keeper struct {
+	dir  string            // where the files are, private to this run
+	made map[string]keptOf // by directory of the package
+}
+
+// keptOf is what was made of a package, and from what.
+type keptOf struct {
+	from map[string]stamp
+	file string // "" for none
+}
+
+// overlay gives an overlay file that has what the one of the hook has, and the
+// keep files of pkgs as their source is now. Whatever cannot be made is left out.
+func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
+	text, err := os.ReadFile(hook)
+	if err != nil {
+		return "", err
+	}
+	var o struct{ Replace map[string]string }
+	if err := json.Unmarshal(text, &o); err != nil {
+		return "", err
+	}
+	left := maxKept
+	for _, p := range pkgs {
+		var files []string
+		for _, f := range p.Files {
+			if strings.HasSuffix(f, ".go") {
+				files = append(files, f)
+			}
+		}
+		if left -= len(files); left < 0 {
+			break
+		}
+		if file := k.file(p.Dir, files); file != "" {
+			o.Replace[filepath.Join(p.Dir, expr.KeepName)] = file
+		}
+	}
+	if text, err = json.Marshal(o); err != nil {
+		return "", err
+	}
+	file := filepath.Join(k.dir, "overlay-keep.json")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
+// file is the keep file of the package in dir, "" for none.
+func (k *keeper) file(dir string, files []string) string {
+	now := stamps(files)
+	if was, ok := k.made[dir]; ok && maps.Equal(was.from, now) {
+		return was.file
+	}
+	made := keptOf{from: now}
+	if _, err := os.Lstat(filepath.Join(dir, expr.KeepName)); err != nil {
+		if source := keepSource(files); source != nil {
+			id := sha256.Sum256([]byte(dir))
+			file := filepath.Join(k.dir, "keep-"+hex.EncodeToString(id[:8])+".go")
+			if os.WriteFile(file, source, 0o600) == nil {
+				made.file = file
+			}
+		}
+	}
+	k.made[dir] = made
+	return made.file
+}
+
+// keepSource is nil if a file cannot be read or does not parse: the build says so
+// in better words.
+func keepSource(files []string) []byte {
+	fset := token.NewFileSet()
+	var parsed []*ast.File
+	for _, f := range files {
+		file, err := parser.ParseFile(fset, f, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil
+		}
+		parsed = append(parsed, file)
+	}
+	return expr.KeepSource(parsed)
+}
