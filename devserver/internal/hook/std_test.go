@@ -75,6 +75,8 @@ func procPin() int { return 0 }
 
 func procUnpin() {}
 
+func spanOf(p uintptr) *mspan { return nil }
+
 func spanOfHeap(p uintptr) *mspan { return nil }
 
 func findObject(p, refBase, refOff uintptr) (base uintptr, s *mspan, objIndex uintptr) { return }
@@ -112,7 +114,7 @@ func goEnv(t *testing.T, name string) string {
 // What is missing or different in the standard library costs its part only.
 func TestLost(t *testing.T) {
 	const (
-		all      = "channel listen takeover serve capture pins exit files"
+		all      = "channel listen takeover serve capture pins eval exit files"
 		refused  = "connections are refused while it restarts"
 		unserved = "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page"
 		no       = "a failing request shows no page"
@@ -133,22 +135,22 @@ func TestLost(t *testing.T) {
 		"other stack":     {[]string{"lo uintptr", "lo uint64"}, none, "channel listen takeover serve exit files", []string{no + " (runtime.stack is a struct{lo uint64; hi uintptr}"}},
 		"no method":       {[]string{"(s *mspan) isFree", "(s mspan) isFree"}, none, "channel listen takeover serve capture exit files", []string{"may show what came later ("}},
 		"other method":    {[]string{"isFree(index uintptr)", "isFree(index uint16)"}, none, "channel listen takeover serve capture exit files", []string{"runtime.(*mspan).isFree is a func(index uint16) bool, not a func(index uintptr) bool)"}},
-		"other exit hook": {[]string{"RunOnFailure bool", "RunOnFailure int"}, none, "channel listen takeover serve capture pins files", []string{"does not say where (exithook.Hook is a struct{"}},
+		"other exit hook": {[]string{"RunOnFailure bool", "RunOnFailure int"}, none, "channel listen takeover serve capture pins eval files", []string{"does not say where (exithook.Hook is a struct{"}},
 		"nothing":         {nil, none, all, nil},
 		"no HTTP":         {nil, func(t *Target) { t.HTTP = false }, "channel listen takeover exit files", nil},
 		"development Go":  {nil, func(t *Target) { t.GoVersion = "devel go1.27-0123abc Mon" }, all, nil},
 		"Go experiment":   {nil, func(t *Target) { t.GoVersion = "go1.25.1 X:jsonv2" }, all, nil},
-		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve capture pins exit files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
-		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve capture pins exit files", []string{"the app is built as it is and keeps its port: " + refused + " ("}},
-		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve capture pins exit files", []string{"the app keeps its port: " + refused + " ("}},
-		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve capture pins exit files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
-		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve capture pins exit files", []string{"net.connectFunc is declared without a type"}},
-		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve capture pins exit files", []string{"net.connectFunc has types of an unexpected package"}},
+		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve capture pins eval exit files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
+		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve capture pins eval exit files", []string{"the app is built as it is and keeps its port: " + refused + " ("}},
+		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve capture pins eval exit files", []string{"the app keeps its port: " + refused + " ("}},
+		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve capture pins eval exit files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
+		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve capture pins eval exit files", []string{"net.connectFunc is declared without a type"}},
+		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve capture pins eval exit files", []string{"net.connectFunc has types of an unexpected package"}},
 		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover exit files", []string{unserved + " (http.testHookServerServe is declared with func, not with var"}},
-		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve capture pins exit", []string{"does not declare testlog.SetLogger"}},
-		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve capture pins exit", []string{"testlog.Interface is a interface{"}},
+		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve capture pins eval exit", []string{"does not declare testlog.SetLogger"}},
+		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve capture pins eval exit", []string{"testlog.Interface is a interface{"}},
 		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "channel", []string{"the source of package net is not there", unserved, "does not say where", "is built when it is saved"}},
-		"no source code":  {[]string{"package net", "package"}, none, "channel serve capture pins exit files", []string{"expected 'IDENT'"}},
+		"no source code":  {[]string{"package net", "package"}, none, "channel serve capture pins eval exit files", []string{"expected 'IDENT'"}},
 		"other numbers":   {nil, func(t *Target) { t.GOARCH = "mips64le" }, "channel listen serve exit files", []string{"takeover does not exist for linux/mips64le", no + " (capture does not exist for linux/mips64le)"}},
 		"darwin":          {nil, func(t *Target) { t.GOOS = "darwin" }, "channel listen serve exit files", []string{"takeover does not exist for darwin/amd64", no + " (capture does not exist for darwin/amd64)"}},
 		"windows":         {nil, func(t *Target) { t.GOOS = "windows" }, "", []string{"the hook does not exist for windows"}},
