@@ -41,7 +41,7 @@ type debugged struct {
 // prepareDebugger sets off the link for the binary of the app, unless that was
 // done.
 func (l *loop) prepareDebugger() {
-	if l.app == nil || l.closing || l.build != nil {
+	if l.app == nil || l.closing || l.build != nil || l.linking != nil {
 		return
 	}
 	d := l.app.binary.debugger
@@ -50,6 +50,7 @@ func (l *loop) prepareDebugger() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel, d.done = cancel, make(chan struct{})
+	l.linking = d
 	go func() {
 		info, err := d.make(ctx)
 		close(d.done)
@@ -76,9 +77,9 @@ func (d *debugger) make(ctx context.Context) (*inspect.Binary, error) {
 // stopDebugger ends a link under way: a newer build is wanted, and there are
 // never two. The returned channel is closed when it is gone.
 func (l *loop) stopDebugger() <-chan struct{} {
-	if l.app == nil || l.app.binary.debugger == nil || l.app.binary.debugger.cancel == nil {
+	if l.linking == nil {
 		return nil
 	}
-	l.app.binary.debugger.cancel()
-	return l.app.binary.debugger.done
+	l.linking.cancel()
+	return l.linking.done
 }

@@ -194,17 +194,16 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
 	e.of.cancel = nil
+	l.linking = nil
 	e.of.info, e.of.err = e.info, e.err
 	if errors.Is(e.err, context.Canceled) {
 		e.of.err = nil // for a newer build: another time
-		return
 	}
 	if l.app == nil || l.app.binary.debugger != e.of {
 		e.of.close()
-		return
 	}
 	for _, f := range l.failures {
-		if f.app == l.app && !f.Values.Here {
+		if l.app != nil && f.app == l.app && !f.Values.Here && !f.late {
 			l.examine(f)
 		}
 	}

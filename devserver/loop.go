@@ -78,6 +78,7 @@ type loop struct {
 
 	failures  []*failure   // requests that failed, oldest first
 	exit      *fault.Frame // where the app has called os.Exit
+	linking   *debugger    // the link under way, nil if none
 	announced bool         // where devrun's own pages are
 
 	closing bool
@@ -256,7 +257,7 @@ func (l *loop) run(stop, kill context.Context) error {
 		if err != nil {
 			return errors.Join(err, l.drain())
 		}
-		if l.closing && l.app == nil && l.build == nil && !l.loading {
+		if l.closing && l.app == nil && l.build == nil && l.linking == nil && !l.loading {
 			if kill.Err() == nil {
 				l.term.Stopped(time.Since(l.stopped))
 			}
@@ -316,6 +317,7 @@ func (l *loop) beginStop(interrupted bool) {
 	if l.loading {
 		l.cancelLoad()
 	}
+	l.stopDebugger()
 	l.stopApp()
 }
 
@@ -323,7 +325,7 @@ func (l *loop) beginStop(interrupted bool) {
 // it.
 func (l *loop) drain() error {
 	l.beginStop(false)
-	for l.app != nil || l.build != nil || l.loading {
+	for l.app != nil || l.build != nil || l.linking != nil || l.loading {
 		if err := l.onEvent(<-l.events); err != nil {
 			return err
 		}
