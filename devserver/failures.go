@@ -187,8 +187,25 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 			at--
 		}
 		frames[i], at = at, at-1
+		unwrap(calls[i].Vars)
 	}
 	return calls, frames, nil
+}
+
+// unwrap shows net/http's response writer where the hook's is, as it is without
+// devrun.
+func unwrap(values []fault.Value) {
+	for i := range values {
+		v := &values[i]
+		if v.Kind == fault.Interface && len(v.Children) == 1 && strings.HasPrefix(v.Children[0].Type, "*hook.writer") {
+			for _, field := range v.Children[0].Children {
+				if field.Name == "real" {
+					v.Text, v.Children = field.Text, field.Children
+				}
+			}
+		}
+		unwrap(v.Children)
+	}
 }
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
