@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -166,7 +167,11 @@ func (l *loop) onExiting(e wire.Exit) {
 
 // requestOf is a request as a page needs it to choose its form.
 func requestOf(r fault.Request) *http.Request {
-	req := &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.Remote, RequestURI: r.URI, Header: http.Header{}}
+	peer := r.Remote
+	if _, err := netip.ParseAddrPort(peer); err != nil { // a Unix socket is of this machine
+		peer = "127.0.0.1:0"
+	}
+	req := &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: peer, RequestURI: r.URI, Header: http.Header{}}
 	for _, f := range r.Header {
 		req.Header[http.CanonicalHeaderKey(f.Name)] = f.Values
 	}

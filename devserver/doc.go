@@ -17,6 +17,7 @@
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered
+//	coding.go      the text of an answer that the app has compressed
 //	debugger.go    the debug information of the binary, made ahead of need
 //	keep.go        what the console can call though the app does not
 //	look.go        the view into one process

@@ -9,12 +9,15 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -44,13 +47,14 @@ func Browser(t testing.TB) context.Context {
 	return ctx
 }
 
-// Tab is one page of the browser and what its console said.
+// Tab is one page of the browser, what its console said and what it asked for.
 type Tab struct {
 	t   testing.TB
 	ctx context.Context
 
 	mu      sync.Mutex
 	console []string
+	asked   []string
 }
 
 // NewTab opens an address in a tab of its own, which is closed with the test.
@@ -61,6 +65,9 @@ func NewTab(t testing.TB, b context.Context, url string) *Tab {
 	t.Cleanup(closeTab)
 	p.ctx = ctx
 	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
 	within, cancel := context.WithTimeout(ctx, Patience)
@@ -83,6 +90,8 @@ func (p *Tab) note(ev any) {
 		}
 	case *runtime.EventExceptionThrown:
 		p.console = append(p.console, "exception "+ev.ExceptionDetails.Text)
+	case *network.EventRequestWillBeSent:
+		p.asked = append(p.asked, ev.Request.URL)
 	}
 }
 
@@ -128,6 +137,67 @@ func (p *Tab) Said() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.console)
+}
+
+// Asked are the addresses that the page has asked for so far.
+func (p *Tab) Asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.asked)
+}
+
+// Act does what a person does: a click, a key.
+func (p *Tab) Act(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Type puts the focus on what a selector finds and types there.
+func (p *Tab) Type(selector, text string) {
+	p.t.Helper()
+	p.Do(`document.querySelector(` + strconv.Quote(selector) + `).focus()`)
+	p.Act(chromedp.KeyEvent(text))
+}
+
+// Enter presses that key, which writes nothing where the page prevents it.
+func (p *Tab) Enter() {
+	p.t.Helper()
+	p.key(input.DispatchKeyEventParams{Type: "keyDown", Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13})
+	p.key(input.DispatchKeyEventParams{Type: "keyUp", Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13})
+}
+
+// Paste puts in what was copied, where the focus is.
+func (p *Tab) Paste() {
+	p.t.Helper()
+	p.key(input.DispatchKeyEventParams{Type: "keyDown", Commands: []string{"paste"}})
+}
+
+func (p *Tab) key(event input.DispatchKeyEventParams) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, event); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Shoot writes a picture of the page in a window of that size.
+func (p *Tab) Shoot(path string, width, height int64) {
+	p.t.Helper()
+	p.Act(chromedp.EmulateViewport(width, height))
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(path, png, 0o644)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // BodyText is the expression for what a person reads on the page.

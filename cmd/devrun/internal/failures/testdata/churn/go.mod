@@ -1,0 +1,3 @@
+module example.test/churn
+
+go 1.25

@@ -1,0 +1,73 @@
+// Command plain is a web app on net/http alone whose requests fail.
+package main
+
+import (
+	"fmt"
+	"html/template"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// more is what other files serve.
+var more = map[string]http.HandlerFunc{}
+
+// server is what all requests share.
+type server struct {
+	greeting string
+	visits   atomic.Int64
+	users    map[string]*user
+}
+
+func (s *server) profile(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("name")
+	password := os.Getenv("APP_PASSWORD")
+	auth := r.Header.Get("Authorization")
+	langs := []string{"go", "c"}
+	u := s.users[name]
+	show(w, heading(s.greeting, u))
+	fmt.Fprintln(w, "<!--", len(password), len(auth), langs, "-->")
+}
+
+// login fails with what must not be told in the text of the failure.
+func (s *server) login(w http.ResponseWriter, r *http.Request) {
+	password := r.FormValue("password")
+	attempt := 1
+	panic(fmt.Errorf("login %d with password=%s", attempt, password))
+}
+
+func heading(greeting string, u *user) string {
+	words := []string{greeting}
+	return strings.Join(append(words, u.Name), " ")
+}
+
+var profile = template.Must(template.New("profile").Parse(
+	`<!doctype html><html><head><title>Profile</title><link rel="icon" href="data:,"></head><body><h1>{{.}}</h1></body></html>`))
+
+func show(w http.ResponseWriter, heading string) {
+	if err := profile.Execute(w, heading); err != nil {
+		log.Print(err)
+	}
+}
+
+func main() {
+	s := &server{greeting: "Hello", users: map[string]*user{"susan": {1, "Susan", nil}}}
+	http.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok", s.visits.Add(1)) })
+	http.HandleFunc("/greeting", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, s.greeting) })
+	http.HandleFunc("/profile", s.profile)
+	http.HandleFunc("/login", s.login)
+	http.HandleFunc("/escapes", func(w http.ResponseWriter, r *http.Request) {
+		panic("clear\x1b[2J\x1b]52;c;QQ==\a <script>alert(1)</script>\r\nSet-Cookie: a=b")
+	})
+	for path, h := range more {
+		http.HandleFunc(path, h)
+	}
+	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+	if cert := os.Getenv("CERT"); cert != "" {
+		log.Fatal(http.ListenAndServeTLS(addr, cert, os.Getenv("CERT_KEY"), nil))
+	}
+	log.Fatal(http.ListenAndServe(addr, nil))
+}
