@@ -114,7 +114,7 @@ func TestStack(t *testing.T) {
 		for _, c := range calls {
 			got = append(got, c.Func)
 		}
-		if s := strings.Join(got, " "); !strings.HasPrefix(s, want) || !strings.HasSuffix(s, "main.fail main.main.gowrap1 runtime.goexit") {
+		if s := strings.Join(got, " "); !strings.HasPrefix(s, want) || !strings.HasSuffix(s, "main.fail main.main.gowrap1") {
 			t.Errorf("%s: %s", name, s)
 		}
 	}
@@ -140,7 +140,7 @@ func TestFromFailure(t *testing.T) {
 	const hook = "example.com/app/zz_devrun_hook.(*req)."
 	for _, c := range []struct{ got, want []fault.Call }{
 		{frames("runtime.gopark", "runtime.chanrecv", "runtime.chanrecv1", hook+"park", hook+"serve.func1", "runtime.gopanic", "runtime.panicmem", "runtime.sigpanic", "main.f", "net/http.HandlerFunc.ServeHTTP", hook+"serve", "runtime.goexit"),
-			frames("main.f", "net/http.HandlerFunc.ServeHTTP", "runtime.goexit")},
+			frames("main.f", "net/http.HandlerFunc.ServeHTTP")},
 		{frames("runtime.gopark", hook+"WriteHeader", "mw.Recover.func1", "runtime.gopanic", "runtime.goPanicIndex", "main.f"),
 			frames("main.f")},
 		{frames("runtime.gopark", hook+"park", hook+"serve.func1", "runtime.gopanic", "main.g.func1", "runtime.gopanic", "main.g"),

@@ -166,10 +166,9 @@ func (v *failureView) errors(c *failureContent, l limits) {
 	if e == nil {
 		return
 	}
-	var n int
-	c.Chain, n = chain(*e, l.message)
-	c.ChainNote = count(n, "error")
-	if n > 1 {
-		c.ChainNote += ", the cause last"
+	steps, n := chain(*e, l.message)
+	if n < 2 {
+		return // the headline has said it
 	}
+	c.Chain, c.ChainNote = steps, count(n, "error")+", the cause last"
 }

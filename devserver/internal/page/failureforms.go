@@ -85,6 +85,7 @@ func (v *failureView) asked() string {
 const (
 	textMessage = 6  // lines of the message
 	textFrames  = 16 // of the app
+	textNotes   = 2
 	textVars    = 6
 	textWidth   = 160
 )
@@ -107,6 +108,11 @@ func (v *failureView) text(all bool) string {
 	}
 	b.WriteByte('\n')
 	v.writeFrames(&b, textFrames, all)
+	if all {
+		for _, n := range v.Notes[:min(len(v.Notes), textNotes)] {
+			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(n), 4*textWidth))
+		}
+	}
 	if v.at.ConsoleURL != "" {
 		fmt.Fprintf(&b, "\n%s\n", visible(v.at.ConsoleURL))
 	}
