@@ -39,8 +39,8 @@ type debugged struct {
 }
 
 // prepareDebugger sets off the link for the binary of the app, unless that was
-// done.
-func (l *loop) prepareDebugger() {
+// done; urgent when a request waits for it.
+func (l *loop) prepareDebugger(urgent bool) {
 	if l.app == nil || l.closing || l.build != nil || l.linking != nil {
 		return
 	}
@@ -52,16 +52,16 @@ func (l *loop) prepareDebugger() {
 	d.cancel, d.done = cancel, make(chan struct{})
 	l.linking = d
 	go func() {
-		info, err := d.make(ctx)
+		info, err := d.make(ctx, urgent)
 		close(d.done)
 		l.tell(debugged{d, info, err})
 	}()
 }
 
 // make links and reads.
-func (d *debugger) make(ctx context.Context) (*inspect.Binary, error) {
+func (d *debugger) make(ctx context.Context, urgent bool) (*inspect.Binary, error) {
 	r := d.request
-	r.Debugger = true
+	r.Debugger, r.Background = true, !urgent
 	r.Output = filepath.Join(filepath.Dir(r.Output), "debugger", filepath.Base(r.Output))
 	if err := os.Mkdir(filepath.Dir(r.Output), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err

@@ -148,7 +148,7 @@ func (l *loop) examine(f *failure) {
 	case d.err != nil:
 		l.onExamined(examined{f: f, err: d.err})
 	case d.info == nil:
-		l.prepareDebugger()
+		l.prepareDebugger(true)
 		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
 	default:
 		info, data := d.info, f.Failure

@@ -284,7 +284,7 @@ func (l *loop) onEvent(e any) error {
 		l.onHurry(e.f)
 	case idle:
 		if l.app != nil && l.app.gen == e.gen {
-			l.prepareDebugger()
+			l.prepareDebugger(false)
 		}
 	case call:
 		e.run()

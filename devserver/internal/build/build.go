@@ -43,7 +43,8 @@ type Request struct {
 	HookPattern string // import path of the injected package; it and those below are compiled as usual, or ""
 	HookLDFlags string // link flags that it needs: "-checklinkname=0"
 	Output      string // the binary to write; its directory holds the go command's temporary files meanwhile
-	Debugger    bool   // link what a debugger reads too: the same code at the same addresses; with low priority
+	Debugger    bool   // link what a debugger reads too: the same code at the same addresses
+	Background  bool   // nobody waits for it: with low priority
 	Optimised   bool   // as `go build` alone would: none of -N -l, -w, the overlay and the hook
 
 	GOFLAGS string // as `go env GOFLAGS` prints it; when "", Run asks
@@ -112,7 +113,7 @@ func run(ctx context.Context, r Request) (Result, error) {
 	out := &capture{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err = cmd.Start(); err == nil {
-		if r.Debugger {
+		if r.Background {
 			lowPriority(cmd.Process.Pid)
 		}
 		err = cmd.Wait()

@@ -25,7 +25,7 @@ const Patience = 60 * time.Second
 
 // Eventually waits until check returns nil and fails with its last error
 // otherwise.
-func Eventually(t *testing.T, what string, check func() error) {
+func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(Patience)
 	for {
