@@ -181,11 +181,11 @@ func (l *loop) startBuild() {
 	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
+		before := stamps(sources) // what the save was about: no wait may come before
 		if other != nil {
 			<-other
 		}
 		var res build.Result
-		before := stamps(sources)
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
 		if keep {
 			if file, err := l.keeper.overlay(r.Overlay, pkgs); err == nil { // else the console has less to call
