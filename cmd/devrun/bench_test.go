@@ -293,9 +293,15 @@ func BenchmarkIdle(b *testing.B) {
 	a := newBenchApp(b, "")
 	a.devrun()
 	a.wait("v0")
+	// The debug information is linked and read once a generation, which is no part
+	// of doing nothing.
+	rig.Eventually(b, "the debug information is being linked", func() error {
+		if n := len(rig.Children(a.cmd.Process.Pid)); n < 2 {
+			return fmt.Errorf("%d children", n)
+		}
+		return nil
+	})
 	a.idle()
-	// The debug information is read once a generation; that is no part of doing
-	// nothing, and ends before devrun has a second with next to no work.
 	rig.Eventually(b, "devrun comes to rest", func() error {
 		before := cpuTime(b, a.cmd.Process.Pid)
 		time.Sleep(time.Second)
