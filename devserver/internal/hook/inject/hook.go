@@ -131,15 +131,29 @@ func (c *channel) write(m wire.Message) bool {
 	if c.dead {
 		return false
 	}
-	err := c.file.SetWriteDeadline(time.Now().Add(patience))
-	if err == nil {
-		err = wire.Write(c.file, m)
-	}
+	err := wire.Write(timely{c.file}, m)
 	if err == wire.ErrTooLong {
 		return false
 	}
 	c.dead = err != nil
 	return !c.dead
+}
+
+// timely writes within patience. A busy machine may let the time pass before the
+// write has begun: as long as nothing is out it is tried again.
+type timely struct{ f *os.File }
+
+func (t timely) Write(b []byte) (n int, err error) {
+	const tries = 3
+	for i := 0; i < tries; i++ {
+		if err = t.f.SetWriteDeadline(time.Now().Add(patience / tries)); err != nil {
+			return 0, err
+		}
+		if n, err = t.f.Write(b); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	return n, err
 }
 
 // on registers what is done with messages of devrun; f runs on the only
