@@ -18,7 +18,7 @@ import (
 type debugger struct {
 	request build.Request
 
-	cancel context.CancelFunc // of the link under way, nil if none
+	cancel context.CancelFunc // of the link
 	done   chan struct{}      // closed when it has ended
 
 	info *inspect.Binary
@@ -45,7 +45,7 @@ func (l *loop) prepareDebugger(urgent bool) {
 		return
 	}
 	d := l.app.binary.debugger
-	if d == nil || d.cancel != nil || d.info != nil || d.err != nil {
+	if d == nil || d.info != nil || d.err != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())

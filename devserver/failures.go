@@ -23,15 +23,15 @@ const mostFailures = 50
 // failure is a request that failed, and where it stands.
 type failure struct {
 	fault.Failure
-	app     *app           // whose it is, nil when that process has ended
-	id      string         // what the hook calls it
-	frames  []int          // where the Calls are among those of the goroutine
-	seen    bool           // its variables were read, or cannot be
-	whole   *wire.Response // of a Status: the app's whole answer
-	answers bool           // its request waits for a page
-	early   bool           // its handler goes on once the variables are read: Proceed
-	late    bool           // its handler has returned: there is nothing to read
-	session *expr.Session  // what the console has defined
+	app     *app          // whose it is, nil when that process has ended
+	id      string        // what the hook calls it
+	frames  []int         // where the Calls are among those of the goroutine
+	seen    bool          // its variables were read, or cannot be
+	done    bool          // of a Status: its handler has returned, Production is the whole answer
+	answers bool          // its request waits for a page
+	early   bool          // its handler goes on once the variables are read: Proceed
+	late    bool          // its handler has returned: there is nothing to read
+	session *expr.Session // what the console has defined
 }
 
 // What the loop is told of failures.
@@ -210,7 +210,6 @@ func unwrap(values []fault.Value) {
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
-	e.of.cancel = nil
 	l.linking = nil
 	e.of.info, e.of.err = e.info, e.err
 	if errors.Is(e.err, context.Canceled) {
@@ -274,7 +273,7 @@ func sentence(err error) string {
 // onFinished notes what the app has answered by itself with a 5xx.
 func (l *loop) onFinished(id string, r wire.Response) {
 	if f := l.byHookID(id); f != nil {
-		f.whole = &r
+		f.done = true
 		f.Production = responseOf(r)
 		if f.Message == "" {
 			f.Message = strings.TrimSpace(textOf(r))
@@ -288,7 +287,7 @@ func (l *loop) onFinished(id string, r wire.Response) {
 // answer sends the page of f as the answer to its request, once its variables
 // were read and, of a Status, its handler has returned.
 func (l *loop) answer(f *failure) {
-	if !f.seen || !f.answers || f.How == fault.Status && f.whole == nil || f.app == nil {
+	if !f.seen || !f.answers || f.How == fault.Status && !f.done || f.app == nil {
 		return
 	}
 	f.answers = false
