@@ -34,7 +34,7 @@ type Config struct {
 	Race                   bool
 
 	Console Console // when Go can be evaluated on the page of a failure
-	Hold    int     // how many panicking requests stay parked
+	Hold    Hold
 
 	Editor  string // name or address template, "" for the default
 	Verbose bool
@@ -49,6 +49,13 @@ type Config struct {
 
 // Console says when Go can be evaluated on the page of a failure.
 type Console uint8
+
+// Hold says which failed requests stay where they failed: the newest Requests of
+// those that panicked, and with Statuses of those that answer with a 5xx as well.
+type Hold struct {
+	Requests int
+	Statuses bool
+}
 
 // ConsoleOnTerminal needs a terminal that shows the PIN; ConsoleOn prints it
 // wherever devrun prints.

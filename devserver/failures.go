@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type failure struct {
 	seen    bool          // its variables were read, or cannot be
 	done    bool          // of a Status: its handler has returned, Production is the whole answer
 	answers bool          // its request waits for a page
+	stays   bool          // its goroutine is there until it is released
 	early   bool          // its handler goes on once the variables are read: Proceed
 	late    bool          // its handler has returned: there is nothing to read
 	session *expr.Session // what the console has defined
@@ -58,7 +60,13 @@ func (l *loop) onFailed(m wire.Failure) {
 	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, session: &expr.Session{}}
 	f.ID, f.Generation, f.At, f.Pid = rand.Text()[:12], l.app.gen, time.Now(), l.app.proc.Pid()
 	f.Built = l.app.built
-	f.early = !m.Returned && (f.How == fault.Status || f.How == fault.Recovered && m.Response.Started)
+	f.stays = m.Stays
+	if f.early = !m.Returned && !m.Stays; f.early {
+		f.Gone = goneEarly
+	}
+	if f.early && f.How == fault.Status {
+		f.Gone += " Without a panic a goroutine stays only if --hold says so, as in --hold=10,5xx."
+	}
 	f.answers = !m.Hijacked && !m.Response.Started
 	f.late = m.Returned
 	l.failures = append(l.failures, f)
@@ -76,65 +84,6 @@ var (
 	errNoHook   = errors.New("the app was built without devrun's hook")
 	errNotYet   = errors.New("debug information is still being linked; the variables follow")
 )
-
-// failureOf is the hook's message as the rest of devrun speaks of it.
-func failureOf(m wire.Failure) fault.Failure {
-	f := fault.Failure{
-		How: fault.How(m.How), Type: m.Type, Message: m.Text, Goroutine: int(m.Goroutine),
-		Request: fault.Request{
-			Method: m.Request.Method, URI: m.Request.URI, Proto: m.Request.Proto, Host: m.Request.Host, Remote: m.Request.Remote,
-			Route: m.Request.Route, TLS: m.Request.TLS, Header: fieldsOf(m.Request.Header), Form: fieldsOf(m.Request.Form),
-		},
-		Production: responseOf(m.Response),
-		Values:     fault.Values{Why: "The variables are still being read."},
-	}
-	if f.How == fault.Status && codingOf(m.Response) != "" {
-		f.Message = strings.TrimSpace(textOf(m.Response))
-	}
-	if m.Error != nil {
-		e := errorOf(*m.Error)
-		f.Error = &e
-	}
-	for _, e := range m.Panics {
-		f.Panics = append(f.Panics, errorOf(e))
-	}
-	for _, fr := range m.Frames {
-		f.Calls = append(f.Calls, fault.Call{Frame: frameOf(fr), PC: fr.PC})
-	}
-	if m.CreatedBy != nil {
-		fr := frameOf(*m.CreatedBy)
-		f.CreatedBy = &fr
-	}
-	if m.Collected {
-		f.Notes = append(f.Notes, "The garbage collector ran between the start of the request and the failure: a variable that was no longer in use may show what took its place.")
-	}
-	if m.Moved {
-		f.Notes = append(f.Notes, "The goroutine's stack was moved after the failure: a pointer to a local variable may show what it was before.")
-	}
-	return f
-}
-
-func frameOf(f wire.Frame) fault.Frame { return fault.Frame{Func: f.Func, File: f.File, Line: f.Line} }
-
-func errorOf(e wire.Error) fault.Error {
-	out := fault.Error{Type: e.Type, Text: e.Text, Note: e.Note}
-	for _, c := range e.Causes {
-		out.Causes = append(out.Causes, errorOf(c))
-	}
-	return out
-}
-
-func fieldsOf(fields []wire.Field) []fault.Field {
-	out := make([]fault.Field, len(fields))
-	for i, f := range fields {
-		out[i] = fault.Field(f)
-	}
-	return out
-}
-
-func responseOf(r wire.Response) fault.Response {
-	return fault.Response{Status: r.Status, Header: fieldsOf(r.Header), Body: textOf(r), Size: r.Size, Started: r.Started}
-}
 
 // examine reads the variables of f as soon as that can be done.
 func (l *loop) examine(f *failure) {
@@ -279,7 +228,7 @@ func (l *loop) onFinished(id string, r wire.Response) {
 			f.Message = strings.TrimSpace(textOf(r))
 		}
 		f.answers = f.answers && !r.Started
-		f.Gone = cmp.Or(f.Gone, "The request has been answered: without a panic its goroutine is not kept.")
+		f.Gone = cmp.Or(f.Gone, goneReturned)
 		l.answer(f)
 	}
 }
@@ -287,7 +236,7 @@ func (l *loop) onFinished(id string, r wire.Response) {
 // answer sends the page of f as the answer to its request, once its variables
 // were read and, of a Status, its handler has returned.
 func (l *loop) answer(f *failure) {
-	if !f.seen || !f.answers || f.How == fault.Status && !f.done || f.app == nil {
+	if !f.seen || !f.answers || f.How == fault.Status && !f.stays && !f.done || f.app == nil {
 		return
 	}
 	f.answers = false
@@ -302,9 +251,19 @@ func (l *loop) answer(f *failure) {
 
 // Why nothing can be evaluated any more.
 const (
-	goneOn   = "Its goroutine was let go, so nothing can be evaluated any more."
-	goneWith = "Its process has ended, so nothing can be evaluated any more."
+	goneReturned = "Its handler has returned, so nothing can be evaluated any more."
+	goneEarly    = "It was looked at while the answer was written, and then let go on."
+	goneOn       = "Its goroutine was let go, so nothing can be evaluated any more."
+	goneWith     = "Its process has ended, so nothing can be evaluated any more."
 )
+
+// env is how the hook is told.
+func (h Hold) env() string {
+	if h.Statuses {
+		return strconv.Itoa(h.Requests) + wire.ParkStatus
+	}
+	return strconv.Itoa(h.Requests)
+}
 
 // onReleased notes that a goroutine has gone on.
 func (l *loop) onReleased(id string) {
@@ -350,9 +309,7 @@ func (l *loop) endFailures(a *app) {
 
 // letGo lets the goroutine of a failure go on.
 func (l *loop) letGo(f *failure) {
-	if f.app != nil && f.Gone == "" {
-		l.sendTo(f, wire.Message{Kind: wire.Release, ID: f.id})
-	}
+	l.sendTo(f, wire.Message{Kind: wire.Release, ID: f.id})
 }
 
 // sendTo tells the hook of f's app something, without making the loop wait. An

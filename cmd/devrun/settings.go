@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"devrun/devserver"
 )
 
 // Settings are what devrun was told, from whichever source.
@@ -20,7 +22,7 @@ type Settings struct {
 	Tags, LDFlags, GCFlags string
 	Race                   bool
 	Console                string
-	Hold                   int
+	Hold                   devserver.Hold
 	Editor                 string
 	Force                  bool
 	NoColor, Verbose       bool
@@ -88,8 +90,8 @@ var settings = []setting{
 	{flag: "console", env: "DEVRUN_CONSOLE", arg: "when", value: ConsoleAuto,
 		means: "when Go can be evaluated where a request failed: auto if a terminal shows the PIN, on also without one, off never",
 		set:   setConsole},
-	{flag: "hold", env: "DEVRUN_HOLD", arg: "number", value: "10",
-		means: "how many requests stay where they panicked, so that Go can be evaluated there; the newest do",
+	{flag: "hold", env: "DEVRUN_HOLD", arg: "number[,5xx]", value: "10",
+		means: "how many requests stay where they panicked, so that Go can be evaluated there; the newest do, and in 10,5xx also those that answer with a 5xx",
 		set:   setHold},
 	{flag: "editor", env: "DEVRUN_EDITOR", arg: "name", value: "vscode",
 		means: "editor that links to source open: " + editorNames() + ", or an address with {file}, {line} and {column}",
@@ -178,11 +180,12 @@ func setConsole(s *Settings, v string) error {
 const mostHeld = 1000
 
 func setHold(s *Settings, v string) error {
-	n, err := strconv.Atoi(v)
+	number, statuses := strings.CutSuffix(v, ",5xx")
+	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 || n > mostHeld {
-		return fmt.Errorf("it is a number from 0 to %d", mostHeld)
+		return fmt.Errorf("it is a number from 0 to %d, or with ,5xx behind it", mostHeld)
 	}
-	s.Hold = n
+	s.Hold = devserver.Hold{Requests: n, Statuses: statuses}
 	return nil
 }
 

@@ -163,6 +163,27 @@ func TestPark(t *testing.T) {
 	equal(t, "left", get(t, url+"/left"), "/silent")
 }
 
+// A 5xx without a panic stays, too, if that is asked for.
+func TestParkedStatus(t *testing.T) {
+	p, url := failing(t, []string{wire.Park + "=1" + wire.ParkStatus})
+	var ids []string
+	for range 2 {
+		done := p.ask(&client, "GET", url+"/error", nil)
+		f := p.failure()
+		equal(t, "failure", fmt.Sprint(f.How, " ", f.Stays, " ", f.Response.Status), "status true 500")
+		p.show(f.ID)
+		p.page(done)
+		ids = append(ids, f.ID)
+	}
+	p.gone(ids[0])
+	p.say(wire.Message{Kind: wire.Release})
+	p.gone(ids[1])
+
+	p, url = failing(t, []string{wire.Park + "=0" + wire.ParkStatus})
+	p.ask(&client, "GET", url+"/error", nil)
+	equal(t, "stays", p.failure().Stays, false)
+}
+
 // What cannot be evaluated is answered.
 func TestEval(t *testing.T) {
 	p, url := failing(t, nil)

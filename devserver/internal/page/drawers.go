@@ -27,11 +27,8 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 
 	c.GoroutineNote = fmt.Sprint(v.Goroutine)
 	switch {
-	case v.How == fault.Status:
-		c.GoroutineNote += ", has gone on"
-		c.Stays = "It was looked at while the answer was written, and then let go on."
 	case v.Gone != "":
-		c.GoroutineNote += ", gone"
+		c.GoroutineNote += ", has gone on"
 		c.Stays = visible(cut(v.Gone, l.message))
 	default:
 		c.GoroutineNote += ", parked"

@@ -117,7 +117,7 @@ func TestFailureWithout(t *testing.T) {
 	contains(t, html, "A collection ran during this request.")
 
 	code, html := page(func(f *fault.Failure) {
-		f.How, f.Type, f.Message = fault.Status, "", "cannot load\n"
+		f.How, f.Type, f.Message, f.Gone = fault.Status, "", "cannot load\n", "It was let go on."
 		f.Production = fault.Response{Status: 503, Header: []fault.Field{{Name: "Content-Type", Values: []string{"text/plain"}}}, Body: "cannot load\n", Size: 12}
 	}, places["away"])
 	line := lineOf(t, handlersSource, "user.AboutMe =")

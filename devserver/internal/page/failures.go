@@ -116,7 +116,7 @@ func (p *Pages) Failures(list []fault.Failure, s State) http.Handler {
 		if at != "" {
 			said = append(said, at)
 		}
-		if f.Gone == "" && f.How != fault.Status {
+		if f.Gone == "" {
 			said = append(said, "parked")
 		}
 		c.List = append(c.List, failureItem{

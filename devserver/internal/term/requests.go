@@ -33,13 +33,16 @@ func (t *Terminal) RequestFailed(f fault.Failure, why, url string) {
 		lines += "\n" + calls + "\n"
 	}
 	if url != "" && !f.Production.Started {
-		parked := ""
-		if f.Gone == "" {
-			parked = " " + t.style.dim(fmt.Sprintf("(goroutine %d parked)", f.Goroutine))
-		}
-		lines += t.line("console " + t.style.address(url) + parked)
+		lines += t.line("console " + t.style.address(url) + t.parked(f))
 	}
 	t.print(lines, false, false)
+}
+
+func (t *Terminal) parked(f fault.Failure) string {
+	if f.Gone != "" {
+		return ""
+	}
+	return " " + t.style.dim(fmt.Sprintf("(goroutine %d parked)", f.Goroutine))
 }
 
 func (t *Terminal) afterHeader(f fault.Failure, url string) string {
@@ -59,7 +62,7 @@ func (t *Terminal) statusFailed(f fault.Failure, request, url string) {
 		text += ", written in " + t.frame(at)
 	}
 	if url != "" {
-		text += ", " + t.style.address(url)
+		text += ", " + t.style.address(url) + t.parked(f)
 	}
 	t.say(text)
 }

@@ -2,14 +2,13 @@
 
 package wire
 
-// Failure is a request that failed. After a panic its goroutine stays where it
-// is until Release, with its stack and whatever that refers to kept alive; after
-// a Status it waits, for at most HoldFor, until devrun has looked: Proceed.
+// Failure is a request that failed. If it Stays, its goroutine is where it was
+// until Release, with its stack and whatever that refers to kept alive; else it
+// waits, for at most HoldFor, until devrun has looked: Proceed.
 //
-// An Answer is awaited after a panic, and after Finished of a Status, unless
-// Response.Started or Hijacked say that none can be given. After a panic that was
-// recovered when the answer had Started the app goes on like after a Status, with
-// Released.
+// An Answer is awaited of one that Stays, and after Finished of a Status, unless
+// Response.Started or Hijacked say that none can be given. Released says that the
+// goroutine of a panic, or of one that stayed, has gone on.
 type Failure struct {
 	ID      string // unique in the process
 	How     string // "panic", "recovered" or "status", as in package fault
@@ -24,6 +23,8 @@ type Failure struct {
 	CreatedBy *Frame
 
 	Response Response // what the app has sent or is about to; Header before anything of devrun
+
+	Stays bool
 
 	// What limits the truth.
 	Collected bool // the collector ran between the start of the request and the pins, or nothing could be pinned

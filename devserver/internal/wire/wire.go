@@ -21,8 +21,12 @@ import (
 const (
 	FD       = "DEVRUN_FD"       // number of the inherited socket
 	Takeover = "DEVRUN_TAKEOVER" // "0": report listeners, but leave them where they are
-	Park     = "DEVRUN_PARK"     // how many panicking goroutines stay parked, DefaultPark if it is no number
+	Park     = "DEVRUN_PARK"     // how many failed goroutines stay parked, DefaultPark if it is no number; ParkStatus may follow
 )
+
+// ParkStatus says, behind the number in Park, that a handler stays where it
+// writes a 5xx, too.
+const ParkStatus = ",5xx"
 
 // DefaultPark is how many failures can be looked into at a time: each keeps the
 // memory alive that its stack refers to.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,12 +88,15 @@ func (f frame) of(name string) string {
 
 // root is the app's innermost call.
 func (f failure) root() frame {
-	for _, fr := range f.Frames {
-		if fr.App {
-			return fr
-		}
+	if at := f.rootAt(); at >= 0 {
+		return f.Frames[at]
 	}
 	return frame{}
+}
+
+// rootAt is its number, -1 if there is none.
+func (f failure) rootAt() int {
+	return slices.IndexFunc(f.Frames, func(fr frame) bool { return fr.App })
 }
 
 // asked is a failure as an answer to a request for JSON.

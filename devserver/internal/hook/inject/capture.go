@@ -105,7 +105,7 @@ type request struct {
 // net/http's.
 type outcome struct {
 	kind  outcomeKind
-	p     *parked // of panicked and recovered, nil if devrun is not asked
+	p     *parked // of panicked and stays, nil if devrun is not asked
 	value any     // of panicked
 	trace string
 }
@@ -113,11 +113,11 @@ type outcome struct {
 type outcomeKind int
 
 const (
-	returned  outcomeKind = iota
-	aborted               // by http.ErrAbortHandler
-	exited                // by runtime.Goexit
-	panicked              // and is over
-	recovered             // waits in the writer for what is decided
+	returned outcomeKind = iota
+	aborted              // by http.ErrAbortHandler
+	exited               // by runtime.Goexit
+	panicked             // and is over
+	stays                // in the writer, and waits for what is decided
 )
 
 // serve runs the app's handler and reports whether it returned as it should.
@@ -160,7 +160,7 @@ func (q *request) unwound() bool {
 	o := outcome{kind: panicked, value: ps[0].value}
 	o.trace, _, _ = trace(64 << 10)
 	if is, _ := q.reported(); is != "recovered" { // else it is the same panic, raised again
-		o.p = q.report(how{g: g, pins: pins, panics: ps, is: "panic"})
+		o.p = q.report(how{g: g, pins: pins, panics: ps, is: "panic", stays: true})
 	}
 	q.out <- o
 	if o.p != nil {
@@ -216,7 +216,7 @@ func (q *request) wait(stop func() bool) {
 				panic(http.ErrAbortHandler)
 			}
 			return
-		case recovered:
+		case stays:
 			answered := q.await(o.p, true)
 			if answered {
 				stop()

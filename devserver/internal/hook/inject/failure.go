@@ -29,6 +29,7 @@ type how struct {
 	panics []raised
 	frames []wire.Frame // of a status whose handler has returned
 	gone   bool
+	stays  bool // until it is released
 }
 
 // report tells devrun of a failure. It returns nil if devrun cannot be told or has
@@ -43,7 +44,7 @@ func (q *request) report(h how) *parked {
 		return nil
 	}
 	f := &wire.Failure{
-		ID: id, How: h.is, Frames: h.frames, Returned: h.gone,
+		ID: id, How: h.is, Frames: h.frames, Returned: h.gone, Stays: h.stays,
 		Request: requestOf(q.asked, q.r), Response: q.soFar(h.is == "panic"),
 		Collected: pin == nil || q.ran == nil || q.ran(),
 		Hijacked:  q.isHijacked(),
@@ -53,7 +54,7 @@ func (q *request) report(h how) *parked {
 	}
 	q.describe(f, h)
 	if q.f.c.send(wire.Message{Kind: wire.Failed, ID: id, Failure: f}) {
-		q.setReported(h.is, p)
+		q.setReported(h, p)
 		return p
 	}
 	q.f.forget(p)
@@ -153,37 +154,33 @@ func fields(m map[string][]string) []wire.Field {
 }
 
 // fail is called on the goroutine that writes a 5xx, where it can be looked into.
-// After a panic it stays there.
+// After a panic, or if it is asked for, it stays there while devrun answers.
 func (q *request) fail() {
 	g := self()
 	pins := q.seize(g)
 	ps := panics(g)
-	h := how{g: g, pins: pins, panics: ps, is: "status"}
-	if !panicking(ps) {
-		q.look(q.report(h))
-		return
+	h := how{g: g, pins: pins, panics: ps, is: "status", stays: q.f.c.statuses && !q.isOut()}
+	if panicking(ps) {
+		h.is, h.stays = "recovered", !q.isOut()
 	}
-	h.is = "recovered"
-	out := q.isOut()
 	p := q.report(h)
 	switch {
 	case p == nil:
-	case out:
-		q.look(p)
-		q.f.forget(p)
-		q.f.c.send(wire.Message{Kind: wire.Released, ID: p.id})
-	default:
-		q.out <- outcome{kind: recovered, p: p}
+	case h.stays:
+		q.out <- outcome{kind: stays, p: p}
 		q.f.stay(p, true)
+	default:
+		q.look(p)
+		if h.is == "recovered" {
+			q.f.forget(p)
+			q.f.c.send(wire.Message{Kind: wire.Released, ID: p.id})
+		}
 	}
 	runtime.KeepAlive(pins)
 }
 
 // look waits until devrun has looked.
 func (q *request) look(p *parked) {
-	if p == nil {
-		return
-	}
 	limit := time.NewTimer(wire.HoldFor)
 	defer limit.Stop()
 	select {

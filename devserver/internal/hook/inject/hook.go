@@ -17,6 +17,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -65,6 +66,7 @@ func init() {
 type channel struct {
 	takeover bool
 	park     int
+	statuses bool // a 5xx parks its goroutine, too
 	file     *os.File
 	handlers map[wire.Kind]func(wire.Message) // set while parts are installed
 
@@ -83,8 +85,9 @@ func open() *channel {
 		park:     wire.DefaultPark,
 		handlers: map[wire.Kind]func(wire.Message){},
 	}
-	if n, err := strconv.Atoi(os.Getenv(wire.Park)); err == nil && n >= 0 {
-		c.park = n
+	park, statuses := strings.CutSuffix(os.Getenv(wire.Park), wire.ParkStatus)
+	if n, err := strconv.Atoi(park); err == nil && n >= 0 {
+		c.park, c.statuses = n, statuses && n > 0
 	}
 	os.Unsetenv(wire.FD)
 	os.Unsetenv(wire.Takeover)

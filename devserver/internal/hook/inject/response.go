@@ -71,11 +71,11 @@ func (q *request) reported() (is string, p *parked) {
 	return q.is, q.p
 }
 
-func (q *request) setReported(is string, p *parked) {
+func (q *request) setReported(h how, p *parked) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.is = is
-	if is == "status" {
+	q.is = h.is
+	if h.is == "status" && !h.stays {
 		q.p = p
 	}
 }

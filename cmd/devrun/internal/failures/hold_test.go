@@ -1,0 +1,46 @@
+//go:build linux
+
+package failures
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+// A handler that answers with a 5xx by itself stays where it does so, if that is
+// asked for, and has its page meanwhile.
+func TestHeldStatus(t *testing.T) {
+	t.Parallel()
+	s := rig.NewScreenOn(plain(t)).Start("--hold", "2,5xx")
+	warm(t, rig.Client, s.URL("/ways/nil"))
+	f := fails(s.Rig, "/ways/status")
+	if f.How != "status" || f.Gone != "" || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
+		t.Errorf("%+v", f)
+	}
+	c := unlocked(t, s)
+	if said := c.eval(f.ID, f.rootAt(), "tries * len(table)"); said != "15" {
+		t.Errorf("evaluated where a 503 is written: %s", said)
+	}
+	if status, said := c.post("release", map[string]any{"failure": f.ID}); status != http.StatusOK {
+		t.Errorf("%d %+v", status, said)
+	}
+	if status, said := c.ask("eval", f.ID, f.rootAt(), "tries"); status != http.StatusGone {
+		t.Errorf("after it was let go: %d %+v", status, said)
+	}
+	if status, body := s.Get("/ok"); status != 200 || !strings.HasPrefix(body, "ok ") {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// Without that it goes on, and the page says how to keep it.
+func TestStatusGoesOn(t *testing.T) {
+	t.Parallel()
+	r := plain(t).Start()
+	warm(t, rig.Client, r.URL("/ways/nil"))
+	if f := fails(r, "/ways/status"); !strings.Contains(f.Gone, "--hold=10,5xx") || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
+		t.Errorf("%+v", f)
+	}
+}
