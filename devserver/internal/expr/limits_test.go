@@ -125,7 +125,7 @@ func (g *generator) expr(typ string, whole bool, depth int) string {
 func TestNothingIsLeft(t *testing.T) {
 	a := launch(t)
 	f := a.frame("main.handle")
-	count := func() (n struct{ Goroutines int }) {
+	count := func() (n struct{ Goroutines, Heap int }) {
 		fmt.Fprintln(a.in, "gc")
 		a.read(&n)
 		return
@@ -154,9 +154,14 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Fatalf("%+v", v)
 		}
 	}
-	if after := count(); after != before {
-		t.Errorf("%+v goroutines, %+v before", after, before)
+	after := count()
+	if after.Goroutines != before.Goroutines {
+		t.Errorf("%d goroutines, %d before", after.Goroutines, before.Goroutines)
 	}
+	if grown := after.Heap - before.Heap; grown > 64<<10 { // 64 bytes an evaluation
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	t.Logf("heap %d bytes before, %d after", before.Heap, after.Heap)
 	if now := descriptors(); len(now) != len(fds) {
 		t.Errorf("descriptors %v, %v before", now, fds)
 	}

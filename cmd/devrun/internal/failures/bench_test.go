@@ -32,18 +32,20 @@ type measured struct {
 	url    string
 	client *http.Client
 	shown  rig.Output
+	dir    string
+	pid    int // of devrun
 }
 
-func measure(b *testing.B) *measured {
+func measure(b *testing.B, dirs ...string) *measured {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "app")
-	for _, d := range []string{"plain", "ways"} {
+	for _, d := range dirs {
 		if err := os.CopyFS(dir, os.DirFS(rig.Path(b, own+d))); err != nil {
 			b.Fatal(err)
 		}
 	}
 	port := rig.FreePort(b)
-	m := &measured{b: b, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: rig.Patience}}
+	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: rig.Patience}}
 	cmd := exec.Command(rig.Binary(b))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprint("PORT=", port))
@@ -62,14 +64,73 @@ func measure(b *testing.B) *measured {
 		<-read
 		terminal.Close()
 	})
+	m.pid = cmd.Process.Pid
 	m.wait(func() error {
-		_, f, _, err := asked(m.client, m.url+"/profile?name=nobody")
-		if err == nil && !f.Values.Here {
-			err = errors.New(f.Values.Why)
+		_, body, err := ask(m.client, m.url+"/version")
+		if err == nil && body != "v1\n" {
+			err = errors.New(body)
 		}
 		return err
 	})
 	return m
+}
+
+// profile is a failure with its variables.
+func (m *measured) profile() failure {
+	m.b.Helper()
+	return m.whole(func() failure {
+		_, f, _, err := asked(m.client, m.url+"/profile?name=nobody")
+		if err != nil {
+			m.b.Fatal(err)
+		}
+		return f
+	})
+}
+
+// whole asks until a failure comes with its variables.
+func (m *measured) whole(ask func() failure) (f failure) {
+	m.b.Helper()
+	m.wait(func() error {
+		if f = ask(); !f.Values.Here {
+			return errors.New(f.Values.Why)
+		}
+		return nil
+	})
+	return f
+}
+
+// edit makes generation n and waits until it serves.
+func (m *measured) edit(n int) {
+	m.b.Helper()
+	file := filepath.Join(m.dir, "main.go")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		text = regexp.MustCompile(`const version = "v\d+"`).ReplaceAll(text, fmt.Appendf(nil, `const version = "v%d"`, n))
+		err = os.WriteFile(file, text, 0o666)
+	}
+	if err != nil {
+		m.b.Fatal(err)
+	}
+	m.wait(func() error {
+		_, body, err := ask(m.client, m.url+"/version")
+		if err == nil && body != fmt.Sprintf("v%d\n", n) {
+			err = errors.New(body)
+		}
+		return err
+	})
+}
+
+func median(all []float64) float64 {
+	all = slices.Sorted(slices.Values(all))
+	return all[len(all)/2]
+}
+
+func reportLoad(b *testing.B) {
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		var one float64
+		fmt.Sscan(string(load), &one)
+		b.ReportMetric(one, "load")
+	}
 }
 
 func (m *measured) wait(check func() error) {
@@ -99,17 +160,14 @@ func medians(b *testing.B, f func()) {
 	slices.Sort(took)
 	b.ReportMetric(took[len(took)/2], "median-ms")
 	b.ReportMetric(took[len(took)*95/100], "p95-ms")
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		var one float64
-		fmt.Sscan(string(load), &one)
-		b.ReportMetric(one, "load")
-	}
+	reportLoad(b)
 }
 
 // BenchmarkFailurePage is from a request to the last byte of the page that says
 // why it failed, with all variables.
 func BenchmarkFailurePage(b *testing.B) {
-	m := measure(b)
+	m := measure(b, "plain", "ways")
+	m.profile()
 	for _, as := range []struct{ name, accept, want string }{
 		{"text", "text/plain", "words []string"}, {"json", "application/json", `"words"`}, {"html", "text/html", "<b>words</b>"},
 	} {
@@ -129,11 +187,8 @@ func BenchmarkFailurePage(b *testing.B) {
 
 // BenchmarkEval is one expression asked of the console.
 func BenchmarkEval(b *testing.B) {
-	m := measure(b)
-	_, f, _, err := asked(m.client, m.url+"/profile?name=nobody")
-	if err != nil {
-		b.Fatal(err)
-	}
+	m := measure(b, "plain", "ways")
+	f := m.profile()
 	shown := regexp.MustCompile(`console PIN \x1b\[[0-9;]*m(\d{3}-\d{3}-\d{3})`)
 	origin := f.Console[:strings.Index(f.Console, "/failures/")]
 	token := ""
@@ -183,4 +238,105 @@ func BenchmarkEval(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkStall is how long others wait at most while failures are read: rounds
+// of two seconds in which one client asks for a small answer every millisecond,
+// and another every 100 ms for one that fails, or in turn for one that does not.
+// Reported are the medians over the rounds of the longest wait, and of how much
+// longer it is in a round with failures than in the one beside it.
+//
+//	go test ./cmd/devrun/internal/failures -run '^$' -bench Stall -benchtime 15x
+func BenchmarkStall(b *testing.B) {
+	m := measure(b, "plain", "ways")
+	m.profile()
+	round := func(path string) (longest float64) {
+		stop := time.Now().Add(2 * time.Second)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for time.Now().Before(stop) {
+				if _, _, err := ask(m.client, m.url+path, "Accept", "application/json"); err != nil {
+					b.Error(err)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		for time.Now().Before(stop) {
+			start := time.Now()
+			if _, body, err := ask(m.client, m.url+"/ok"); err != nil || !strings.HasPrefix(body, "ok ") {
+				b.Fatal(err, body)
+			}
+			longest = max(longest, float64(time.Since(start).Microseconds())/1000)
+			time.Sleep(time.Millisecond)
+		}
+		<-done
+		return longest
+	}
+	var with, without, more []float64
+	for b.Loop() {
+		o, w := round("/version"), round("/profile?name=nobody")
+		without, with, more = append(without, o), append(with, w), append(more, w-o)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(without), "without-ms")
+	b.ReportMetric(median(with), "with-ms")
+	b.ReportMetric(median(more), "more-ms")
+	reportLoad(b)
+}
+
+// BenchmarkLarge is an app of 26 MB or more, a database driver in it, that fails
+// a dozen calls deep. Warm is as BenchmarkFailurePage; cold is from the request
+// that fails as soon as a new generation serves to the variables of all its
+// frames, the link with debug information and its reading included.
+//
+//	go test ./cmd/devrun/internal/failures -run '^$' -bench Large -benchtime 9x
+func BenchmarkLarge(b *testing.B) {
+	m := measure(b, "large")
+	deep := func() (f failure) {
+		_, f, _, err := asked(m.client, m.url+"/deep")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return f
+	}
+	check := func(f failure) {
+		for depth := range 11 {
+			if got, want := f.Frames[depth].of("key"), fmt.Sprintf(`"row %d"`, depth); got != want {
+				b.Fatalf("frame %d has key %s, not %s", depth, got, want)
+			}
+		}
+	}
+	m.whole(func() failure { return deep() })
+	b.Run("warm", func(b *testing.B) {
+		frames := 0
+		medians(b, func() {
+			f := deep()
+			check(f)
+			frames = len(f.Frames)
+		})
+		b.ReportMetric(float64(frames), "frames")
+	})
+	generation := 1
+	b.Run("cold", func(b *testing.B) {
+		var took []float64
+		for b.Loop() {
+			generation++
+			m.edit(generation)
+			start := time.Now()
+			first := deep()
+			f := m.whole(func() failure {
+				_, f, _, err := asked(m.client, first.Console)
+				if err != nil {
+					b.Fatal(err)
+				}
+				return f
+			})
+			took = append(took, float64(time.Since(start).Microseconds())/1000)
+			check(f)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(median(took), "median-ms")
+		reportLoad(b)
+	})
 }

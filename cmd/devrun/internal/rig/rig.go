@@ -21,7 +21,7 @@ import (
 
 // Patience is how long a fact may take to come true. It is long because the
 // machine may be busy; nothing waits for it when all is well.
-const Patience = 60 * time.Second
+const Patience = 2 * time.Minute
 
 // Eventually waits until check returns nil and fails with its last error
 // otherwise.

@@ -79,7 +79,9 @@ func Serve(run func()) {
 		case "gc":
 			runtime.GC()
 			debug.FreeOSMemory()
-			out.Encode(map[string]int{"Goroutines": runtime.NumGoroutine()})
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			out.Encode(map[string]int{"Goroutines": runtime.NumGoroutine(), "Heap": int(m.HeapAlloc)})
 		default:
 			out.Encode(hook.Evaluate([]byte(line)))
 		}
