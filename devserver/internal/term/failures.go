@@ -192,16 +192,3 @@ func size(n int64) string {
 
 // DoesNotStay says that the app crashed too often to be started again unasked.
 func (t *Terminal) DoesNotStay() { t.say("the app does not stay up, waiting for a save") }
-
-// CutOff says how many requests were open when the app crashed.
-func (t *Terminal) CutOff(n int) {
-	switch n {
-	case 0:
-	case 1:
-		t.say("1 request was cut off, it got the crash page")
-	case 2:
-		t.say("2 requests were cut off, both got the crash page")
-	default:
-		t.say(fmt.Sprintf("%d requests were cut off, all got the crash page", n))
-	}
-}
