@@ -56,8 +56,9 @@ type Overlay struct {
 	File    string   // for -overlay, "" when there is no hook
 	Package string   // import path of the added package; one more lies below it
 	LDFlags string   // to be merged into the user's -ldflags
-	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "capture", "pins", "exit", "files"
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "capture", "pins", "eval", "exit", "files"
 	Lost    []string // a sentence for each thing it cannot do here, with the reason
+	Why     string   // why there is no hook, "" when there is one
 }
 
 const (
@@ -105,7 +106,7 @@ var parts = []part{{
 	loss:  "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page",
 }, {
 	name:  "capture",
-	files: []string{"capture.go", "failure.go", "panics.go", "response.go", "writer.go", "workers.go", "park.go", "value.go", "layout.go"},
+	files: []string{"capture.go", "failure.go", "panics.go", "response.go", "writer.go", "workers.go", "park.go", "peek.go", "value.go", "layout.go"},
 	uses: []decl{
 		{token.FUNC, "runtime", "forEachGRace", "func(fn func(gp *g))"},
 		{token.TYPE, "runtime", "stack", "struct{lo uintptr; hi uintptr}"},
@@ -165,7 +166,7 @@ func Prepare(t Target) (*Overlay, error) {
 		t.GOARCH = runtime.GOARCH
 	}
 	if why := t.impossible(); why != "" {
-		return &Overlay{Lost: []string{absent + " (" + why + ")"}}, nil
+		return &Overlay{Lost: []string{absent + " (" + why + ")"}, Why: why}, nil
 	}
 
 	o := &Overlay{Package: t.ModulePath + "/" + added, LDFlags: "-checklinkname=0"}

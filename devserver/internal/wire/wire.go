@@ -53,6 +53,7 @@ const (
 	Finished  Kind = "finished"  // the handler of a Status failure has returned: ID, Response is the whole answer
 	Released  Kind = "released"  // the goroutine of a failure has gone on: ID
 	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result; none when the goroutine has gone on
+	Peeked    Kind = "peeked"    // what Peek gave: Seq of the question, Memory
 	Exiting   Kind = "exiting"   // os.Exit was called: Exit
 )
 
@@ -62,7 +63,20 @@ const (
 	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
 	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
 	Eval    Kind = "eval"    // evaluate Expr in the goroutine of failure ID; Seq comes back with the Result
+	Peek    Kind = "peek"    // read Memory, Addr and Size of it; Seq comes back with the Peeked. One at a time: another one meanwhile gets no answer
 )
+
+// MaxPeek is how many bytes a Peek gives at most: the answer has to find room in
+// the socket at once.
+const MaxPeek = 64 << 10
+
+// Memory is a piece of the app's memory.
+type Memory struct {
+	Addr  uint64 `json:"addr"`
+	Size  int    `json:"size,omitempty"`
+	Bytes []byte `json:"bytes,omitempty"` // from Addr on, up to the first that cannot be read
+	Error string `json:"error,omitempty"` // why nothing at all can be read, a sentence
+}
 
 // HoldFor is how long a request waits for devrun, each time: to look (Proceed), to
 // answer (Answer). Then the app goes on as if alone.
@@ -99,6 +113,7 @@ type Message struct {
 	Exit     *Exit      `json:"exit,omitempty"`
 	Expr     *Expr      `json:"expr,omitempty"`
 	Result   *EvalValue `json:"result,omitempty"`
+	Memory   *Memory    `json:"memory,omitempty"`
 }
 
 // ErrTooLong is what Write returns for a message of more than MaxMessage bytes, of

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"unsafe"
 )
 
 var version = "none"
@@ -39,6 +40,7 @@ func main() {
 		fmt.Fprint(w, err)
 	})
 	http.HandleFunc("/spawn", spawn)
+	http.HandleFunc("/map", memory)
 	http.HandleFunc("/dial", dial)
 	if *unix != "" {
 		l, err := net.Listen("unix", *unix)
@@ -96,6 +98,26 @@ func check(err error) {
 		log.Println(err)
 		os.Exit(3)
 	}
+}
+
+// memory makes four pages of which the first can be read, the second lies behind the
+// end of its file, the third may not be read and the fourth is not there, and
+// answers where.
+func memory(w http.ResponseWriter, r *http.Request) {
+	f, err := os.Create(r.FormValue("file"))
+	check(err)
+	_, err = f.WriteString("in a file")
+	check(err)
+	size := os.Getpagesize()
+	b, err := syscall.Mmap(int(f.Fd()), 0, 4*size, syscall.PROT_READ, syscall.MAP_SHARED)
+	check(err)
+	check(syscall.Mprotect(b[2*size:3*size], syscall.PROT_NONE))
+	at := uintptr(unsafe.Pointer(&b[0]))
+	_, _, errno := syscall.Syscall(syscall.SYS_MUNMAP, at+3*uintptr(size), uintptr(size), 0)
+	if errno != 0 {
+		check(errno)
+	}
+	fmt.Fprint(w, at)
 }
 
 // spawn starts a shell script in the app's group and answers its first line.
