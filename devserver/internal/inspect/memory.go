@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// ErrNothing is what a process's memory gives for an address where nothing can be
+// read, as /proc/PID/mem does.
+const ErrNothing = syscall.EIO
+
 const (
 	pageSize = 4096
 	maxPages = 16 << 10 // of one call, 64 MB: its bounds allow less
@@ -64,10 +68,9 @@ func readAt(r io.ReaderAt, b []byte, addr uint64) error {
 	switch {
 	case n == len(b):
 		return nil
-	case n == 0 && errors.Is(err, io.EOF): // what /proc/PID/mem gives after the end
+	case n == 0 && errors.Is(err, io.EOF):
 		return ErrGone
-	}
-	if errors.Is(err, syscall.EIO) { // what it gives where nothing is
+	case errors.Is(err, ErrNothing):
 		return fmt.Errorf("no memory at %#x", addr)
 	}
 	return fmt.Errorf("cannot read the memory at %#x: %w", addr, err)

@@ -1,10 +1,13 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/go-delve/delve/pkg/proc"
@@ -22,7 +25,9 @@ type Process struct {
 // Attach prepares to look at a process through its memory, and changes nothing
 // about it. It fails with ErrOtherBinary if the process does not run the code
 // that b describes. It takes a while, so it is best done before there is
-// something to look at. The caller closes mem when it needs the Process no more.
+// something to look at. The caller closes mem when it needs the Process no more:
+// a [Memory], or one that is read in another way and like it gives io.EOF when the
+// process has ended and [ErrNothing] where nothing can be read.
 func (b *Binary) Attach(pid int, mem io.ReaderAt) (*Process, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,20 +91,41 @@ func (p *Process) find(id uint64) (uint64, error) {
 func (p *Process) state(g, id uint64) (s state, err error) {
 	l := p.b.g
 	s.g = g
+	// The status first: where a goroutine waits is there before it says that it does.
 	var got uint64
-	for _, f := range []struct {
-		off, size int64
-		to        *uint64
-	}{{l.id, 8, &got}, {l.status, 4, &s.status}, {l.lo, 8, &s.lo}, {l.sp, 8, &s.sp}, {l.pc, 8, &s.pc}, {l.bp, 8, &s.bp}} {
-		if *f.to, err = number(fresh{p.r}, g+uint64(f.off), f.size); err != nil {
-			return s, err
-		}
+	if err := p.fields(g, field64{l.id, &got}, field64{l.status, &s.status}); err != nil {
+		return s, err
 	}
-	s.status &^= scanned
+	if err := p.fields(g, field64{l.lo, &s.lo}, field64{l.sp, &s.sp}, field64{l.pc, &s.pc}, field64{l.bp, &s.bp}); err != nil {
+		return s, err
+	}
+	s.status &= math.MaxUint32 &^ scanned // it has 4 bytes
 	if got != id || s.status == dead {
 		return s, ErrNoGoroutine
 	}
 	return s, nil
+}
+
+// field64 is 8 bytes of a struct, and where they go.
+type field64 struct {
+	off int64
+	to  *uint64
+}
+
+// fields reads what is there now of the struct at addr, all at once.
+func (p *Process) fields(addr uint64, list ...field64) error {
+	from, to := list[0].off, list[0].off
+	for _, f := range list {
+		from, to = min(from, f.off), max(to, f.off)
+	}
+	b := make([]byte, to+8-from)
+	if err := readAt(p.r, b, addr+uint64(from)); err != nil {
+		return err
+	}
+	for _, f := range list {
+		*f.to = binary.LittleEndian.Uint64(b[f.off-from:])
+	}
+	return nil
 }
 
 // parked waits until the goroutine waits.
@@ -160,11 +186,11 @@ func (p *Process) look(ctx context.Context, id uint64, frames int, f func(*proc.
 		return err
 	}
 	after, err := p.state(s.g, id)
-	if err == nil && (after.status != waiting || after.sp != s.sp || after.pc != s.pc || after.lo != s.lo) {
-		err = ErrNotParked
-	}
-	if err != nil {
-		return fmt.Errorf("goroutine %d went on while it was read: %w", id, err)
+	switch {
+	case errors.Is(err, ErrNoGoroutine) || err == nil && (after.status != waiting || after.sp != s.sp || after.pc != s.pc || after.lo != s.lo):
+		return fmt.Errorf("goroutine %d went on while it was read: %w", id, cmp.Or(err, ErrNotParked))
+	case err != nil:
+		return fmt.Errorf("goroutine %d: %w", id, err)
 	}
 	return nil
 }
