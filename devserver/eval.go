@@ -88,7 +88,7 @@ func (l *loop) exprConfig(b *binary) expr.Config {
 
 // place is where the frame is, for the type checker.
 func (q asking) place(ctx context.Context) (expr.Frame, *expr.Package, error) {
-	p, err := q.app.look.at(q.info, q.Pid)
+	p, _, err := q.app.inspect(q.info)
 	if err != nil {
 		return expr.Frame{}, nil, err
 	}

@@ -43,6 +43,7 @@ type (
 		f      *failure
 		calls  []fault.Call
 		frames []int
+		way    string // fault.Values.Way
 		said   string // the message, without secrets
 		why    string // what the page says about the cause
 		err    error
@@ -103,9 +104,9 @@ func (l *loop) examine(f *failure) {
 		info, data := d.info, f.Failure
 		go func() {
 			e := examined{f: f}
-			e.calls, e.frames, e.err = a.calls(info, uint64(data.Goroutine))
+			e.calls, e.frames, e.way, e.err = a.calls(info, uint64(data.Goroutine))
 			if e.err == nil {
-				data.Calls, data.Values = e.calls, fault.Values{Here: true}
+				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
 				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
 			}
 			l.tell(e)
@@ -117,17 +118,18 @@ func (l *loop) examine(f *failure) {
 const readTime = 5 * time.Second
 
 // calls reads the frames of a parked goroutine from the point of failure on, with
-// their variables, and says where they are among all its frames.
-func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int, error) {
-	p, err := a.look.at(info, a.proc.Pid())
+// their variables, and says where they are among all its frames and in what way they
+// were read.
+func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int, string, error) {
+	p, way, err := a.inspect(info)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	all, err := p.Calls(ctx, goroutine, inspect.Limits{})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
 	calls := inspect.FromFailure(all)
 	frames, at := make([]int, len(calls)), len(all)-1
@@ -138,7 +140,7 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 		frames[i], at = at, at-1
 		unwrap(calls[i].Vars)
 	}
-	return calls, frames, nil
+	return calls, frames, way, nil
 }
 
 // unwrap shows net/http's response writer where the hook's is, as it is without
@@ -192,7 +194,7 @@ func (l *loop) onHurry(f *failure) {
 func (l *loop) onExamined(e examined) {
 	f := e.f
 	if e.err == nil {
-		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true}
+		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true, Way: e.way}
 		if f.How == fault.Status && !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
 			f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this answer has returned, or is not in the app's files.")
 		}

@@ -51,8 +51,8 @@ type loop struct {
 	unkept     bool
 	unkeptSaid bool
 
-	// While a build goes without the hook on trial, the hook and what failed
-	// with it.
+	// The hook while a build goes without it on trial, and what it last failed
+	// for.
 	suspended   *hook.Overlay
 	hookFailure string
 
@@ -344,8 +344,8 @@ func (l *loop) prepareHook() {
 		Keep: keepStd(g),
 	})
 	if err != nil {
-		l.overlay = nil
-		l.term.Notice("the app is built as it is: " + err.Error())
+		l.overlay, l.hookFailure = nil, err.Error()
+		l.term.Notice("the app is built as it is: " + l.hookFailure)
 		return
 	}
 	for _, lost := range o.Lost {
@@ -353,7 +353,7 @@ func (l *loop) prepareHook() {
 	}
 	l.overlay = o
 	if o.File == "" {
-		l.overlay = nil
+		l.overlay, l.hookFailure = nil, o.Why
 	}
 }
 

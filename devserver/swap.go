@@ -24,7 +24,8 @@ type app struct {
 	binary   *binary
 	proc     *proc.Process
 	look     looking
-	results  results
+	results  answers[wire.EvalValue]
+	peeks    answers[wire.Memory]
 	ready    bool      // it listens
 	stopping bool      // it was asked to end
 	typed    time.Time // when a key last went to it
@@ -81,15 +82,21 @@ func (l *loop) start() {
 		return
 	}
 	l.clock.started = time.Now()
-	l.app, l.exit = &app{gen: b.gen, built: b.at, binary: b, proc: p}, nil
+	a := &app{gen: b.gen, built: b.at, binary: b, proc: p}
+	l.app, l.exit = a, nil
 	if b.path != l.ran { // other code may read other files
 		l.ran, l.facts.opened = b.path, map[string]bool{}
 	}
 	go func() {
 		if b.hooked {
 			for m := range p.Messages() {
+				if m.Kind == wire.Peeked { // the loop may be waiting for who waits for this
+					a.peeks.deliver(m.Seq, m.Memory)
+					continue
+				}
 				l.tell(said{b.gen, m})
 			}
+			a.peeks.close()
 		} else if addr := p.FirstPort(); addr != "" {
 			l.tell(said{b.gen, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr}})
 		}
@@ -131,7 +138,7 @@ func (l *loop) onSaid(e said) error {
 	case wire.Released:
 		l.onReleased(m.ID)
 	case wire.Result:
-		l.app.results.deliver(m)
+		l.app.results.deliver(m.Seq, m.Result)
 	case wire.Exiting:
 		if m.Exit != nil {
 			l.onExiting(*m.Exit)
@@ -309,7 +316,11 @@ func (l *loop) noteCrash(c fault.Crash) {
 		l.show(l.buildPage()) // what still ran does not any more
 		return
 	}
-	l.show(l.pages.Crashed(c, ""))
+	hint := ""
+	if l.good != nil && !l.good.hooked {
+		hint = "The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " + l.hookFailure + "."
+	}
+	l.show(l.pages.Crashed(c, hint))
 }
 
 // bindError is how net reports a port that is in use, wherever in a line the

@@ -37,6 +37,7 @@ type Failure struct {
 // Values says what there is of the variables.
 type Values struct {
 	Here bool   // they are in Calls
+	Way  string // in what way they were read, and why, a sentence; "" for the usual one
 	Why  string // why not, a sentence: "debug information is still being linked"
 }
 

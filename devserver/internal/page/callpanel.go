@@ -57,6 +57,9 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 			for _, n := range v.Notes[:min(len(v.Notes), l.others)] {
 				p.Notes = append(p.Notes, cut(visible(n), l.message))
 			}
+			if v.Values.Way != "" {
+				p.Notes = append(p.Notes, cut(visible(v.Values.Way), l.message))
+			}
 		}
 		if call.Optimised {
 			p.VarsNote = "this code is optimised, so some have no value left"

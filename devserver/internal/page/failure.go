@@ -133,7 +133,7 @@ func boundedFailure(f fault.Failure) fault.Failure {
 	b := &bounds{maxTexts, maxValues, 5 * maxSteps}
 	f.Message, f.Production.Body = cut(f.Message, maxText), cut(f.Production.Body, maxText)
 	q := &f.Request
-	for _, s := range []*string{&f.ID, &f.Type, &f.Gone, &f.Values.Why, &q.Method, &q.Proto, &q.Host, &q.Remote, &q.Route} {
+	for _, s := range []*string{&f.ID, &f.Type, &f.Gone, &f.Values.Why, &f.Values.Way, &q.Method, &q.Proto, &q.Host, &q.Remote, &q.Route} {
 		*s = b.cut(*s, maxName)
 	}
 	q.URI = b.cut(q.URI, maxLong)

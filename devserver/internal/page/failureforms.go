@@ -112,6 +112,9 @@ func (v *failureView) text(all bool) string {
 		for _, n := range v.Notes[:min(len(v.Notes), textNotes)] {
 			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(n), 4*textWidth))
 		}
+		if v.Values.Way != "" {
+			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(v.Values.Way), 4*textWidth))
+		}
 	}
 	if v.at.ConsoleURL != "" {
 		fmt.Fprintf(&b, "\n%s\n", visible(v.at.ConsoleURL))

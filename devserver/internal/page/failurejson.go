@@ -93,6 +93,7 @@ type productionJSON struct {
 type valuesJSON struct {
 	Here bool   `json:"here"`
 	Why  string `json:"why,omitempty"`
+	Way  string `json:"way,omitempty"` // how they were read, if not as usual
 }
 
 // maxJSONValues are listed in all, so that a client gets its answer in one piece.
@@ -102,7 +103,7 @@ func (v *failureView) json(all bool) []byte {
 	out := failureJSON{
 		Kind: "failure", How: string(v.How), Error: v.message(), Type: v.Type, ID: v.ID, Generation: v.Generation, Time: v.At,
 		Goroutine: v.Goroutine, Console: v.at.ConsoleURL, Frames: []callJSON{}, Gone: v.Gone,
-		Values: valuesJSON{v.Values.Here && all, v.Values.Why},
+		Values: valuesJSON{v.Values.Here && all, v.Values.Why, v.Values.Way},
 	}
 	left := maxJSONValues
 	for i, c := range v.Calls {
@@ -118,7 +119,7 @@ func (v *failureView) json(all bool) []byte {
 		out.CreatedBy = &frameJSON{f.Func, f.File, f.rel, f.Line, f.own}
 	}
 	if !all {
-		out.Values.Why = "only a page that fills the window shows variables"
+		out.Values = valuesJSON{Why: "only a page that fills the window shows variables"}
 		return encodeJSON(out)
 	}
 	out.Why, out.Notes = sentences(v.why), v.Notes

@@ -43,8 +43,8 @@ type failure struct {
 		Body   string
 	}
 	Values struct {
-		Here bool
-		Why  string
+		Here     bool
+		Why, Way string
 	}
 	Gone  string
 	Notes []string

@@ -1,0 +1,146 @@
+//go:build linux
+
+package failures
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+// TestLevels: what a page can show depends on what devrun may do, and the page
+// says so in one line when that is not all.
+func TestLevels(t *testing.T) {
+	for _, level := range []struct {
+		name      string
+		secretive bool   // the app's memory is closed to devrun
+		says      string // the line begins so, "" for none
+		because   string // is in it
+	}{
+		{"devrun reads the memory", false, "", ""},
+		{"the hook reads the memory", true, "The variables are read by devrun's hook in the app, because devrun itself may not read its memory", "permission denied"},
+	} {
+		t.Run(level.name, func(t *testing.T) {
+			t.Parallel()
+			withoutTracing(t)
+			r := leveled(t)
+			if level.secretive {
+				r.Env = append(r.Env, "SECRETIVE=1")
+			}
+			s := rig.NewScreenOn(r).Start()
+			warm(t, rig.Client, s.URL("/ways/nil"))
+			testWays(t, rig.Client, s.URL(""), filepath.Join(s.Dir, "ways.go"), "panic")
+
+			f := fails(s.Rig, "/ways/index")
+			c := unlocked(t, s)
+			shown := place(f)
+			for _, q := range [][2]string{
+				{"scores[1:]", "[]float64{2.25, 4}"},
+				{"at + len(scores)", "9"},
+				{"strings.ToUpper(label)", `"ABABAB"`},
+				{"scores[at]", "panic: runtime error: index out of range [6] with length 3"},
+			} {
+				if got := c.eval(f.ID, shown, q[0]); got != q[1] {
+					t.Errorf("%s is %s, want %s", q[0], got, q[1])
+				}
+			}
+
+			_, text, err := ask(rig.Client, s.URL("/ways/index"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, html, err := ask(rig.Client, s.URL("/ways/index"), navigation...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for form, got := range map[string]string{"the data": f.Values.Way, "the text": text, "the page": strings.ReplaceAll(html, "&#39;", "'")} {
+				want := 1
+				if level.says == "" {
+					want = 0
+				}
+				if n := strings.Count(got, "The variables are read"); n != want || !strings.Contains(got, level.says) || !strings.Contains(got, level.because) {
+					t.Errorf("%s says it %d times:\n%s", form, n, got)
+				}
+			}
+			// A script of the app's is told nothing of it.
+			if _, f, body, err := asked(rig.Client, s.URL("/ways/index"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Values.Way != "" {
+				t.Errorf("to a script: %v\n%s", err, body)
+			}
+			if status, body := s.Get("/ok"); status != 200 || !strings.HasPrefix(body, "ok ") {
+				t.Errorf("afterwards: %d %q", status, body)
+			}
+		})
+	}
+	t.Run("there is no hook", func(t *testing.T) {
+		t.Parallel()
+		r := leveled(t)
+		r.Env = append(r.Env, rig.OwnCache(t)...)
+		r.Write("zz_devrun.go", "package main\n") // the name that the hook needs
+		r.Launch()
+		serving := r.Says(`^devrun: serving http://localhost:\d+`)
+		fmt.Sscanf(serving, "devrun: serving http://localhost:%d", &r.Port) // the app has the other
+		r.Served("v1")
+		if resp, _, err := ask(rig.Client, r.URL("/end")); err == nil && resp.StatusCode < 500 {
+			t.Errorf("the app lives: %s", resp.Status)
+		}
+		end := line(t, filepath.Join(r.Dir, "levels.go"), "END")
+		want := []string{
+			"the app ends at 17", "main.end",
+			"The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: ",
+			"zz_devrun.go exists, and devrun needs the name.",
+		}
+		for _, accept := range []string{"text/html", "text/plain", "application/json"} {
+			where := fmt.Sprintf("levels.go:%d", end)
+			if accept == "application/json" {
+				where = fmt.Sprintf(`"line": %d,`, end)
+			}
+
+			rig.Eventually(t, "the page as "+accept, func() error {
+				_, body, err := ask(rig.Client, r.URL("/ok"), "Accept", accept)
+				if err != nil {
+					return err
+				}
+				body = strings.NewReplacer("&#39;", "'", `\u0026`, "&").Replace(body)
+				for _, w := range append(want, where) {
+					if !strings.Contains(body, w) {
+						return fmt.Errorf("no %q in\n%s", w, body)
+					}
+				}
+				return nil
+			})
+		}
+	})
+}
+
+// leveled is a rig with an app that can close its memory, and end.
+func leveled(t *testing.T) *rig.Rig {
+	t.Helper()
+	return rig.NewOf(t, "notify", rig.Path(t, own+"plain"), rig.Path(t, own+"ways"), rig.Path(t, own+"levels"))
+}
+
+// place is where the app's innermost call is among those that are shown.
+func place(f failure) int {
+	return slices.IndexFunc(f.Frames, func(fr frame) bool { return fr.App })
+}
+
+// withoutTracing makes what the test starts from now on a user's like any other,
+// as far as other processes' memory is concerned: root may read what is closed.
+// The thread is the test's own, and ends with it.
+func withoutTracing(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return // nobody else has the capability
+	}
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_PTRACE, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+}
