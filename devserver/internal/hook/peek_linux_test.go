@@ -16,9 +16,7 @@ import (
 // peek asks the hook for memory.
 func (p *process) peek(seq int, addr uint64, size int) wire.Memory {
 	p.t.Helper()
-	if err := wire.Write(p.channel, wire.Message{Kind: wire.Peek, Seq: seq, Memory: &wire.Memory{Addr: addr, Size: size}}); err != nil {
-		p.t.Fatal(err)
-	}
+	p.say(wire.Message{Kind: wire.Peek, Seq: seq, Memory: &wire.Memory{Addr: addr, Size: size}})
 	m := p.next(wire.Peeked)
 	if m.Seq != seq || m.Memory == nil || m.Memory.Addr != addr || m.Memory.Error != "" {
 		p.t.Fatalf("answer %+v to %d for %#x: %+v", m, seq, addr, m.Memory)
@@ -104,12 +102,12 @@ func TestPeekIsMemory(t *testing.T) {
 
 // What cannot be read is left out, and the app does not notice.
 func TestPeekNothing(t *testing.T) {
-	for _, how := range []struct {
-		name string
-		env  []string
-	}{{"as it is", nil}, {"with its memory checked", []string{"GODEBUG=efence=1,invalidptr=1"}}} {
-		t.Run(how.name, func(t *testing.T) {
-			p := run(t, shared(t, "app"), how.env, "127.0.0.1:0")
+	for name, flags := range map[string][]string{"as it is": nil, "race": {"-race"}} { // checkptr comes with -race
+		t.Run(name, func(t *testing.T) {
+			if flags != nil {
+				needGCC(t)
+			}
+			p := run(t, project{module: "example.com/app", dir: absolute(t, "testdata/app"), flags: flags}.build(t), nil, "127.0.0.1:0")
 			addr := p.serving().Addr
 			body := get(t, "http://"+addr+"/map?file="+url.QueryEscape(filepath.Join(t.TempDir(), "file")))
 			page := uint64(os.Getpagesize())
@@ -156,6 +154,10 @@ func TestPeekNothing(t *testing.T) {
 			}
 			if body := get(t, "http://"+addr); !strings.HasPrefix(body, "app ") {
 				t.Errorf("the app answers %q", body)
+			}
+			p.kill()
+			if out := p.out.String(); out != "" {
+				t.Errorf("the app says\n%s", out)
 			}
 		})
 	}
