@@ -36,13 +36,11 @@ type measured struct {
 	pid    int // of devrun
 }
 
-func measure(b *testing.B, dirs ...string) *measured {
+func measure(b *testing.B, app string) *measured {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "app")
-	for _, d := range dirs {
-		if err := os.CopyFS(dir, os.DirFS(rig.Path(b, own+d))); err != nil {
-			b.Fatal(err)
-		}
+	if err := os.CopyFS(dir, os.DirFS(rig.Path(b, own+app))); err != nil {
+		b.Fatal(err)
 	}
 	port := rig.FreePort(b)
 	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: rig.Patience}}
@@ -166,7 +164,7 @@ func medians(b *testing.B, f func()) {
 // BenchmarkFailurePage is from a request to the last byte of the page that says
 // why it failed, with all variables.
 func BenchmarkFailurePage(b *testing.B) {
-	m := measure(b, "plain", "ways")
+	m := measure(b, "nethttp")
 	m.profile()
 	for _, as := range []struct{ name, accept, want string }{
 		{"text", "text/plain", "words []string"}, {"json", "application/json", `"words"`}, {"html", "text/html", "<b>words</b>"},
@@ -187,7 +185,7 @@ func BenchmarkFailurePage(b *testing.B) {
 
 // BenchmarkEval is one expression asked of the console.
 func BenchmarkEval(b *testing.B) {
-	m := measure(b, "plain", "ways")
+	m := measure(b, "nethttp")
 	f := m.profile()
 	shown := regexp.MustCompile(`console PIN \x1b\[[0-9;]*m(\d{3}-\d{3}-\d{3})`)
 	origin := f.Console[:strings.Index(f.Console, "/failures/")]
@@ -248,7 +246,7 @@ func BenchmarkEval(b *testing.B) {
 //
 //	go test ./cmd/devrun/internal/failures -run '^$' -bench Stall -benchtime 15x
 func BenchmarkStall(b *testing.B) {
-	m := measure(b, "plain", "ways")
+	m := measure(b, "nethttp")
 	m.profile()
 	round := func(path string) (longest float64) {
 		stop := time.Now().Add(2 * time.Second)

@@ -26,7 +26,7 @@ const own = "cmd/devrun/internal/failures/testdata/"
 // plain is a rig with the app on net/http alone.
 func plain(t *testing.T) *rig.Rig {
 	t.Helper()
-	return rig.NewOf(t, "notify", rig.Path(t, own+"plain"), rig.Path(t, own+"ways"))
+	return rig.NewOf(t, "notify", rig.Path(t, own+"nethttp"))
 }
 
 // failure is the form of the page for programs.

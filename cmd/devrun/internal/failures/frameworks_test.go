@@ -4,59 +4,142 @@ package failures
 
 import (
 	"fmt"
+	"html"
+	"net/http"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// Frameworks, each with the recovery that it brings, which has answered for a
-// panic before net/http would: the page is that of the point of failure all the
-// same.
+// lost is a failure whose handler has returned, or was unwound, when the answer
+// is written: a page for it can only say so.
+type lost struct {
+	path   string
+	status int
+	how    string
+	says   string // in the message
+	mark   string // of the line in ways.go, "" where no call of the app is left
+	note   string // why there is no more
+}
+
+const (
+	noCalls  = "None of the app's own calls is on the stack: what led to this answer has returned"
+	noValues = "The handler had returned when the answer went out, so its variables are gone."
+)
+
+// frameworks are in testdata, each an app with the recovery that it brings, which
+// has answered for a panic before net/http would: the page is that of the point of
+// failure all the same.
+var frameworks = []struct {
+	name string
+	ways []way
+	lost []lost
+}{
+	{"chi", []way{templateError("page"), explicit}, []lost{
+		{"/ways/timeout", http.StatusGatewayTimeout, "status", "an answer without text", "", noValues},
+	}},
+	{"gin", []way{templateError("page"), explicit,
+		{"/ways/returned/-5", "ANSWER", "status", "show profile: select -5: no such user", "", map[string]string{
+			"route": `"/ways/returned/:id"`, "count": "1", "text": `"show profile: select -5: no such user"`}},
+	}, []lost{
+		{"/ways/aborted", http.StatusInternalServerError, "status", "an answer without text", "ABORTED", noValues},
+		{"/ways/bare", http.StatusInternalServerError, "status", "an answer without text", "", noValues},
+	}},
+	{"echo", []way{templateError("page.html"), explicit}, []lost{
+		{"/ways/render", http.StatusInternalServerError, "status", "Internal Server Error", "", noCalls},
+		{"/ways/returned/-5", http.StatusInternalServerError, "status", "Internal Server Error", "", noCalls},
+		{"/ways/refused", http.StatusServiceUnavailable, "status", "the table is locked", "", noCalls},
+		{"/ways/unwound", http.StatusInternalServerError, "status", "Internal Server Error", "", noCalls},
+	}},
+	{"gorilla", []way{templateError("page"), explicit}, []lost{
+		// What compresses has the rest of the answer until the handler has returned.
+		{"/ways/partly/9", http.StatusInternalServerError, "status", "can't evaluate field Missing", "", noCalls},
+	}},
+	{"httprouter", []way{templateError("page"), explicit}, nil},
+}
+
 func TestFrameworks(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"chi", "gin", "echo4", "mux", "httprouter"} {
-		t.Run(name, func(t *testing.T) {
+	for _, fw := range frameworks {
+		t.Run(fw.name, func(t *testing.T) {
 			t.Parallel()
-			dir := rig.Path(t, "devserver/internal/hook/testdata/"+name)
-			download(t, dir)
-			r := rig.NewOf(t, "notify", dir, rig.Path(t, own+"ways"))
-			r.Start(".", "--", fmt.Sprintf("127.0.0.1:%d", r.Port))
+			r := framework(t, fw.name).Start()
 			warm(t, rig.Client, r.URL("/ways/nil"))
-			testWays(t, rig.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "recovered")
-
-			// The framework's own way to answer.
-			f := fails(r, "/error")
-			if root := f.root(); f.How != "status" || root.Rel != "main.go" || root.Line != line(t, filepath.Join(r.Dir, "main.go"), "ERROR") {
-				t.Errorf("%s at %s:%d", f.How, root.Rel, root.Line)
+			for _, w := range append(panics[:len(panics):len(panics)], fw.ways...) {
+				w.test(t, rig.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "recovered")
 			}
-			if name != "echo4" {
-				return
+			for _, l := range fw.lost {
+				l.test(r)
 			}
-			// The handler has returned its error and is gone when the 500 is written.
-			f = fails(r, "/returned")
-			if root := f.root(); f.How != "status" || root.Func != "" || !slices.ContainsFunc(f.Notes, func(n string) bool { return strings.Contains(n, "has returned") }) {
-				t.Errorf("a returned error is %s in %q, notes %q", f.How, root.Func, f.Notes)
-			}
-			_, page, err := ask(rig.Client, r.URL("/returned"), "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
-			if err != nil || !strings.Contains(page, "None of these calls is in the app") {
-				t.Errorf("%v\n%s", err, page)
+			switch fw.name {
+			case "gorilla":
+				f := fails(r, "/ways/partly/9", "Accept-Encoding", "identity")
+				root := f.root()
+				if root.Line != line(t, filepath.Join(r.Dir, "ways.go"), "PARTLY") || root.of("id") != "9" || root.of("title") != `"Profile"` || f.Production.Status != http.StatusOK {
+					t.Errorf("without compression it is at %s:%d with %+v, production %+v", root.Rel, root.Line, root.Vars, f.Production)
+				}
+			case "gin":
+				// An error of a template is not a failure of the request with gin: it has
+				// only noted it, for its log.
+				status, body := r.Get("/ways/render")
+				if status != http.StatusOK || body != "<h1>ada</h1><p>" {
+					t.Errorf("a template that c.HTML executes: %d %q", status, body)
+				}
+				rig.Eventually(t, "gin's log has the error", func() error {
+					if out := r.Stdout.String(); !strings.Contains(out, "can't evaluate field Missing in type main.user\n") {
+						return fmt.Errorf("%q", out)
+					}
+					return nil
+				})
 			}
 		})
 	}
 }
 
-// A framework that does not use net/http is served all the same, and a panic,
-// which ends it, is a crash.
+// test looks at the answers for people and programs.
+func (l lost) test(r *rig.Rig) {
+	t := r.T
+	t.Helper()
+	status, f, _, err := asked(rig.Client, r.URL(l.path))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	at := 0
+	if l.mark != "" {
+		at = line(t, filepath.Join(r.Dir, "ways.go"), l.mark)
+	}
+	if status != l.status || f.How != l.how || !strings.Contains(f.Error, l.says) {
+		t.Errorf("%s: %d, %s %q", l.path, status, f.How, f.Error)
+	}
+	if root := f.root(); root.Line != at || len(root.Vars) > 0 {
+		t.Errorf("%s: at %s:%d, want line %d; variables %+v", l.path, root.Rel, root.Line, at, root.Vars)
+	}
+	if said := strings.Join(append(f.Notes, f.Values.Why), "\n"); !strings.Contains(said, l.note) {
+		t.Errorf("%s: it says %q, not %q", l.path, said, l.note)
+	}
+	says := l.note
+	if l.mark == "" {
+		says = "None of these calls is in the app’s own files"
+	}
+	_, page, err := ask(rig.Client, r.URL(l.path), "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	if err != nil || !strings.Contains(html.UnescapeString(page), says) {
+		t.Errorf("%s: %v, the page does not say %q:\n%s", l.path, err, says, page)
+	}
+}
+
+// A framework that does not use net/http is served all the same. What it has
+// recovered it answers for by itself, and another panic, which ends it, is a crash.
 func TestFiber(t *testing.T) {
 	t.Parallel()
-	dir := rig.Path(t, own+"fiber")
-	download(t, dir)
-	r := rig.NewOf(t, "notify", dir)
-	r.Start(".", "--", fmt.Sprintf("127.0.0.1:%d", r.Port))
+	r := framework(t, "fiber").Start()
+	if status, body := r.Get("/recovered"); status != http.StatusInternalServerError || body != "runtime error: invalid memory address or nil pointer dereference" {
+		t.Errorf("fiber's own answer is %d %q", status, body)
+	}
+	r.Served("v1")
 	_, _, _ = rig.Ask("GET", r.URL("/nil"), nil)
 	want := fmt.Sprintf("main.go:%d", line(t, filepath.Join(r.Dir, "main.go"), "GREET"))
 	rig.Eventually(t, "the crash is a page", func() error {
@@ -70,12 +153,15 @@ func TestFiber(t *testing.T) {
 	r.Answers("/nil", "Hello susan")
 }
 
-// download has the modules of an app on this machine, or skips the test.
-func download(t *testing.T, dir string) {
+// framework is a rig with an app of testdata, whose modules are on this machine;
+// otherwise the test is skipped.
+func framework(t *testing.T, name string) *rig.Rig {
 	t.Helper()
+	dir := rig.Path(t, own+name)
 	get := exec.Command("go", "mod", "download")
 	get.Dir = dir
 	if out, err := get.CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED, needs the network: %v\n%s", err, out)
 	}
+	return rig.NewOf(t, "notify", dir)
 }

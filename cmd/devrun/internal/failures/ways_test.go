@@ -22,104 +22,139 @@ import (
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// ways are in testdata/ways, and each is a handler of its own.
-var ways = []struct {
-	path, mark string
-	how        string // where net/http alone would recover; the middleware of others does
+// way is a request that fails, and what its failure shows.
+type way struct {
+	path, mark string // of the line in ways.go
+	how        string // where nothing but net/http recovers
 	says       string // in the message
 	why        string // in the sentence that is proved, "" for none
 	vars       map[string]string
-}{
+}
+
+// panics are in all apps, each time in a handler of the framework's own form.
+var panics = []way{
 	{"/ways/nil", "NIL", "panic", "nil pointer dereference", "u is nil", map[string]string{
 		"id": "17", "tags": `len 2 cap 2 ["go", "winter"]`, "byName": `len 1 {"susan": 3}`, "u": "nil"}},
 	{"/ways/index", "INDEX", "panic", "index out of range [6] with length 3", "at is 6", map[string]string{
 		"scores": "len 3 cap 3 [1.5, 2.25, 4]", "at": "6", "label": `"ababab"`}},
-	{"/ways/assertion", "ASSERTION", "panic", "missing method String", "", map[string]string{
-		"value": `main.user{ID: 7, Name: "susan", Tags: nil}`, "wanted": "[true, false]", "count": "200"}},
-	{"/ways/chain", "CHAIN", "panic", "show profile: select -5: no such user", "", map[string]string{
+	{"/ways/assertion/7", "ASSERTION", "panic", "missing method String", "", map[string]string{
+		"id": "7", "value": `main.user{ID: 7, Name: "susan", Tags: nil}`, "wanted": "[true, false]", "count": "200"}},
+	{"/ways/chain/-5", "CHAIN", "panic", "show profile: select -5: no such user", "", map[string]string{
 		"id": "-5", "limit": "{Low: 1, High: 99}", "err": `&main.queryError{Query: "select -5", Err: &errors.errorString{s: "no such user"}}`}},
 	{"/ways/nested", "NESTED", "panic", "cleaning up 2 [first]", "", map[string]string{
 		"step": `"first"`, "left": "2", "again": `["first"]`, "done": "len 3 cap 3 [1, 2, 3]"}},
-	{"/ways/template", "TEMPLATE", "status", "can't evaluate field Missing", "", map[string]string{
-		"u": `{ID: 9, Name: "ada", Tags: len 1 cap 1 ["x"]}`, "title": `"Profile"`, "width": "80"}},
-	{"/ways/status", "STATUS", "status", "no such table: users", "", map[string]string{
-		"table": `"users"`, "tries": "3", "pending": `len 1 {4: "four"}`}},
-	{"/ways/nilmap", "NILMAP", "panic", "assignment to entry in nil map", "seen is a nil map", map[string]string{
-		"seen": "nil", "page": `"visit"`, "hits": "1099511627776"}},
-	{"/ways/division", "DIVISION", "panic", "integer divide by zero", "parts is 0", map[string]string{
-		"total": "12", "parts": "0", "unit": "120"}},
 }
 
-// testWays fails in each way and looks at the answers for people and programs.
-func testWays(t *testing.T, client *http.Client, base, source, recovered string) {
-	for _, w := range ways {
-		mark := line(t, source, w.mark)
-		status, f, _, err := asked(client, base+w.path)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		how := w.how
-		if how == "panic" {
-			how = recovered
-		}
-		root := f.root()
-		if status < 500 || f.How != how || !strings.Contains(f.Error, w.says) || !f.Values.Here {
-			t.Errorf("%s: %d, %s %q, values %+v", w.path, status, f.How, f.Error, f.Values)
-		}
-		if root.Rel != "ways.go" || root.Line != mark {
-			t.Errorf("%s: at %s:%d, want line %d", w.path, root.Rel, root.Line, mark)
-		}
-		for name, want := range w.vars {
-			if got := root.of(name); got != want {
-				t.Errorf("%s: %s is %s, want %s", w.path, name, got, want)
-			}
-		}
-		if w.why != "" && !strings.Contains(f.Why, w.why) {
-			t.Errorf("%s: why %q, want %s", w.path, f.Why, w.why)
-		}
-		switch w.path {
-		case "/ways/chain":
-			if c := f.Chain; c == nil || c.Type != "*fmt.wrapError" || len(c.Causes) != 1 || c.Causes[0].Type != "*main.queryError" || c.Causes[0].Causes[0].Text != "no such user" {
-				t.Errorf("chain %+v", f.Chain)
-			}
-		case "/ways/nested":
-			if len(f.Panics) != 1 || f.Panics[0].Text != "step first0.5" {
-				t.Errorf("panics before: %+v", f.Panics)
-			}
-			for _, fr := range f.Frames {
-				if fr.Func == "main.nested" && (fr.Line != line(t, source, "FIRST") || fr.of("ratio") != "0.5") {
-					t.Errorf("the first panic is at %d, ratio is %s", fr.Line, fr.of("ratio"))
-				}
-			}
-		}
+var explicit = way{"/ways/status", "STATUS", "status", "no such table: users", "", map[string]string{
+	"table": `"users"`, "tries": "3", "pending": `len 1 {4: "four"}`}}
 
-		resp, text, err := ask(client, base+w.path)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if resp.StatusCode != status || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
-			t.Errorf("%s as text: %d %s", w.path, resp.StatusCode, resp.Header)
-		}
-		for _, want := range []string{w.says, w.why, fmt.Sprintf("ways.go:%d\n", mark)} {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s as text has no %q:\n%s", w.path, want, text)
-			}
-		}
-		shown := 0
-		for name, want := range w.vars {
-			if strings.Contains(text, "\n      "+name+" ") && strings.Contains(text, " = "+want+"\n") {
-				shown++
-			}
-		}
-		if shown < 3 {
-			t.Errorf("%s as text shows %d of the variables:\n%s", w.path, shown, text)
-		}
-		if n := strings.Count(text, "\n"); n > 40 {
-			t.Errorf("%s as text has %d lines", w.path, n)
+// templateError is that of a template with that name.
+func templateError(name string) way {
+	err := fmt.Sprintf(`template.ExecError{Name: %q, Err: &errors.errorString{s: %.19q…}}`, name, "template: "+name+":1:23")
+	return way{"/ways/template/9", "TEMPLATE", "status", "can't evaluate field Missing", "where err is not nil", map[string]string{
+		"id": "9", "u": `{ID: 9, Name: "ada", Tags: len 1 cap 1 ["x"]}`, "title": `"Profile"`, "width": "80", "err": err}}
+}
+
+// ways are those of the app on net/http alone.
+var ways = append(panics[:len(panics):len(panics)], templateError("page"), explicit,
+	way{"/ways/nilmap", "NILMAP", "panic", "assignment to entry in nil map", "seen is a nil map", map[string]string{
+		"seen": "nil", "page": `"visit"`, "hits": "1099511627776"}},
+	way{"/ways/division", "DIVISION", "panic", "integer divide by zero", "parts is 0", map[string]string{
+		"total": "12", "parts": "0", "unit": "120"}},
+)
+
+// testWays fails in each way of the app on net/http alone.
+func testWays(t *testing.T, client *http.Client, base, source, recovered string) {
+	t.Helper()
+	for _, w := range ways {
+		w.test(t, client, base, source, recovered)
+	}
+}
+
+// test looks at the answers for people and programs. Whoever recovers from a
+// panic makes it that kind of failure.
+func (w way) test(t *testing.T, client *http.Client, base, source, recovered string) {
+	t.Helper()
+	mark := line(t, source, w.mark)
+	status, f, _, err := asked(client, base+w.path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	how := w.how
+	if how == "panic" {
+		how = recovered
+	}
+	root := f.root()
+	if status < 500 || f.How != how || !strings.Contains(f.Error, w.says) || !f.Values.Here {
+		t.Errorf("%s: %d, %s %q, values %+v", w.path, status, f.How, f.Error, f.Values)
+	}
+	if root.Rel != "ways.go" || root.Line != mark {
+		t.Errorf("%s: at %s:%d, want line %d", w.path, root.Rel, root.Line, mark)
+	}
+	for name, want := range w.vars {
+		if got := root.of(name); got != want {
+			t.Errorf("%s: %s is %s, want %s", w.path, name, got, want)
 		}
 	}
+	if w.why != "" && !strings.Contains(f.Why, w.why) {
+		t.Errorf("%s: why %q, want %s", w.path, f.Why, w.why)
+	}
+	switch w.mark {
+	case "CHAIN":
+		if c := f.Chain; c == nil || c.Type != "*fmt.wrapError" || len(c.Causes) != 1 || c.Causes[0].Type != "*main.queryError" || c.Causes[0].Causes[0].Text != "no such user" {
+			t.Errorf("chain %+v", f.Chain)
+		}
+	case "NESTED":
+		if len(f.Panics) != 1 || f.Panics[0].Text != "step first0.5" {
+			t.Errorf("panics before: %+v", f.Panics)
+		}
+		first := f.frame("main.nested")
+		if first.Line != line(t, source, "FIRST") || first.of("ratio") != "0.5" {
+			t.Errorf("the first panic is at %d, ratio is %s", first.Line, first.of("ratio"))
+		}
+	}
+	w.testText(t, client, base+w.path, status, mark)
+}
+
+// testText looks at the page as text, which has fewer lines than a terminal.
+func (w way) testText(t *testing.T, client *http.Client, url string, status, mark int) {
+	t.Helper()
+	resp, text, err := ask(client, url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if resp.StatusCode != status || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%s as text: %d %s", w.path, resp.StatusCode, resp.Header)
+	}
+	for _, want := range []string{w.says, w.why, fmt.Sprintf("ways.go:%d\n", mark)} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s as text has no %q:\n%s", w.path, want, text)
+		}
+	}
+	shown := 0
+	for name, want := range w.vars {
+		if strings.Contains(text, "\n      "+name+" ") && strings.Contains(text, " = "+want+"\n") {
+			shown++
+		}
+	}
+	if shown < 3 {
+		t.Errorf("%s as text shows %d of the variables:\n%s", w.path, shown, text)
+	}
+	if n := strings.Count(text, "\n"); n > 40 {
+		t.Errorf("%s as text has %d lines", w.path, n)
+	}
+}
+
+// frame is the innermost call of a function.
+func (f failure) frame(name string) frame {
+	for _, fr := range f.Frames {
+		if fr.Func == name {
+			return fr
+		}
+	}
+	return frame{}
 }
 
 func TestWays(t *testing.T) {
@@ -127,6 +162,11 @@ func TestWays(t *testing.T) {
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))
 	testWays(t, rig.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "panic")
+
+	// http.TimeoutHandler runs a handler on a goroutine of its own, and panics
+	// again on the first with what it has recovered there.
+	lost{"/ways/within", http.StatusInternalServerError, "panic", "nil pointer dereference", "", ""}.test(r)
+	lost{"/ways/timeout", http.StatusServiceUnavailable, "status", "too slow", "", noCalls}.test(r)
 }
 
 // Over TLS devrun passes bytes on, so all that the answer is comes from the hook.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
 )
 
 type user struct{ Name string }
@@ -18,5 +19,6 @@ func main() {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Get("/version", func(c *fiber.Ctx) error { return c.SendString("v1") })
 	app.Get("/nil", func(c *fiber.Ctx) error { return c.SendString(greet(nil)) })
-	log.Fatal(app.Listen(os.Args[1]))
+	app.Get("/recovered", recover.New(), func(c *fiber.Ctx) error { return c.SendString(greet(nil)) })
+	log.Fatal(app.Listen("127.0.0.1:" + os.Getenv("PORT")))
 }

@@ -5,26 +5,28 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const version = "v1"
 
-func init() {
-	for path, h := range map[string]http.HandlerFunc{
-		"/version":        func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) },
-		"/ways/nil":       nilDereference,
-		"/ways/index":     indexError,
-		"/ways/assertion": assertion,
-		"/ways/chain":     chain,
-		"/ways/nested":    nested,
-		"/ways/template":  templateError,
-		"/ways/status":    status,
-		"/ways/nilmap":    nilMap,
-		"/ways/division":  division,
-	} {
-		more[path] = h
-	}
+// ways are requests that fail, each in another way.
+func ways() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ways/nil", nilDereference)
+	mux.HandleFunc("GET /ways/index", indexError)
+	mux.HandleFunc("GET /ways/assertion/{id}", assertion)
+	mux.HandleFunc("GET /ways/chain/{id}", chain)
+	mux.HandleFunc("GET /ways/nested", nested)
+	mux.HandleFunc("GET /ways/template/{id}", templateError)
+	mux.HandleFunc("GET /ways/status", status)
+	mux.HandleFunc("GET /ways/nilmap", nilMap)
+	mux.HandleFunc("GET /ways/division", division)
+	mux.Handle("GET /ways/within", http.TimeoutHandler(http.HandlerFunc(nilDereference), time.Minute, "too slow"))
+	mux.Handle("GET /ways/timeout", http.TimeoutHandler(http.HandlerFunc(slow), 10*time.Millisecond, "too slow"))
+	return mux
 }
 
 type user struct {
@@ -63,7 +65,8 @@ func indexError(w http.ResponseWriter, r *http.Request) {
 }
 
 func assertion(w http.ResponseWriter, r *http.Request) {
-	var value any = user{7, "susan", nil}
+	id, _ := strconv.Atoi(r.PathValue("id"))
+	var value any = user{id, "susan", nil}
 	wanted := [2]bool{true, false}
 	count := uint8(200)
 	text := value.(fmt.Stringer) // ASSERTION
@@ -71,7 +74,7 @@ func assertion(w http.ResponseWriter, r *http.Request) {
 }
 
 func chain(w http.ResponseWriter, r *http.Request) {
-	id := -5
+	id, _ := strconv.Atoi(r.PathValue("id"))
 	_, err := find(id)
 	wrapped := fmt.Errorf("show profile: %w", err)
 	limit := struct{ Low, High int }{1, 99}
@@ -96,7 +99,8 @@ func nested(w http.ResponseWriter, r *http.Request) {
 var page = template.Must(template.New("page").Parse(`<h1>{{.Name}}</h1><p>{{.Missing}}</p>`))
 
 func templateError(w http.ResponseWriter, r *http.Request) {
-	u := user{9, "ada", []string{"x"}}
+	id, _ := strconv.Atoi(r.PathValue("id"))
+	u := user{id, "ada", []string{"x"}}
 	title := "Profile"
 	width := 80
 	var out strings.Builder
@@ -130,3 +134,6 @@ func division(w http.ResponseWriter, r *http.Request) {
 	each := total / parts // DIVISION
 	fmt.Fprintln(w, each, unit)
 }
+
+// slow gives up when its time is over, and its caller has answered.
+func slow(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

@@ -1,4 +1,4 @@
-// Command plain is a web app on net/http alone whose requests fail.
+// Command nethttp is a web app on net/http alone whose requests fail.
 package main
 
 import (
@@ -11,9 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 )
-
-// more is what other files serve.
-var more = map[string]http.HandlerFunc{}
 
 // server is what all requests share.
 type server struct {
@@ -62,9 +59,8 @@ func main() {
 	http.HandleFunc("/escapes", func(w http.ResponseWriter, r *http.Request) {
 		panic("clear\x1b[2J\x1b]52;c;QQ==\a <script>alert(1)</script>\r\nSet-Cookie: a=b")
 	})
-	for path, h := range more {
-		http.HandleFunc(path, h)
-	}
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
+	http.Handle("/ways/", ways())
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
 	if cert := os.Getenv("CERT"); cert != "" {
 		log.Fatal(http.ListenAndServeTLS(addr, cert, os.Getenv("CERT_KEY"), nil))

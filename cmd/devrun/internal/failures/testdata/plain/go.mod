@@ -1,3 +1,0 @@
-module example.test/ways
-
-go 1.25
