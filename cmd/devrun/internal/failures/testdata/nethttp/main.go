@@ -60,7 +60,7 @@ func main() {
 		panic("clear\x1b[2J\x1b]52;c;QQ==\a <script>alert(1)</script>\r\nSet-Cookie: a=b")
 	})
 	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
-	http.Handle("/ways/", ways())
+	handleWays()
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
 	if cert := os.Getenv("CERT"); cert != "" {
 		log.Fatal(http.ListenAndServeTLS(addr, cert, os.Getenv("CERT_KEY"), nil))

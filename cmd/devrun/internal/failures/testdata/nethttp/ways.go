@@ -12,21 +12,19 @@ import (
 
 const version = "v1"
 
-// ways are requests that fail, each in another way.
-func ways() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ways/nil", nilDereference)
-	mux.HandleFunc("GET /ways/index", indexError)
-	mux.HandleFunc("GET /ways/assertion/{id}", assertion)
-	mux.HandleFunc("GET /ways/chain/{id}", chain)
-	mux.HandleFunc("GET /ways/nested", nested)
-	mux.HandleFunc("GET /ways/template/{id}", templateError)
-	mux.HandleFunc("GET /ways/status", status)
-	mux.HandleFunc("GET /ways/nilmap", nilMap)
-	mux.HandleFunc("GET /ways/division", division)
-	mux.Handle("GET /ways/within", http.TimeoutHandler(http.HandlerFunc(nilDereference), time.Minute, "too slow"))
-	mux.Handle("GET /ways/timeout", http.TimeoutHandler(http.HandlerFunc(slow), 10*time.Millisecond, "too slow"))
-	return mux
+// handleWays has requests that fail, each in another way.
+func handleWays() {
+	http.HandleFunc("GET /ways/nil", nilDereference)
+	http.HandleFunc("GET /ways/index", indexError)
+	http.HandleFunc("GET /ways/assertion/{id}", assertion)
+	http.HandleFunc("GET /ways/chain/{id}", chain)
+	http.HandleFunc("GET /ways/nested", nested)
+	http.HandleFunc("GET /ways/template/{id}", templateError)
+	http.HandleFunc("GET /ways/status", status)
+	http.HandleFunc("GET /ways/nilmap", nilMap)
+	http.HandleFunc("GET /ways/division", division)
+	http.Handle("GET /ways/within", http.TimeoutHandler(http.HandlerFunc(nilDereference), time.Minute, "too slow"))
+	http.Handle("GET /ways/timeout", http.TimeoutHandler(http.HandlerFunc(slow), 10*time.Millisecond, "too slow"))
 }
 
 type user struct {
