@@ -182,7 +182,7 @@ func TestFailures(t *testing.T) {
 		{"GET", "/unwound", wire.Failure{How: "status", Text: nilText}, "UNWOUND", 500, nilText + "\n", true, false},
 		{"GET", "/error", wire.Failure{How: "status", Text: "no such table: users"}, "ERROR", 500, "no such table: users\n", true, false},
 		{"HEAD", "/error", wire.Failure{How: "status", Text: "no such table: users"}, "ERROR", 500, "no such table: users\n", true, false},
-		{"GET", "/bare", wire.Failure{How: "status", Returned: true}, "BARE", 503, "", true, false},
+		{"GET", "/bare", wire.Failure{How: "status"}, "BARE", 503, "", true, false},
 		{"GET", "/template", wire.Failure{How: "status"}, "TEMPLATE", 200, "<h1>susan</h1>template: page:1:20", true, false},
 		{"GET", "/partial", wire.Failure{How: "panic", Text: nilText}, "LOOKUP", 0, "", true, true},
 		{"GET", "/started", wire.Failure{How: "panic", Text: nilText}, "LOOKUP", 200, "xxxx", false, true},

@@ -96,7 +96,7 @@ func TestNoAnswer(t *testing.T) {
 	recovered := p.ask(&client, "GET", url+"/recovered", nil)
 	again := p.failure().ID
 	bare := p.ask(&client, "GET", url+"/bare", nil)
-	p.failure()
+	p.say(wire.Message{Kind: wire.Proceed, ID: p.failure().ID})
 	p.next(wire.Finished)
 	if a := p.wait(panicked); a.err == nil {
 		t.Errorf("answer %+v", a)

@@ -117,16 +117,16 @@ func bounded(frames []wire.Frame) []wire.Frame {
 	return append(frames[:mostFrames/2:mostFrames/2], frames[len(frames)-mostFrames/2:]...)
 }
 
-// writeFollows reports whether a header that is being written during a panic is
-// the beginning of a write: then the text of the answer is about to come.
+// writeFollows reports whether a header that is being written is the beginning of
+// a write: then the text of the answer is about to come. What stands between
+// http.Error and the header may keep the text until later, as a compressor does.
 func writeFollows(frames []wire.Frame) bool {
-	for _, f := range frames {
-		name := f.Func[strings.LastIndexByte(f.Func, '.')+1:]
-		switch {
-		case f.Func == "runtime.gopanic":
-			return false
-		case f.Func == "net/http.Error", name == "Write", name == "WriteString", name == "ReadFrom":
+	for i, f := range frames {
+		switch name := f.Func[strings.LastIndexByte(f.Func, '.')+1:]; {
+		case name == "Write", name == "WriteString", name == "ReadFrom":
 			return true
+		case !strings.HasPrefix(name, "WriteHeader"):
+			return i == 0 && f.Func == "net/http.Error"
 		}
 	}
 	return false

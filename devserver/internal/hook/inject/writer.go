@@ -170,12 +170,12 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// failed decides where a 5xx is looked into: here, if a recovery function writes
-// no more than the header, else where the text follows.
+// failed decides where a 5xx is looked into: where the text follows, if it is sure
+// to come from the same line, else here.
 func (q *request) failed() {
 	ps := panics(self())
 	frames, _ := stack()
-	if panicking(ps) && !writeFollows(frames) {
+	if !writeFollows(frames) {
 		q.tell()
 		return
 	}
