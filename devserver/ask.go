@@ -284,9 +284,10 @@ func (l *loop) announceFailure(f *failure, e examined) {
 	l.term.RequestFailed(shown, e.why, l.failureURL(f))
 }
 
-// same holds for failures with the same cause, to the developer's eye.
+// same holds for failures with the same cause, to the developer's eye. The text of
+// a 5xx may not be known yet.
 func same(a, b fault.Failure) bool {
-	return a.Generation == b.Generation && a.How == b.How && a.Type == b.Type && a.Message == b.Message && top(a) == top(b) &&
+	return a.Generation == b.Generation && a.How == b.How && a.Type == b.Type && (a.Message == b.Message || a.How == fault.Status) && top(a) == top(b) &&
 		a.Request.Method == b.Request.Method && a.Request.URI == b.Request.URI
 }
 

@@ -144,7 +144,7 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 }
 
 // unwrap shows net/http's response writer where the hook's is, as it is without
-// devrun.
+// devrun; in the text of what it is a part of only its type can be mended.
 func unwrap(values []fault.Value) {
 	for i := range values {
 		v := &values[i]
@@ -155,9 +155,12 @@ func unwrap(values []fault.Value) {
 				}
 			}
 		}
+		v.Text = writers.Replace(v.Text)
 		unwrap(v.Children)
 	}
 }
+
+var writers = strings.NewReplacer("*hook.writer1", "*http.response", "*hook.writer2", "*http.http2responseWriter")
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
@@ -195,9 +198,6 @@ func (l *loop) onExamined(e examined) {
 	f := e.f
 	if e.err == nil {
 		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true, Way: e.way}
-		if f.How == fault.Status && !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
-			f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this answer has returned, or is not in the app's files.")
-		}
 	} else if !f.Values.Here {
 		f.Values.Why = sentence(e.err)
 	}
@@ -205,6 +205,9 @@ func (l *loop) onExamined(e examined) {
 		return
 	}
 	f.seen = true
+	if !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
+		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
+	}
 	if e.err != nil {
 		e.said = fault.Redacted(f.Failure).Message
 	}
