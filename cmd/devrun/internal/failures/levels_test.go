@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -41,7 +40,7 @@ func TestLevels(t *testing.T) {
 
 			f := fails(s.Rig, "/ways/index")
 			c := unlocked(t, s)
-			shown := place(f)
+			shown := f.rootAt()
 			for _, q := range [][2]string{
 				{"scores[1:]", "[]float64{2.25, 4}"},
 				{"at + len(scores)", "9"},
@@ -123,12 +122,7 @@ func TestLevels(t *testing.T) {
 // leveled is a rig with an app that can close its memory, and end.
 func leveled(t *testing.T) *rig.Rig {
 	t.Helper()
-	return rig.NewOf(t, "notify", rig.Path(t, own+"plain"), rig.Path(t, own+"ways"), rig.Path(t, own+"levels"))
-}
-
-// place is where the app's innermost call is among those that are shown.
-func place(f failure) int {
-	return slices.IndexFunc(f.Frames, func(fr frame) bool { return fr.App })
+	return rig.NewOf(t, "notify", rig.Path(t, own+"nethttp"), rig.Path(t, own+"levels"))
 }
 
 // withoutTracing makes what the test starts from now on a user's like any other,

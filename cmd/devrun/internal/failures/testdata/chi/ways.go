@@ -96,8 +96,8 @@ func status(w http.ResponseWriter, r *http.Request) {
 	tries := 3
 	pending := map[int]string{4: "four"}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusInternalServerError)
-	json.NewEncoder(w).Encode(map[string]any{"error": "no such table: " + table, "tries": tries, "pending": len(pending)}) // STATUS
+	w.WriteHeader(http.StatusInternalServerError) // STATUS
+	json.NewEncoder(w).Encode(map[string]any{"error": "no such table: " + table, "tries": tries, "pending": len(pending)})
 }
 
 // slow gives up when its time is over, and its middleware answers.

@@ -107,8 +107,10 @@ func status(c *gin.Context) {
 
 func aborted(c *gin.Context) {
 	table := "users"
+	tries := 3
+	pending := map[int]string{4: "four"}
 	c.AbortWithStatus(http.StatusInternalServerError) // ABORTED
-	c.Set("table", table)
+	c.Set(table, fmt.Sprint(tries, pending))
 }
 
 // bare leaves it to gin to write the status, after it has returned.

@@ -94,6 +94,6 @@ func status(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
 	table := "users"
 	tries := 3
 	pending := map[int]string{4: "four"}
-	w.WriteHeader(http.StatusInternalServerError)
-	fmt.Fprintln(w, "no such table:", table, tries, pending) // STATUS
+	w.WriteHeader(http.StatusInternalServerError) // STATUS
+	fmt.Fprintln(w, "no such table:", table, tries, pending)
 }

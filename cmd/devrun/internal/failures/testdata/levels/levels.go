@@ -14,10 +14,10 @@ func init() {
 			panic(errno)
 		}
 	}
-	more["/end"] = func(w http.ResponseWriter, r *http.Request) {
+	http.HandleFunc("/end", func(w http.ResponseWriter, r *http.Request) {
 		go end(17)
 		<-r.Context().Done()
-	}
+	})
 }
 
 // end fails where no handler is around it.
