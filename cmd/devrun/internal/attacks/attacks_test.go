@@ -1,0 +1,112 @@
+//go:build linux
+
+// Package attacks tests what nobody may do to a developer by way of devrun: a
+// page in the browser, somebody in the network, another user of the machine, the
+// app itself and the data that it gets. Each attack is tried on the devrun that a
+// user runs, from outside.
+package attacks
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// attack is one kind of attack. The site is shared by all attacks but those that
+// are apart, which start a devrun of their own in other surroundings and are given
+// none.
+type attack struct {
+	n     int
+	what  string
+	run   func(t *testing.T, s *site)
+	apart bool
+	also  string // a test of one package that tries more of the kind: file and function
+}
+
+const (
+	atConsole = "devserver/internal/console/attack_test.go TestAttacks"
+	atPIN     = "devserver/internal/console/unlock_test.go TestPIN"
+	atPage    = "devserver/internal/page/hostile_test.go TestHostile"
+)
+
+var attacks = []attack{
+	{n: 1, what: "page by a rebound name", run: rebindPage},
+	{n: 2, what: "questions by a rebound name", run: rebindQuestions, also: atConsole},
+	{n: 3, what: "spellings of Host", run: hostSpellings, also: "devserver/internal/gate/gate_test.go TestHost"},
+	{n: 4, what: "absolute form and no Host", run: absoluteForm, also: atConsole},
+	{n: 5, what: "forwarded Host", run: forwardedHost, also: atConsole},
+	{n: 6, what: "questions of another origin", run: crossOrigin, also: atConsole},
+	{n: 7, what: "spellings of Origin", run: originSpellings, also: atConsole},
+	{n: 8, what: "fetch metadata", run: fetchMetadata, also: atConsole},
+	{n: 9, what: "simple forms", run: simpleForms, also: atConsole},
+	{n: 10, what: "other methods", run: otherMethods, also: atConsole},
+	{n: 11, what: "preflights", run: preflights, also: atConsole},
+	{n: 12, what: "missing and guessed secrets", run: guessedSecrets, also: atConsole},
+	{n: 13, what: "values without the PIN", run: valuesWithoutPIN, also: atConsole},
+
+	{n: 14, what: "ten wrong PINs", run: guessTen, also: atPIN},
+	{n: 15, what: "10 000 PINs at once", run: guessMany, also: atPIN},
+	{n: 16, what: "lock out", run: lockOut, also: atPIN},
+	{n: 17, what: "reset the counter", run: resetCounter, also: atPIN},
+	{n: 18, what: "measure the PIN", run: measurePIN, also: atPIN},
+	{n: 19, what: "forged trust", run: forgeTrust, also: atConsole},
+	{n: 20, what: "attributes of cookies", run: noCookies},
+	{n: 21, what: "cookies of the app", run: cookiesOfTheApp},
+	{n: 22, what: "script in the app", run: pivotOf},
+	{n: 23, what: "forwarded peer", run: forwardedPeer, apart: true},
+	{n: 24, what: "forwarded peer for the app", run: forwardedToTheApp},
+	{n: 25, what: "paths", run: traverse, also: atConsole},
+	{n: 26, what: "tricks with queries", run: queryTricks, also: atConsole},
+	{n: 27, what: "files that are no source", run: claimedFiles, apart: true},
+	{n: 28, what: "links and devices", run: linkedFiles, apart: true},
+	{n: 41, what: "source that is missing", run: missingSource, apart: true},
+}
+
+// TestAttacks tries them all. Before and after each the developer is served.
+func TestAttacks(t *testing.T) {
+	s := newSite(t, "--hold", "40")
+	for _, a := range attacks {
+		t.Run(fmt.Sprintf("%02d %s", a.n, a.what), func(t *testing.T) {
+			if a.apart {
+				t.Parallel()
+				a.run(t, nil)
+				return
+			}
+			defer s.as(t)()
+			s.fresh(t)
+			s.honest(t)
+			a.run(t, s)
+			s.honest(t)
+		})
+	}
+}
+
+// TestComplete: no attack of the list is left out, and the tests that the table
+// names are there.
+func TestComplete(t *testing.T) {
+	const known = 64
+	for n := 1; n <= known; n++ {
+		if !slices.ContainsFunc(attacks, func(a attack) bool { return a.n == n }) {
+			t.Errorf("attack %d is not tried", n)
+		}
+	}
+	for _, a := range attacks {
+		if a.n < 1 || a.n > known || a.what == "" {
+			t.Errorf("attack %d %q is not on the list", a.n, a.what)
+		}
+		if a.also == "" {
+			continue
+		}
+		file, function, _ := strings.Cut(a.also, " ")
+		text, err := os.ReadFile(rig.Path(t, file))
+		if err != nil || !strings.Contains(string(text), "func "+function+"(t *testing.T)") {
+			t.Errorf("attack %d names %s, which is not there: %v", a.n, a.also, err)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+func init() {
+	handlers["/abort"] = func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }
+	handlers["/goexit"] = func(w http.ResponseWriter, r *http.Request) { runtime.Goexit() }
+	handlers["/deep"] = func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, deep(100_000)) }
+	handlers["/crowd"] = func(w http.ResponseWriter, r *http.Request) {
+		stop := make(chan bool)
+		defer close(stop)
+		for range 100_000 {
+			go func() { <-stop }()
+		}
+		panic("in a crowd")
+	}
+	handlers["/crash"] = func(w http.ResponseWriter, r *http.Request) { crashes[r.FormValue("by")]() }
+}
+
+//go:noinline
+func deep(n int) int {
+	if n == 0 {
+		panic("deep down")
+	}
+	return deep(n-1) + 1
+}
+
+// crashes end the process.
+var crashes = map[string]func(){
+	"overflow":  func() { fmt.Println(endless(1)) },
+	"goroutine": func() { go panic("in a goroutine"); select {} },
+	"locked":    func() { var m sync.Mutex; m.Unlock() },
+	"map": func() {
+		shared := map[int]int{}
+		for range 8 {
+			go func() {
+				for i := 0; ; i++ {
+					shared[i%100] = i
+				}
+			}()
+		}
+		select {}
+	},
+	"address": func() { go fmt.Println(*(*int)(unsafe.Add(unsafe.Pointer(&effects), -1<<46))); select {} },
+}
+
+//go:noinline
+func endless(n int) int { return endless(n+1) + n }

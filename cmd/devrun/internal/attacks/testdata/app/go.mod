@@ -1,0 +1,3 @@
+module example.test/victim
+
+go 1.25
