@@ -31,14 +31,14 @@ type attack struct {
 
 const (
 	atConsole = "devserver/internal/console/attack_test.go TestAttacks"
-	atPIN     = "devserver/internal/console/unlock_test.go TestPIN"
-	atPage    = "devserver/internal/page/hostile_test.go TestHostile"
+	atPIN     = "devserver/internal/console/unlock_test.go TestGuessingAtOnce"
+	atPage    = "devserver/internal/page/hostile_test.go TestHostileHTML"
 )
 
 var attacks = []attack{
 	{n: 1, what: "page by a rebound name", run: rebindPage},
 	{n: 2, what: "questions by a rebound name", run: rebindQuestions, also: atConsole},
-	{n: 3, what: "spellings of Host", run: hostSpellings, also: "devserver/internal/gate/gate_test.go TestHost"},
+	{n: 3, what: "spellings of Host", run: hostSpellings, also: "devserver/internal/gate/gate_test.go TestAttacksAreRefused"},
 	{n: 4, what: "absolute form and no Host", run: absoluteForm, also: atConsole},
 	{n: 5, what: "forwarded Host", run: forwardedHost, also: atConsole},
 	{n: 6, what: "questions of another origin", run: crossOrigin, also: atConsole},
@@ -59,18 +59,58 @@ var attacks = []attack{
 	{n: 20, what: "attributes of cookies", run: noCookies},
 	{n: 21, what: "cookies of the app", run: cookiesOfTheApp},
 	{n: 22, what: "script in the app", run: pivotOf},
-	{n: 23, what: "forwarded peer", run: forwardedPeer, apart: true},
+	{n: 23, what: "forwarded peer", run: forwardedPeer},
 	{n: 24, what: "forwarded peer for the app", run: forwardedToTheApp},
 	{n: 25, what: "paths", run: traverse, also: atConsole},
 	{n: 26, what: "tricks with queries", run: queryTricks, also: atConsole},
-	{n: 27, what: "files that are no source", run: claimedFiles, apart: true},
-	{n: 28, what: "links and devices", run: linkedFiles, apart: true},
-	{n: 41, what: "source that is missing", run: missingSource, apart: true},
+	{n: 27, what: "files that are no source", run: claimedFiles},
+	{n: 28, what: "links and devices", run: linkedFiles},
+
+	{n: 29, what: "markup in the text of a panic", run: markupInText, also: atPage},
+	{n: 30, what: "markup in values and types", run: markupInValues, also: atPage},
+	{n: 31, what: "markup in the request", run: markupInRequest, also: atPage},
+	{n: 32, what: "markup in names of files", run: markupInNames, apart: true, also: atPage},
+	{n: 33, what: "links", run: hostileLinks, also: "devserver/internal/page/editor_test.go TestCheckEditor"},
+	{n: 34, what: "start of an editor", run: startEditor},
+	{n: 35, what: "escapes for the terminal", run: escapes, also: "devserver/internal/term/filter_test.go TestTheAppCannotRewriteTheScreen"},
+	{n: 36, what: "giant values", run: giantValues, also: "devserver/internal/inspect/bounds_linux_test.go TestLarge"},
+	{n: 37, what: "recursion", run: recursion},
+	{n: 38, what: "evil methods", run: evilMethods},
+	{n: 39, what: "broken chains of errors", run: brokenChains},
+	{n: 40, what: "extremes of the stack", run: stackExtremes},
+	{n: 41, what: "source that is missing", run: missingSource},
+
+	{n: 42, what: "redaction", run: redaction, also: "devserver/internal/fault/redact_test.go TestRedacted"},
+	{n: 43, what: "what is copied", run: copied},
+	{n: 44, what: "injected headers", run: injectHeaders, also: atConsole},
+	{n: 45, what: "pages and scripts in other pages", run: embed},
+	{n: 46, what: "streams of another origin", run: crossStreams, also: atConsole},
+	{n: 47, what: "5 000 streams", run: manyStreams},
+	{n: 48, what: "slow connections", run: slowConnections},
+	{n: 49, what: "smuggled requests", run: smuggling, also: atConsole},
+	{n: 50, what: "disguised paths", run: confusePrefix},
+
+	{n: 51, what: "forged reports of the app", run: forgeReports},
+	{n: 52, what: "imitated pages", run: imitatePage},
+	{n: 53, what: "another user of the machine", run: otherUser},
+	{n: 54, what: "temporary files", run: temporaryFiles, apart: true},
+	{n: 55, what: "bombs in .env files", run: dotenvBombs},
+	{n: 56, what: "wide bind", run: wideBind},
+	{n: 57, what: "tunnels", run: tunnel},
+	{n: 58, what: "abuse of the console", run: abuseEval},
+	{n: 59, what: "requests that are held", run: hold},
+	{n: 60, what: "production that runs", run: productionRuns},
+	{n: 61, what: "production that was built", run: productionBinary},
+	{n: 62, what: "development by mistake", run: misuse},
+	{n: 63, what: "prefetch", run: prefetch},
+	{n: 64, what: "logs", run: logs},
 }
 
 // TestAttacks tries them all. Before and after each the developer is served.
 func TestAttacks(t *testing.T) {
-	s := newSite(t, "--hold", "40")
+	r := newRig(t)
+	claiming(r)
+	s := open(r, "--hold", "40")
 	for _, a := range attacks {
 		t.Run(fmt.Sprintf("%02d %s", a.n, a.what), func(t *testing.T) {
 			if a.apart {

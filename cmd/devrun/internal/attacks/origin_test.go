@@ -32,7 +32,7 @@ func pivotOf(t *testing.T, s *site) {
 			}
 		}
 	}
-	if !strings.HasPrefix(got["html"], "basic 500 ") || !strings.Contains(got["json"], `"kind":"failure"`) || !strings.Contains(got["json"], "main.fail") {
+	if !strings.HasPrefix(got["html"], "basic 500 ") || !strings.HasPrefix(got["json"], "basic 500 {") || !strings.Contains(got["json"], "main.fail") {
 		t.Errorf("the script got %.300s and %.300s", got["html"], got["json"])
 	}
 	for _, name := range []string{"list", "eval"} {
@@ -59,18 +59,12 @@ func outside(t *testing.T) string {
 	return ""
 }
 
-// wide is a devrun that everyone in the network reaches, and its address there.
-func wide(t *testing.T, host string) (s *site, addr string) {
-	t.Helper()
-	addr = outside(t)
-	s = newSite(t, "--host", host)
-	return s, net.JoinHostPort(addr, fmt.Sprint(s.Port))
-}
-
 // With --host others may see pages, as they are told, but none has the console.
-func forwardedPeer(t *testing.T, _ *site) {
-	s, addr := wide(t, "0.0.0.0")
+func forwardedPeer(t *testing.T, s *site) {
+	host := outside(t)
+	s = s.wide(t)
 	s.honest(t)
+	addr := net.JoinHostPort(host, fmt.Sprint(s.Port))
 	lies := []string{"X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1", "Forwarded: for=127.0.0.1", "True-Client-IP: 127.0.0.1", "Connection: close, X-Forwarded-For"}
 	for path, body := range s.questions() {
 		text := s.post(path, body, append(lies, "Host: "+addr)...)
@@ -80,7 +74,6 @@ func forwardedPeer(t *testing.T, _ *site) {
 			}
 		}
 	}
-	host, _, _ := net.SplitHostPort(addr)
 	if c, err := net.Dial("tcp", net.JoinHostPort(host, s.own[strings.LastIndexByte(s.own, ':')+1:])); err == nil {
 		c.Close()
 		t.Error("the console can be reached from outside")

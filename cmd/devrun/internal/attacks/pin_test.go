@@ -181,15 +181,11 @@ func resetCounter(t *testing.T, s *site) {
 	for i := range 300 {
 		s.refused(t, forbidden, s.post("/api/eval", s.questions()["/api/eval"], fmt.Sprintf("Authorization: Bearer %043d", i)))
 	}
-	pid := s.AppPid()
-	s.Types("r")
-	s.NewPid(pid)
+	s.restart(t)
 	if status, left := s.guess(t, wrong(s.pin, 4)); status != 403 || left != 6 {
 		t.Errorf("after a restart of the app: %d, %d left", status, left)
 	}
 	s.newPIN()
-	warm(t, s.Rig, "/fail")
-	s.fresh(t)
 }
 
 // That ten comparisons are all that ever happen with a PIN is what keeps it from
@@ -257,7 +253,7 @@ func forgeTrust(t *testing.T, s *site) {
 		s.refused(t, forbidden, s.post("/api/eval", eval, "-Authorization", "Cookie: "+cookie))
 	}
 	// What another run has given, of another project, counts nowhere else.
-	other := newSite(t)
+	other := s.wide(t)
 	s.refused(t, forbidden, s.post("/api/eval", eval, "Authorization: Bearer "+other.token))
 	other.refused(t, forbidden, other.post("/api/eval", other.questions()["/api/eval"], "Authorization: Bearer "+s.token))
 	if status, _ := s.guess(t, other.pin); status != 403 {

@@ -36,6 +36,10 @@ type site struct {
 	pin   string
 	token string
 	failure
+
+	all  *testing.T // what the others below live as long as
+	more *site      // see wide
+	prod *rig.Rig   // see production
 }
 
 // failure is the form of the page for programs.
@@ -90,29 +94,49 @@ func newRig(t *testing.T, dirs ...string) *rig.Rig {
 	return r
 }
 
-// newSite starts a devrun, waits until it reads variables, and enters the PIN.
-func newSite(t *testing.T, args ...string) *site { t.Helper(); return open(newRig(t), args...) }
-
+// open starts a devrun on a terminal, waits until it reads variables, and enters
+// the PIN.
 func open(r *rig.Rig, args ...string) *site {
 	r.T.Helper()
-	s := &site{Screen: rig.NewScreenOn(r)}
+	s := &site{Screen: rig.NewScreenOn(r), all: r.T}
 	s.Start(args...)
-	s.settle(r.T)
+	s.own = consoleOf(s.Rig)
+	s.pin = strings.TrimPrefix(s.Says(`^devrun: console PIN \d{3}-\d{3}-\d{3}`), "devrun: console PIN ")
+	status, token := s.unlock(s.pin)
+	if status != 200 {
+		r.T.Fatalf("the PIN %s is not taken: %d", s.pin, status)
+	}
+	s.token = token
+	s.again(r.T)
 	return s
 }
 
-// settle is what comes after a start: the origin, the PIN and the trust.
-func (s *site) settle(t *testing.T) {
+// wide is another devrun, which everyone in the network reaches.
+func (s *site) wide(t *testing.T) *site {
 	t.Helper()
-	s.own = consoleOf(s.Rig)
-	s.pin = strings.TrimPrefix(s.Says(`^devrun: console PIN \d{3}-\d{3}-\d{3}`), "devrun: console PIN ")
-	warm(t, s.Rig, "/fail")
-	status, token := s.unlock(s.pin)
-	if status != 200 {
-		t.Fatalf("the PIN %s is not taken: %d", s.pin, status)
+	if s.more == nil {
+		s.more = open(newRig(s.all), "--host", "0.0.0.0")
 	}
-	s.token = token
+	s.more.Rig.T = t
+	t.Cleanup(func() { s.more.Rig.T = s.all })
+	s.more.fresh(t)
+	return s.more
+}
+
+// again is what comes after a start of the app.
+func (s *site) again(t *testing.T) {
+	t.Helper()
+	warm(t, s.Rig, "/fail")
 	s.fresh(t)
+}
+
+// restart is what a person does with a key.
+func (s *site) restart(t *testing.T) {
+	t.Helper()
+	pid := s.AppPid()
+	s.Types("r")
+	s.NewPid(pid)
+	s.again(t)
 }
 
 // as makes t the test that fails for what the site waits for.
@@ -296,7 +320,7 @@ func (s *site) questions() map[string]string {
 	return map[string]string{
 		"/api/eval":     q(`{"failure":%q,"frame":%d,"src":"effects.Add(1)"}`),
 		"/api/complete": q(`{"failure":%q,"frame":%d,"src":"loc","pos":3}`),
-		"/api/reveal":   strings.Replace(q(`{"failure":%q,"frame":%d,"path":[N]}`), "N", strconv.Itoa(s.variable("main.fail", "local")), 1),
+		"/api/reveal":   fmt.Sprintf(`{"failure":%q,"frame":%d,"path":[%d]}`, s.ID, s.frame("main.fail"), s.variable("main.fail", "local")),
 		"/api/release":  fmt.Sprintf(`{"failure":%q}`, s.ID),
 		"/api/unlock":   fmt.Sprintf(`{"pin":%q}`, s.pin),
 	}

@@ -47,8 +47,22 @@ var crashes = map[string]func(){
 		}
 		select {}
 	},
-	"address": func() { go fmt.Println(*(*int)(unsafe.Add(unsafe.Pointer(&effects), -1<<46))); select {} },
+	"address": func() { fmt.Println(*(*int)(unsafe.Add(nil, 0x70000000))) },
 }
 
 //go:noinline
 func endless(n int) int { return endless(n+1) + n }
+
+func init() {
+	handlers["/forever"] = func(w http.ResponseWriter, r *http.Request) { forever(); fmt.Fprint(w, huge(1)) }
+}
+
+func forever() {
+	for n := 0; ; n++ {
+		if n < 0 {
+			n = 0
+		}
+	}
+}
+
+func huge(n int) string { return string(make([]byte, n)) }
