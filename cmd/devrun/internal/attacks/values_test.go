@@ -197,11 +197,13 @@ func stackExtremes(t *testing.T, s *site) {
 		s.Types("r")
 		s.Served("v1")
 	}
-	s.Write("zinit.go", "package main\n\nfunc init() { panic(\"in an init\") }\n")
+	s.Write("panic-in-init", "")
+	s.Types("r")
 	s.crashed(t, "in an init")
-	if err := os.Remove(filepath.Join(s.Dir, "zinit.go")); err != nil {
+	if err := os.Remove(filepath.Join(s.Dir, "panic-in-init")); err != nil {
 		t.Fatal(err)
 	}
+	s.Types("r")
 	s.Served("v1")
 	s.again(t)
 }

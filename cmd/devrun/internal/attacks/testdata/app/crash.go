@@ -3,12 +3,17 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"unsafe"
 )
 
 func init() {
+	if _, err := os.Stat("panic-in-init"); err == nil {
+		panic("in an init")
+	}
 	handlers["/abort"] = func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }
 	handlers["/goexit"] = func(w http.ResponseWriter, r *http.Request) { runtime.Goexit() }
 	handlers["/deep"] = func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, deep(100_000)) }
@@ -33,7 +38,10 @@ func deep(n int) int {
 
 // crashes end the process.
 var crashes = map[string]func(){
-	"overflow":  func() { fmt.Println(endless(1)) },
+	"overflow": func() {
+		debug.SetMaxStack(64 << 20) // half a million calls: the usual 1 GB takes a busy machine minutes to fill
+		fmt.Println(endless(1))
+	},
 	"goroutine": func() { go panic("in a goroutine"); select {} },
 	"locked":    func() { var m sync.Mutex; m.Unlock() },
 	"map": func() {
