@@ -11,10 +11,10 @@ func TestSecrecy(t *testing.T) {
 	for d, names := range map[degree]string{
 		strong: "password Password userPassword passwd pass dbPass pwd secret SECRET_KEY clientSecret token csrf_token csrfToken CSRFToken " +
 			"accessToken tokenID tokens jwt apiKey APIKey api_key X-Api-Key apikey signingKey signing_keys privateKey credentials creds cred dsn DSN " +
-			"authtoken passphrase Proxy-Authorization secrets",
-		weak: "key keyHash auth oauth session sessionID session_id cookie Set-Cookie private signature X-Signature csrf sid",
+			"authtoken passphrase Proxy-Authorization authorizationHeader secrets",
+		weak: "key keyHash auth authHeader oauth session sessionID session_id cookie Set-Cookie private signature X-Signature csrf sid",
 		open: "keys tokenizer tokenType token_count author authority keyboard keyName primaryKey publicKey foreignKey cacheKey monkey turkey " +
-			"compass passenger bypass passed secretary passwordField passwordErr authURL sessionCount cookieName keyLen keyId cookieMaxAge " +
+			"compass passenger bypass passed secretary passwordField passwordErr authURL sessionCount cookieName keyLen keyId cookieMaxAge tokenHeader " +
 			"sessionize username id hash credit accredited designature",
 	} {
 		for name := range strings.FieldsSeq(names) {

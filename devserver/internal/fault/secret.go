@@ -28,8 +28,8 @@ var (
 	about = strings.Fields("name names type kind len length count size max min ttl age at expiry expires expired expiration " +
 		"url uri endpoint path file dir prefix index idx field header func fn handler ok err error valid required enabled " +
 		"policy store driver version id ids code down up press word board")
-	// secretIDs are secrets all the same when "id" follows.
-	secretIDs = strings.Fields("session sessions token")
+	// still are secrets all the same when such a word follows: sessionID, authHeader.
+	still = map[string][]string{"id": {"session", "sessions", "token"}, "header": {"auth", "authorization"}}
 	// harmless keys open nothing.
 	harmless = strings.Fields("primary foreign public cache map sort partition group context ctx index row column routing config hot bucket")
 	// keepers make a list of keys a list of secrets.
@@ -54,7 +54,7 @@ func secrecy(name string) degree {
 		case slices.ContainsFunc(compounds, func(c string) bool { return len(w) > len(c) && strings.HasSuffix(w, c) }):
 			d = strong
 		}
-		if d > open && i+1 < len(all) && slices.Contains(about, all[len(all)-1]) && !(all[len(all)-1] == "id" && slices.Contains(secretIDs, w)) {
+		if last := all[len(all)-1]; d > open && i+1 < len(all) && slices.Contains(about, last) && !slices.Contains(still[last], w) {
 			d = open
 		}
 		if w == "key" && d == weak && i > 0 && slices.Contains(keepers, all[i-1]) {
