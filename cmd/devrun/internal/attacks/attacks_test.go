@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
@@ -110,14 +111,22 @@ var attacks = []attack{
 func TestAttacks(t *testing.T) {
 	r := newRig(t)
 	claiming(r)
-	s := open(r, "--hold", "40")
+	s := launch(r, "--hold", "40")
+	s.more, s.prod = launch(newRig(t), "--host", "0.0.0.0"), launchProduction(t)
+	name := func(a attack) string { return fmt.Sprintf("%02d %s", a.n, a.what) }
+	var apart sync.WaitGroup
+	defer apart.Wait()
 	for _, a := range attacks {
-		t.Run(fmt.Sprintf("%02d %s", a.n, a.what), func(t *testing.T) {
-			if a.apart {
-				t.Parallel()
-				a.run(t, nil)
-				return
-			}
+		if a.apart {
+			apart.Go(func() { t.Run(name(a), func(t *testing.T) { a.run(t, nil) }) })
+		}
+	}
+	s.open()
+	for _, a := range attacks {
+		if a.apart {
+			continue
+		}
+		t.Run(name(a), func(t *testing.T) {
 			defer s.as(t)()
 			s.fresh(t)
 			s.honest(t)

@@ -164,7 +164,7 @@ func markupInNames(t *testing.T, _ *site) {
 	}
 	r.Dir = dir
 	r.Write("x'onmouseover=alert(1).go", "package main\n\nimport \"net/http\"\n\nfunc init() {\n\thandlers[\"/odd\"] = func(w http.ResponseWriter, r *http.Request) { panic(\"in an odd file\") }\n}\n")
-	s := open(r)
+	s := launch(r).open()
 	s.honest(t)
 	s.inertAt(t, "/odd")
 	page := s.shown(t, "/odd")["own text/html"]

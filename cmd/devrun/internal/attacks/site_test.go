@@ -37,9 +37,8 @@ type site struct {
 	token string
 	failure
 
-	all  *testing.T // what the others below live as long as
-	more *site      // see wide
-	prod *rig.Rig   // see production
+	more *site    // see wide
+	prod *rig.Rig // see production
 }
 
 // failure is the form of the page for programs.
@@ -94,33 +93,40 @@ func newRig(t *testing.T, dirs ...string) *rig.Rig {
 	return r
 }
 
-// open starts a devrun on a terminal, waits until it reads variables, and enters
-// the PIN.
-func open(r *rig.Rig, args ...string) *site {
+// launch starts a devrun on a terminal and waits for nothing.
+func launch(r *rig.Rig, args ...string) *site {
 	r.T.Helper()
-	s := &site{Screen: rig.NewScreenOn(r), all: r.T}
-	s.Start(args...)
+	s := &site{Screen: rig.NewScreenOn(r)}
+	s.Launch(args...)
+	return s
+}
+
+// open waits until devrun reads variables, and enters the PIN.
+func (s *site) open() *site {
+	t := s.T
+	t.Helper()
+	s.Served("v1")
 	s.own = consoleOf(s.Rig)
 	s.pin = strings.TrimPrefix(s.Says(`^devrun: console PIN \d{3}-\d{3}-\d{3}`), "devrun: console PIN ")
 	status, token := s.unlock(s.pin)
 	if status != 200 {
-		r.T.Fatalf("the PIN %s is not taken: %d", s.pin, status)
+		t.Fatalf("the PIN %s is not taken: %d", s.pin, status)
 	}
 	s.token = token
-	s.again(r.T)
+	s.again(t)
 	return s
 }
 
 // wide is another devrun, which everyone in the network reaches.
 func (s *site) wide(t *testing.T) *site {
 	t.Helper()
-	if s.more == nil {
-		s.more = open(newRig(s.all), "--host", "0.0.0.0")
+	w := s.more
+	t.Cleanup(w.as(t))
+	if w.token == "" {
+		w.open()
 	}
-	s.more.Rig.T = t
-	t.Cleanup(func() { s.more.Rig.T = s.all })
-	s.more.fresh(t)
-	return s.more
+	w.fresh(t)
+	return w
 }
 
 // again is what comes after a start of the app.
@@ -353,6 +359,9 @@ func (s *site) send(t *testing.T, text string) []answer {
 	return exchange(t, strings.TrimPrefix(s.own, "http://"), text)
 }
 
+// quiet is how long one who keeps the connection may take for another answer.
+const quiet = 3 * time.Second
+
 // sendApp sends text to the app's address.
 func (s *site) sendApp(t *testing.T, text string) []answer {
 	t.Helper()
@@ -379,6 +388,9 @@ func exchange(t *testing.T, addr, text string) (all []answer) {
 			return append(all, answer{resp, string(body)})
 		}
 		all = append(all, answer{resp, string(body)})
+		if !resp.Close && resp.StatusCode >= 200 {
+			c.SetReadDeadline(time.Now().Add(quiet))
+		}
 	}
 }
 

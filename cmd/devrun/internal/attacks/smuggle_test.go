@@ -58,7 +58,7 @@ func smuggling(t *testing.T, s *site) {
 	hidden := s.post("/api/eval", s.questions()["/api/eval"], "-Authorization")
 	own := strings.TrimPrefix(s.own, "http://")
 	for what, text := range smuggled("/api/nothing", own, "X-Devrun: 1\r\nOrigin: "+s.own+"\r\n", hidden) {
-		for _, a := range s.send(t, text) {
+		for _, a := range s.send(t, text+s.get("/nothing")) {
 			if a.StatusCode < 400 && a.StatusCode != 100 {
 				t.Errorf("%s: %d %s", what, a.StatusCode, a.body)
 			}
@@ -74,7 +74,7 @@ func smuggling(t *testing.T, s *site) {
 			n++
 			line := fmt.Sprintf(inner, n)
 			text := smuggled(fmt.Sprint("/echo?outer=", n), host, "", line+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")[what]
-			answers := s.sendApp(t, text)
+			answers := s.sendApp(t, text+s.get("/version", "Host: "+host)) // which ends the connection
 			reached := len(s.seen(t, fmt.Sprintf("/hidden%d ", n))) + len(s.seen(t, fmt.Sprintf("outer=%d ", n)))
 			replies := 0
 			for _, a := range answers {

@@ -161,19 +161,24 @@ func tunnel(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
-// production is devrun in production, as it is without being told anything but what
-// other tools call production.
+// launchProduction starts devrun in production, as it is without being told anything
+// but what other tools call production.
+func launchProduction(t *testing.T) *rig.Rig {
+	t.Helper()
+	r := newRig(t)
+	r.Env = append(r.Env, append(rig.OwnCache(t), "APP_ENV=", "GO_ENV=production", "NODE_ENV=production")...)
+	r.Launch()
+	return r
+}
+
+// production is the devrun that runs there.
 func (s *site) production(t *testing.T) *rig.Rig {
 	t.Helper()
-	if s.prod == nil {
-		s.prod = newRig(s.all)
-		s.prod.Env = append(s.prod.Env, append(rig.OwnCache(s.all), "APP_ENV=", "GO_ENV=production", "NODE_ENV=production")...)
-		s.prod.Launch()
-	}
-	s.prod.T = t
-	t.Cleanup(func() { s.prod.T = s.all })
-	s.prod.Served("v1")
-	return s.prod
+	r, before := s.prod, s.prod.T
+	r.T = t
+	t.Cleanup(func() { r.T = before })
+	r.Served("v1")
+	return r
 }
 
 func productionRuns(t *testing.T, s *site) {

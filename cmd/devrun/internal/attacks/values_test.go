@@ -33,12 +33,16 @@ func (s *site) listed(t *testing.T) []listedFailure {
 	return l.Failures
 }
 
-// small shows that a page in all its forms is below 1 MB.
+// small shows that a page, on both addresses, is below 1 MB.
 func (s *site) small(t *testing.T, path string) {
 	t.Helper()
-	for as, body := range s.shown(t, path) {
-		if len(body) > 1<<20 {
-			t.Errorf("%s as %s has %d bytes", path, as, len(body))
+	resp, page, err := rig.Ask("GET", s.URL(path), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	if err != nil || resp.StatusCode != 500 || len(page) > 1<<20 {
+		t.Errorf("%s: %v %v, %d bytes", path, resp, err, len(page))
+	}
+	for _, a := range s.send(t, s.get("/failures/"+s.newest(t))) {
+		if a.StatusCode != 200 || len(a.body) > 1<<20 {
+			t.Errorf("%s on devrun's own address: %d, %d bytes", path, a.StatusCode, len(a.body))
 		}
 	}
 }
@@ -189,7 +193,7 @@ func stackExtremes(t *testing.T, s *site) {
 	}
 	s.fresh(t)
 	s.honest(t)
-	for by, want := range map[string]string{"overflow": "stack overflow", "goroutine": "in a goroutine", "locked": "unlock of unlocked mutex", "map": "concurrent map", "address": "unexpected fault address"} {
+	for by, want := range map[string]string{"overflow": "stack overflow", "goroutine": "in a goroutine", "locked": "unlock of unlocked mutex", "map": "concurrent map", "address": "fatal error: fault"} {
 		pid := s.AppPid()
 		rig.Ask("GET", s.URL("/crash?by="+by), nil) // its answer may be anything
 		rig.Gone(t, pid)

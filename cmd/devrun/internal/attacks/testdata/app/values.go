@@ -178,18 +178,19 @@ type account struct {
 	APIKey   []byte
 }
 
-// secrets has one in each place where programs keep them.
+// secrets has one in each place where programs keep them. None of them is in the
+// source as it will be, since the source is shown.
 func secrets(w http.ResponseWriter, r *http.Request) {
-	s := func(n string) string { return "hunter2-" + n }
+	s := func(n string) string { return "hunter" + "2-" + n }
 	password, clientSecret, accessToken, signingKey, authHeader := s("pass"), s("secret"), s("token"), s("key"), s("auth")
 	credentials, signature, dsn, session, private := s("cred"), s("signature"), s("dsn"), s("session"), s("private")
 	address := "postgres://admin:" + s("url") + "@db.test/app"
-	jwt := strings.Join([]string{"eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJodW50ZXIyIn0", "aHVudGVyMi1qd3Qtc2lnbmF0dXJl"}, ".")
-	aws := "AKIA" + "HUNTER2HUNTER2AA"
-	pem := "-----BEGIN PRIVATE KEY-----\n" + "aHVudGVyMi1wZW0=" + "\n-----END PRIVATE KEY-----\n"
+	jwt := strings.Join([]string{"eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJodW50ZXIyIn0", "aHVud" + "GVyMi1qd3Qtc2lnbmF0dXJl"}, ".")
+	aws := "AKIA" + "HUNT" + "ER2HUNTER2AA"
+	pem := "-----BEGIN PRIVATE KEY-----\n" + "aHVud" + "GVyMi1wZW0=" + "\n-----END PRIVATE KEY-----\n"
 	user := &account{"susan", s("field"), map[string]string{"token": s("map"), "colour": "red"}, []byte(s("bytes"))}
-	fromEnv := os.Getenv("APP_SECRET")
+	appSecret := os.Getenv("APP_SECRET")
 	w.Header().Set("Set-Cookie", "session="+s("setcookie"))
 	panic(fmt.Errorf("connect %s with password=%s and token: %s (%d)", address, password, jwt,
-		len(clientSecret+accessToken+signingKey+authHeader+credentials+signature+dsn+session+private+aws+pem+user.Name+fromEnv)))
+		len(clientSecret+accessToken+signingKey+authHeader+credentials+signature+dsn+session+private+aws+pem+user.Name+appSecret)))
 }

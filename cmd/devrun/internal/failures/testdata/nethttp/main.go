@@ -29,13 +29,6 @@ func (s *server) profile(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "<!--", len(password), len(auth), langs, "-->")
 }
 
-// login fails with what must not be told in the text of the failure.
-func (s *server) login(w http.ResponseWriter, r *http.Request) {
-	password := r.FormValue("password")
-	attempt := 1
-	panic(fmt.Errorf("login %d with password=%s", attempt, password))
-}
-
 func heading(greeting string, u *user) string {
 	words := []string{greeting}
 	return strings.Join(append(words, u.Name), " ")
@@ -55,10 +48,6 @@ func main() {
 	http.HandleFunc("/ok", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok", s.visits.Add(1)) })
 	http.HandleFunc("/greeting", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, s.greeting) })
 	http.HandleFunc("/profile", s.profile)
-	http.HandleFunc("/login", s.login)
-	http.HandleFunc("/escapes", func(w http.ResponseWriter, r *http.Request) {
-		panic("clear\x1b[2J\x1b]52;c;QQ==\a <script>alert(1)</script>\r\nSet-Cookie: a=b")
-	})
 	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
 	handleWays()
 	addr := net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
