@@ -97,6 +97,12 @@ func forgeReports(t *testing.T, s *site) {
 		s.Types("r")
 		s.NewPid(pid)
 	}
+	rig.Eventually(t, "the forged address goes with the process", func() error {
+		if all := listeners(t, s.Cmd.Process.Pid); slices.Contains(all, fmt.Sprint("127.0.0.1:", port)) {
+			return fmt.Errorf("%q", all)
+		}
+		return nil
+	})
 	s.again(t)
 }
 
@@ -120,8 +126,12 @@ func imitatePage(t *testing.T, s *site) {
 			switch {
 			case path == "/page" && (resp.StatusCode != 200 || strings.Contains(body, s.own) || strings.Count(body, "<script") > 1 || !strings.Contains(body, "<!--snippet-->")):
 				t.Errorf("a page of the app became\n%s", body)
-			case path == "/imitation" && (resp.StatusCode != 500 || resp.Header.Get("X-Frame-Options") != "DENY" || strings.Contains(body, `href="http://evil.test`)):
+			case path == "/imitation" && (resp.StatusCode != 500 || resp.Header.Get("X-Frame-Options") != "DENY" || resp.Header.Get("X-Content-Type-Options") != "nosniff"):
 				t.Errorf("an imitation became %v\n%.2000s", resp.Header, body)
+			case path == "/imitation" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html"):
+				s.inert(t, "the page of an imitation", body) // leads nowhere else, too
+			case path == "/imitation" && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
+				t.Errorf("an imitation became %s", resp.Header.Get("Content-Type"))
 			}
 		}
 	}
