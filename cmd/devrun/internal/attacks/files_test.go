@@ -91,11 +91,12 @@ func claimed(t *testing.T, at string) string {
 	return fmt.Sprint("/claim/", i)
 }
 
-// shown are all forms of the page of a failure, on both addresses.
+// shown are all forms of the page of a failure, and the whole page on devrun's own
+// address.
 func (s *site) shown(t *testing.T, path string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, accept := range []string{"text/html", "application/json", "text/markdown", "text/plain"} {
+	for _, accept := range []string{"application/json", "text/markdown", "text/plain", "text/html"} {
 		resp, body, err := rig.Ask("GET", s.URL(path), nil, "Accept", accept, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")
 		if err != nil {
 			t.Fatal(err)
@@ -105,25 +106,25 @@ func (s *site) shown(t *testing.T, path string) map[string]string {
 		}
 		all[accept] = body
 	}
-	f := fails(t, s.Rig, path)
-	for _, accept := range []string{"text/html", "application/json", "text/markdown", "text/plain"} {
-		_, body, err := rig.Ask("GET", s.own+"/failures/"+f.ID, nil, "Accept", accept)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all["own "+accept] = body
+	_, body, err := rig.Ask("GET", s.own+"/failures/"+s.newest(t), nil, "Accept", "text/html")
+	if err != nil {
+		t.Fatal(err)
 	}
+	all["own text/html"] = body
 	return all
 }
 
-// hidden shows that no form of the page has what is in the files.
-func (s *site) hidden(t *testing.T, at string) {
+// hidden shows that no form of the page has what is in the files, and returns the
+// whole page.
+func (s *site) hidden(t *testing.T, at string) (whole string) {
 	t.Helper()
-	for as, body := range s.shown(t, claimed(t, at)) {
+	all := s.shown(t, claimed(t, at))
+	for as, body := range all {
 		if strings.Contains(body, "deny-list") || strings.Contains(body, "root:x:") || len(body) > 1<<20 || !strings.Contains(body, "at a place") {
 			t.Errorf("%s as %s, %d bytes:\n%.3000s", at, as, len(body), body)
 		}
 	}
+	return all["own text/html"]
 }
 
 // A frame can claim to be in any file of the machine.
@@ -179,8 +180,7 @@ func missingSource(t *testing.T, s *site) {
 	}
 	says := map[string]string{"DIR/named/gone.go:7": "not there any more", "DIR/named/huge.go:1": "is larger than", "DIR/named/crlf.go:2": "carriage", "DIR/named/tabs.go:2": ">var<"}
 	for _, c := range claims[16:25] {
-		s.hidden(t, c)
-		if page := s.shown(t, claimed(t, c))["own text/html"]; !strings.Contains(page, says[c]) {
+		if page := s.hidden(t, c); !strings.Contains(page, says[c]) {
 			t.Errorf("%s does not say %q:\n%.4000s", c, says[c], page)
 		}
 	}
