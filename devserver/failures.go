@@ -71,11 +71,15 @@ func (l *loop) onFailed(m wire.Failure) {
 	f.answers = !m.Hijacked && !m.Response.Started
 	f.late = m.Returned
 	l.failures = append(l.failures, f)
-	if drop := len(l.failures) - mostFailures; drop > 0 {
-		for _, old := range l.failures[:drop] {
-			l.letGo(old)
+	// One whose request waits for its page is kept until it has it.
+	answered := func(f *failure) bool { return !f.answers }
+	for len(l.failures) > mostFailures {
+		i := slices.IndexFunc(l.failures, answered)
+		if i < 0 {
+			break
 		}
-		l.failures = l.failures[drop:]
+		l.letGo(l.failures[i])
+		l.failures = slices.Delete(l.failures, i, i+1)
 	}
 	l.examine(f)
 }
@@ -303,7 +307,7 @@ func (l *loop) byID(id string) *failure {
 func (l *loop) endFailures(a *app) {
 	for _, f := range l.failures {
 		if f.app == a {
-			f.app, f.session = nil, nil
+			f.app, f.session, f.answers = nil, nil, false
 			f.Gone = cmp.Or(f.Gone, goneWith)
 			if !f.Values.Here {
 				f.Values.Why = "The process ended before its variables were read."

@@ -25,6 +25,7 @@ import (
 type Policy struct {
 	Hosts    []string // allowed besides the loopback names: names or addresses, without a port
 	RemoteOK bool     // peers other than this machine may ask
+	Private  bool     // of this machine only the user whom devrun runs for may ask, where the system tells who asks
 	Methods  []string // nil means GET and HEAD
 
 	// Authorities, if there are any, are the only values of Host that pass, port
@@ -51,6 +52,7 @@ func Own(addr net.Addr) (Policy, error) {
 		Methods:     []string{http.MethodGet, http.MethodHead, http.MethodPost},
 		Authorities: []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port},
 		Links:       true,
+		Private:     true,
 	}, nil
 }
 
@@ -60,6 +62,11 @@ func Own(addr net.Addr) (Policy, error) {
 func (p Policy) Check(r *http.Request) (status int, reason string) {
 	if !p.RemoteOK && !loopbackPeer(r.RemoteAddr) {
 		return http.StatusForbidden, "devrun answers only this machine" + p.hint("; start it with --host to let others in")
+	}
+	if p.Private {
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && stranger(peer) {
+			return http.StatusForbidden, "devrun answers only the user who runs it" + p.hint("; start it with --host to let others in")
+		}
 	}
 	if !p.allowsHost(r.Host) {
 		return http.StatusForbidden, "devrun does not answer to the host " + quote(r.Host) + p.hint("; start it with --host to allow that name")

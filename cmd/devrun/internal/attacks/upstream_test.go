@@ -159,9 +159,8 @@ func byNobody(t *testing.T, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Another user of the machine is a local peer: he reads the pages of failures, as he
-// reads the app's, since loopback does not say whose a connection is. What runs code
-// wants the PIN, which he cannot see.
+// Another user of the machine is a local peer, and learns no more than the app
+// tells him.
 func otherUser(t *testing.T, s *site) {
 	if out, err := byNobody(t, "curl", "-sS", s.URL("/ok")); err != nil || out != "ok\n" {
 		t.Fatalf("another user cannot do anything here: %v %s", err, out)
@@ -171,8 +170,13 @@ func otherUser(t *testing.T, s *site) {
 			continue
 		}
 		out, err := byNobody(t, "curl", "-sS", "-H", "Content-Type: application/json", "-H", "X-Devrun: 1", "-H", "Origin: "+s.own, "-d", body, s.own+path)
-		if err != nil || !strings.Contains(out, `"pin"`) {
+		if err != nil || !strings.Contains(out, "only the user who runs it") {
 			t.Errorf("%s for another user: %v %s", path, err, out)
+		}
+	}
+	for _, page := range []string{s.own + "/", s.own + "/failures/" + s.ID, s.URL("/fail")} {
+		if out, err := byNobody(t, "curl", "-sS", "-A", "Mozilla/5.0", "-H", "Accept: text/html", page); err != nil || !strings.Contains(out, "only the user who runs it") {
+			t.Errorf("%s for another user: %v %s", page, err, out)
 		}
 	}
 	dir := s.private(t)
