@@ -8,7 +8,12 @@ import (
 	"devrun/devserver/internal/fault"
 )
 
-// panel is one call of the app.
+func panelID(i int) string { return fmt.Sprintf("f%d", i) }
+
+// maxLibValues is how many rows the variables of one library call take.
+const maxLibValues = 12
+
+// panel is one call.
 func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	f, call, l := v.frames[i], v.Calls[i], s.limits
 	_, name := f.split()
@@ -20,7 +25,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		class, r = "bad", v.reason
 	}
 	p := callPanel{panel: panel{
-		ID: fmt.Sprintf("f%d", i), At: s.text(f.at()), Func: s.text(f.Func),
+		ID: panelID(i), On: i == v.root, Lib: !f.own, At: s.text(f.at()), Func: s.text(f.Func),
 		Open: link{"Open in editor", v.pages.editor.link(f.file, f.Line, max(r.col, 1))},
 	}, Index: i, Short: s.text(name)}
 	if i > 0 && v.frames[i-1].own {
@@ -28,11 +33,15 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		p.Note = "calls " + s.text(called)
 	}
 	src := v.source.file(f.file)
-	var beside map[int][]inline
-	if v.Values.Here {
-		beside = v.source.inlines(f, call, r.culprit)
+	if f.own {
+		var beside map[int][]inline
+		if v.Values.Here {
+			beside = v.source.inlines(f, call, r.culprit)
+		}
+		p.Source = src.passage(f.Line, class, r, beside, l.around)
+	} else {
+		p.Source = src.excerpt(f.Line-libAround, f.Line+libAround, f.Line, 0, class, "")
 	}
-	p.Source = src.passage(f.Line, class, r, beside, l.around)
 	p.Far = slices.ContainsFunc(p.Source.Lines, func(l line) bool { return strings.HasPrefix(l.Class, "far") })
 
 	switch {
@@ -41,6 +50,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}
+	case len(call.Vars) == 0 && !f.own:
 	case len(call.Vars) == 0:
 		p.VarsNone = "There are none here."
 		if call.Why != "" {
@@ -65,7 +75,10 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 			p.VarsNote = "this code is optimised, so some have no value left"
 		}
 		share := *budget
-		if i != v.root && i < v.root+8 {
+		switch {
+		case !f.own:
+			share.left = min(budget.left, maxLibValues)
+		case i != v.root && i < v.root+8:
 			share.left = max(budget.left/2, 0)
 		}
 		had := share.left

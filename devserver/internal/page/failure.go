@@ -94,9 +94,16 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 		}
 	}
 	// Source is read now, not when somebody looks.
-	for _, fr := range v.frames {
-		if fr.own && len(v.source.files) < fits[0].excerpts {
-			v.source.file(fr.file)
+	for _, own := range []bool{true, false} {
+		left := fits[0].libs
+		if own {
+			left = fits[0].excerpts
+		}
+		for _, fr := range v.frames[:min(len(v.frames), fits[0].items)] {
+			if fr.own == own && fr.file != "" && left > 0 {
+				v.source.file(fr.file)
+				left--
+			}
 		}
 	}
 	v.reason = v.source.why(v.Failure, v.frames, v.root)

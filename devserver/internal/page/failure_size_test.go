@@ -107,7 +107,7 @@ func TestFailureWithout(t *testing.T) {
 	lacks(t, html, "is nil on line", `<ul class="tree">`)
 
 	_, html = page(func(f *fault.Failure) { f.Calls, f.CreatedBy = nil, nil }, places["home"])
-	contains(t, html, "None of these calls is in the app’s own files")
+	contains(t, html, "None of these calls has a file on this machine")
 
 	_, html = page(func(f *fault.Failure) { f.Gone = "Generation 43 took its place at 17:44:02." }, places["home"])
 	contains(t, html, `data-state="ended"`, "Generation 43 took its place at 17:44:02.")

@@ -180,16 +180,18 @@ func (v *failureView) console() *consoleContent {
 
 // stack fills the rail and the panels.
 func (v *failureView) stack(c *failureContent, l limits, all bool) {
-	s := &stack{pages: v.pages, sources: v.source, limits: l, ids: map[string]string{}}
+	s := &stack{pages: v.pages, sources: v.source, limits: l}
 	budget := &rowBudget{left: l.values, bytes: l.text, reveal: !v.at.Away && v.Gone == ""}
 	var lib []frame
+	var libRows []stackRow
 	flush := func() {
 		if len(lib) > 0 {
-			c.Rows = append(c.Rows, s.fold(lib, v.root < 0))
-			lib = nil
+			c.Rows = append(c.Rows, s.fold(lib, libRows, v.root < 0))
+			lib, libRows = nil, nil
 		}
 	}
 	gap := func(text string) { c.Rows = append(c.Rows, stackRow{Gap: text}) }
+	var later []int // library calls, which take of the budget what the app's leave
 	// The call to look at first gets its share of the values, whatever its callers have.
 	for i := 0; i < len(v.frames); i++ {
 		f := v.frames[i]
@@ -198,22 +200,28 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 			gap(count(v.total-i, "more frame"))
 			break
 		}
-		if !f.own {
-			lib = append(lib, f)
-			continue
-		}
-		flush()
 		class := ""
-		if slices.Contains(v.bad, i) {
+		switch {
+		case slices.Contains(v.bad, i):
 			class = "bad"
+		case !f.own:
+			class = "lib"
 		}
 		pkg, name := f.split()
 		row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
-		if all && len(c.Panels) < l.excerpts {
-			p := v.panel(i, s, budget)
-			row.Panel, row.Current, p.On = p.ID, i == v.root, i == v.root
-			c.Panels = append(c.Panels, p)
+		if all && s.room(f) {
+			row.Panel, row.Current = panelID(i), i == v.root || v.root < 0 && len(later) == 0
+			if f.own {
+				c.Panels = append(c.Panels, v.panel(i, s, budget))
+			} else {
+				later = append(later, i)
+			}
 		}
+		if !f.own {
+			lib, libRows = append(lib, f), append(libRows, row)
+			continue
+		}
+		flush()
 		c.Rows = append(c.Rows, row)
 		if period, times := repeats(v.frames[:i+1], v.frames[i+1:]); times > 1 {
 			calls := "this call"
@@ -228,7 +236,14 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 	if n := v.total - len(v.frames); n > 0 && len(v.frames) < l.items {
 		gap(count(n, "more frame"))
 	}
+	for _, i := range later {
+		c.Panels = append(c.Panels, v.panel(i, s, budget))
+	}
+	slices.SortFunc(c.Panels, func(a, b callPanel) int { return a.Index - b.Index })
 	c.NoOwn = len(c.Panels) == 0
+	if v.root < 0 && len(c.Panels) > 0 {
+		c.Panels[0].On = true
+	}
 	if v.CreatedBy != nil {
 		f := v.pages.frame(*v.CreatedBy)
 		pkg, name := f.split()

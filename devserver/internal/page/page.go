@@ -174,6 +174,7 @@ type link struct {
 type limits struct {
 	items    int // errors, or frames of a goroutine
 	excerpts int // of them with source
+	libs     int // library calls with source
 	others   int // other goroutines, and frames of each
 	message  int // bytes of one message
 	output   int // bytes of compiler output, and of stderr
@@ -187,10 +188,15 @@ type limits struct {
 // at once and an editor of its source does not choke.
 const maxPage = 150 << 10
 
-// fits are tried in turn until a page fits; all but the first are for pages that
-// are hostile or hopeless, and the last one fits always.
+// fits are tried in turn until a page fits; all but the first two are for pages
+// that are hostile or hopeless, and the last one fits always.
+//
+// The source of library calls is in the page and not fetched when a call is opened:
+// on the app's address nothing can be fetched, without a script nothing is, and a
+// stack of net/http with a router and middleware has less than thirty of them.
 var fits = []limits{
-	{items: 100, excerpts: 30, others: 20, message: 2000, output: 24 << 10, around: 7, values: 320, call: 120, text: 300},
+	{items: 100, excerpts: 30, libs: 30, others: 20, message: 2000, output: 24 << 10, around: 7, values: 320, call: 120, text: 300},
+	{items: 100, excerpts: 30, libs: 6, others: 20, message: 2000, output: 24 << 10, around: 7, values: 320, call: 120, text: 300},
 	{items: 100, excerpts: 8, others: 8, message: 400, output: 8 << 10, around: 3, values: 120, call: 40, text: 120},
 	{items: 20, excerpts: 2, others: 2, message: 100, output: 1 << 10, around: 1, values: 30, call: 10, text: 60},
 }

@@ -125,6 +125,7 @@ type stackRow struct {
 type panel struct {
 	ID     string
 	On     bool
+	Lib    bool // shown only when it is asked for
 	At     string
 	Func   string
 	Note   string
@@ -139,6 +140,8 @@ type stack struct {
 	limits  limits
 	panels  []panel
 	ids     map[string]string // place to id of its panel
+	own     int               // panels of the app's calls
+	libs    int               // panels of library calls
 	current string            // place of the call to show first
 }
 
@@ -149,7 +152,7 @@ func (s *stack) rows(frames []frame, bad []int, most int) []stackRow {
 	own := slices.ContainsFunc(frames, func(f frame) bool { return f.own })
 	flush := func() {
 		if len(lib) > 0 {
-			rows = append(rows, s.fold(lib, !own))
+			rows = append(rows, s.fold(lib, s.libRows(lib), !own))
 			lib = nil
 		}
 	}
@@ -214,14 +217,21 @@ func repeats(done, next []frame) (period, times int) {
 	return 0, 0
 }
 
-func (s *stack) fold(frames []frame, open bool) stackRow {
+func (s *stack) libRows(frames []frame) (rows []stackRow) {
+	for _, f := range frames {
+		rows = append(rows, s.row(f, "lib", ""))
+	}
+	return rows
+}
+
+// fold is one row for library calls.
+func (s *stack) fold(frames []frame, rows []stackRow, open bool) stackRow {
 	var pkgs []string
-	row := stackRow{Open: open}
+	row := stackRow{Open: open, Inner: rows}
 	for _, f := range frames {
 		if !slices.Contains(pkgs, f.pkg()) {
 			pkgs = append(pkgs, f.pkg())
 		}
-		row.Inner = append(row.Inner, s.row(f, "lib", ""))
 	}
 	names := strings.Join(pkgs[:min(len(pkgs), 3)], ", ")
 	if len(pkgs) > 3 {
@@ -233,27 +243,43 @@ func (s *stack) fold(frames []frame, open bool) stackRow {
 
 func (s *stack) text(data string) string { return cut(visible(data), min(s.limits.message, 400)) }
 
-// row lists one call and, for the app's own, makes the panel with its source.
+// room takes the place of one more panel, if there is any.
+func (s *stack) room(f frame) bool {
+	switch {
+	case f.own && s.own < s.limits.excerpts:
+		s.own++
+	case !f.own && f.file != "" && s.libs < s.limits.libs:
+		s.libs++
+	default:
+		return false
+	}
+	return true
+}
+
+// libAround is how many lines stand on each side in a library's source.
+const libAround = 4
+
+// row lists one call and makes the panel with its source.
 func (s *stack) row(f frame, class, note string) stackRow {
 	pkg, name := f.split()
 	row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
-	if !f.own {
-		return row
-	}
 	key := f.file + "\x00" + f.at()
 	if s.ids[key] == "" {
-		if len(s.panels) == s.limits.excerpts {
+		if !s.room(f) {
 			return row
 		}
 		mark := class
-		if class == "" {
+		if class != "bad" {
 			mark = "here"
 		}
 		src := s.sources.file(f.file)
-		from, to := src.function(f.Line, s.limits.around)
+		from, to := f.Line-libAround, f.Line+libAround
+		if f.own {
+			from, to = src.function(f.Line, s.limits.around)
+		}
 		s.ids[key] = fmt.Sprintf("f%d", len(s.panels)+1)
 		p := panel{
-			ID: s.ids[key], At: row.At, Func: s.text(strings.TrimPrefix(f.Func, "main.")), Note: note,
+			ID: s.ids[key], Lib: !f.own, At: row.At, Func: s.text(strings.TrimPrefix(f.Func, "main.")), Note: note,
 			Open:   link{"Open in editor", s.pages.editor.link(f.file, f.Line, 1)},
 			Source: src.excerpt(from, to, f.Line, 0, mark, ""),
 		}

@@ -44,9 +44,10 @@
     const step = (by) => {
       const items = $$('.item');
       if (items.length) return items[Math.max(0, items.indexOf(document.activeElement) + by)]?.focus();
-      const seen = rows.filter((r) => r.offsetParent);
-      const to = seen[seen.findIndex((r) => r.hasAttribute('aria-current')) + by];
-      if (to) show(to, true);
+      // A call in a fold that is closed stands where the fold does.
+      const seen = rows.filter((r) => r.offsetParent || r.hasAttribute('aria-current'));
+      const at = seen.findIndex((r) => r.hasAttribute('aria-current')) + by;
+      if (seen[at]) show(seen[at], true);
     };
     const all = $('#all');
     const folds = () => {
