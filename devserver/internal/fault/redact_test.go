@@ -9,11 +9,11 @@ import (
 
 func TestSecrecy(t *testing.T) {
 	for d, names := range map[degree]string{
-		strong: "password Password userPassword passwd pass dbPass pwd secret SECRET_KEY clientSecret token csrf_token csrfToken CSRFToken " +
+		strong: "secretKey accessKey password Password userPassword passwd pass dbPass pwd secret SECRET_KEY clientSecret token csrf_token csrfToken CSRFToken " +
 			"accessToken tokenID tokens jwt apiKey APIKey api_key X-Api-Key apikey signingKey signing_keys privateKey credentials creds cred dsn DSN " +
 			"authtoken passphrase Proxy-Authorization authorizationHeader secrets",
-		weak: "key keyHash auth authHeader oauth session sessionID session_id cookie Set-Cookie private signature X-Signature csrf sid",
-		open: "keys tokenizer tokenType token_count author authority keyboard keyName primaryKey publicKey foreignKey cacheKey monkey turkey " +
+		weak: "keyHash auth authHeader oauth session sessionID session_id cookie Set-Cookie private signature X-Signature csrf sid",
+		open: "key Key key2 keys tokenizer tokenType token_count author authority keyboard keyName primaryKey publicKey foreignKey cacheKey monkey turkey " +
 			"compass passenger bypass passed secretary passwordField passwordErr authURL sessionCount cookieName keyLen keyId cookieMaxAge tokenHeader " +
 			"sessionize username id hash credit accredited designature",
 	} {
@@ -143,6 +143,48 @@ func TestRedacted(t *testing.T) {
 	}
 	if !reflect.DeepEqual(Redacted(Failure{}), Failure{}) {
 		t.Errorf("%+v", Redacted(Failure{}))
+	}
+}
+
+// TestKey: what is only called key is a map's or a translation's, unless it is of
+// bytes.
+func TestKey(t *testing.T) {
+	text := Value{Name: "key", Type: "string", Kind: String, Text: `"home.title"`, Len: 10}
+	cipher := Value{Name: "key", Type: "[]uint8", Kind: Slice, Text: "len 2 cap 2 [17, 18]", Len: 2, Cap: 2, Children: []Value{{Name: "0", Kind: Number, Text: "17"}}}
+	api := text
+	api.Name = "apiKey"
+	r := Redacted(Failure{
+		Request: Request{URI: "/?key=home.title", Form: []Field{{"key", []string{"home.title"}}}},
+		Calls:   []Call{{Vars: []Value{text, cipher, {Name: "s", Type: "main.signer", Kind: Struct, Text: "{key: len 2 cap 2 [17, 18]}", Children: []Value{cipher}}}}},
+	})
+	vars := r.Calls[0].Vars
+	if vars[0].Redacted || !vars[1].Redacted || !vars[2].Children[0].Redacted || vars[2].Text != "{key: redacted}" {
+		t.Errorf("%+v", vars)
+	}
+	if r.Request.URI != "/?key=home.title" || r.Request.Form[0].Values[0] != "home.title" {
+		t.Errorf("%+v", r.Request)
+	}
+	if r := Redacted(Failure{Calls: []Call{{Vars: []Value{api}}}}); !r.Calls[0].Vars[0].Redacted {
+		t.Errorf("%+v", r.Calls[0].Vars)
+	}
+}
+
+// TestRetoldPointer: the line of a pointer to a struct is as Go writes it, also
+// when it is made again.
+func TestRetoldPointer(t *testing.T) {
+	secret := Value{Name: "Password", Type: "string", Kind: String, Text: `"hunter2hunter2"`, Len: 14}
+	for _, test := range []struct {
+		fields []Value
+		want   string
+	}{
+		{[]Value{secret}, "&{Password: redacted}"},
+		{[]Value{{Name: "ID", Type: "int", Kind: Number, Text: "17"}, secret}, "&{ID: 17, Password: redacted}"},
+		{[]Value{{Type: "main.User", Kind: Struct, Text: "{…}", Children: []Value{secret}}}, "&{Password: redacted}"},
+	} {
+		r := Redacted(Failure{Calls: []Call{{Vars: []Value{{Name: "u", Type: "*main.User", Kind: Pointer, Text: "&{…}", Children: test.fields}}}}})
+		if got := r.Calls[0].Vars[0].Text; got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
 	}
 }
 

@@ -87,11 +87,19 @@ func secret(v Value, d degree) bool {
 	case d == strong:
 		return true
 	}
-	return v.Kind == String || strings.HasSuffix(v.Type, "]uint8") || strings.HasSuffix(v.Type, "]byte") || strings.HasSuffix(v.Type, "PrivateKey")
+	return v.Kind == String || bytes(v) || strings.HasSuffix(v.Type, "PrivateKey")
+}
+
+// bytes tells a list of bytes by its type.
+func bytes(v Value) bool {
+	return strings.HasSuffix(v.Type, "]uint8") || strings.HasSuffix(v.Type, "]byte")
 }
 
 // ofType is for values whose type says what their name does not.
 func ofType(v Value) degree {
+	if bytes(v) && strings.EqualFold(v.Name, "key") { // not a map's: of a cipher
+		return weak
+	}
 	dot := strings.LastIndexByte(v.Type, '.')
 	if dot < 0 || v.Kind == Number {
 		return open
@@ -145,7 +153,8 @@ func retold(v Value) string {
 		}
 		return c.Text
 	}
-	if (v.Kind == Pointer || v.Kind == Interface) && len(v.Children) == 1 {
+	// A pointer to a struct has the fields as its children.
+	if (v.Kind == Pointer || v.Kind == Interface) && len(v.Children) == 1 && v.Children[0].Name == "" {
 		c := v.Children[0]
 		s := c.Text
 		if c.Redacted {
@@ -157,8 +166,11 @@ func retold(v Value) string {
 		return strings.TrimSpace(c.Type + " " + s)
 	}
 	var parts []string
-	for i, c := range v.Children {
-		if i == summaryParts {
+	for _, c := range v.Children {
+		if c.Name == "_" {
+			continue
+		}
+		if len(parts) == summaryParts {
 			parts = append(parts, "…")
 			break
 		}
@@ -174,6 +186,8 @@ func retold(v Value) string {
 		return fmt.Sprintf("len %d cap %d [%s]", v.Len, v.Cap, s)
 	case Array:
 		return "[" + s + "]"
+	case Pointer:
+		return "&{" + s + "}"
 	}
 	return "{" + s + "}"
 }

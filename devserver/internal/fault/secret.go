@@ -46,7 +46,8 @@ func secrecy(name string) degree {
 		switch {
 		case slices.Contains(strongWords, w):
 			d = strong
-		case w == "key" && i > 0 && slices.Contains(harmless, all[i-1]):
+		case w == "key" && (len(all) == 1 || slices.Contains(harmless, all[max(i-1, 0)])):
+			// alone it is a map's, or a translation's
 		case slices.Contains(weakWords, w):
 			d = weak
 		case w == "keys" && i > 0 && slices.Contains(keepers, all[i-1]):

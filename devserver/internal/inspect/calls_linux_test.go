@@ -229,7 +229,7 @@ func TestFunctions(t *testing.T) {
 		"now":  `bool = true param`,
 		"done": `int = 3 param`,
 		"err":  "error = &errors.errorString{s: \"EOF\"} param\n   *errors.errorString = &{s: \"EOF\"}\n    s string = \"EOF\"",
-		"a": "*main.account = &{Base: {Kind: \"b\"}, Item: nil, ID: 9, secret: nil, _: 0, note: {A: 0, B: 0}} param\n" +
+		"a": "*main.account = &{Base: {Kind: \"b\"}, Item: nil, ID: 9, secret: nil, note: {A: 0, B: 0}} param\n" +
 			"  Base main.Base = {Kind: \"b\"}\n    Kind string = \"b\"\n  Item *shop.Item = nil\n  ID int = 9\n  secret []uint8 = nil\n  _ int = 0\n" +
 			"  note struct { A int8; B int8 } = {A: 0, B: 0}\n    A int8 = 0\n    B int8 = 0",
 	})

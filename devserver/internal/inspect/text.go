@@ -111,9 +111,13 @@ func (w *walk) listLine(n *node, prefix, open, close string, room int) string {
 	var s strings.Builder
 	s.WriteString(prefix + open)
 	more := n.v.More > 0
-	for i, k := range n.kids {
+	first := true
+	for _, k := range n.kids {
+		if k.v.Name == "_" { // a field that only takes up room
+			continue
+		}
 		sep := ""
-		if i > 0 {
+		if !first {
 			sep = ", "
 		}
 		switch {
@@ -125,10 +129,11 @@ func (w *walk) listLine(n *node, prefix, open, close string, room int) string {
 		if left > 0 {
 			text = w.line(k, min(left, max(room/2, 24)))
 		}
-		if left <= 0 || len(text) > left && i > 0 {
+		if left <= 0 || len(text) > left && !first {
 			more = true
 			break
 		}
+		first = false
 		s.WriteString(sep + text)
 	}
 	if more {

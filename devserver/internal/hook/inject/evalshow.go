@@ -148,9 +148,10 @@ func (s *shower) value(x reflect.Value, depth int) wire.EvalValue {
 	case reflect.Struct:
 		v.Kind = "struct"
 		x = placed(x)
-		children(x.NumField(), func(i int) wire.EvalValue {
-			f := s.value(fieldOf(x, i), depth+1)
-			f.Name = s.m.fieldName(x.Type(), i)
+		named := s.m.named(x.Type())
+		children(len(named), func(i int) wire.EvalValue {
+			f := s.value(fieldOf(x, named[i]), depth+1)
+			f.Name = s.m.fieldName(x.Type(), named[i])
 			return f
 		})
 	case reflect.Array, reflect.Slice:
@@ -191,6 +192,17 @@ func (s *shower) value(x reflect.Value, depth int) wire.EvalValue {
 func fieldOf(x reflect.Value, i int) reflect.Value {
 	f := x.Field(i)
 	return reflect.NewAt(f.Type(), f.Addr().UnsafePointer()).Elem()
+}
+
+// named are the fields of a struct, without those called _.
+func (m *machine) named(t reflect.Type) []int {
+	var list []int
+	for i := 0; i < t.NumField(); i++ {
+		if m.fieldName(t, i) != "_" {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 func (m *machine) fieldName(t reflect.Type, i int) string {
@@ -261,9 +273,10 @@ func (w *line) value(x reflect.Value, depth int) {
 			w.typeName(x.Type())
 		}
 		x = placed(x)
-		w.list("{", "}", x.NumField(), depth, func(i int) {
-			w.b.WriteString(w.s.m.fieldName(x.Type(), i) + ": ")
-			w.value(fieldOf(x, i), depth+1)
+		named := w.s.m.named(x.Type())
+		w.list("{", "}", len(named), depth, func(i int) {
+			w.b.WriteString(w.s.m.fieldName(x.Type(), named[i]) + ": ")
+			w.value(fieldOf(x, named[i]), depth+1)
 		})
 	case reflect.Array, reflect.Slice:
 		if x.Kind() == reflect.Slice && x.IsNil() {
