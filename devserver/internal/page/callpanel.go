@@ -174,6 +174,7 @@ func (v *failureView) errors(c *failureContent, l limits) {
 		for _, x := range v.Calls[v.root].Vars {
 			if name != "" && visible(x.Name) == name && !x.Shadowed {
 				if of, ok := errorOf(x, 0); ok && len(of.Causes) > 0 {
+					of = located(of, v.makers)
 					e, c.ChainOf = &of, cut(name, 60)
 				}
 			}

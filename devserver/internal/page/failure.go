@@ -69,6 +69,7 @@ type failureView struct {
 	root   int     // the app's innermost call, -1 for none
 	bad    []int
 	source *sources
+	makers []maker // of errors
 	reason reason
 	why    []prose
 
@@ -84,8 +85,13 @@ type madeKey struct {
 
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 	v := &failureView{pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
-	v.Failure = fault.Redacted(boundedFailure(f))
 	v.source = newSources(cmp.Or(f.Built, f.At))
+	if f.Error != nil && len(f.Error.Causes) > 0 {
+		v.makers = v.source.makers(p)
+		e := located(*f.Error, v.makers) // its texts are looked for as they are, without a mask
+		f.Error = &e
+	}
+	v.Failure = fault.Redacted(boundedFailure(f))
 	for i, c := range v.Calls {
 		fr := p.frame(c.Frame)
 		v.frames = append(v.frames, fr)
@@ -105,6 +111,9 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 				left--
 			}
 		}
+	}
+	if f.Error == nil && v.root >= 0 && v.onlyError() != "" {
+		v.makers = v.source.makers(p)
 	}
 	v.reason = v.source.why(v.Failure, v.frames, v.root)
 	v.why = v.explain()
