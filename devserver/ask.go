@@ -38,7 +38,7 @@ func (l *loop) openConsole() error {
 		Check: own.Check, Pages: mux, Assets: page.Assets(),
 		Enabled: l.cfg.Console == ConsoleOn || l.cfg.Console == ConsoleOnTerminal && l.term.IsTerminal(term.Stderr),
 		Backend: console.Backend{
-			Eval: l.eval, Complete: l.complete, Release: l.release, Reveal: l.reveal, State: l.stateOf,
+			Eval: l.eval, Complete: l.complete, Release: l.release, Reveal: l.reveal, Field: l.field, More: l.more, State: l.stateOf,
 		},
 		Asked:  func() { l.term.PIN(l.console.PIN()) },
 		Locked: func() { l.term.ConsoleLocked(10) },
@@ -231,35 +231,58 @@ func (l *loop) reveal(_ context.Context, id string, frame int, path []string) (a
 	if !ok {
 		return nil, console.ErrUnknown
 	}
-	down := make([]int, len(path))
-	for i, step := range path {
-		n, err := strconv.Atoi(step)
-		if err != nil {
-			return nil, errors.New("the frame has no such value")
-		}
-		down[i] = n
-	}
+	down, err := numbers(path)
 	v, ok := fault.At(f.Failure, frame, down)
-	if !ok {
+	if err != nil || !ok {
 		return nil, errors.New("the frame has no such value")
 	}
-	return map[string]any{"text": v.Text, "type": v.Type, "kind": v.Kind, "children": shownChildren(v.Children)}, nil
+	return shown(v), nil
 }
 
-func shownChildren(list []fault.Value) []evalChild {
-	var out []evalChild
-	for _, v := range list {
-		out = append(out, evalChild{Name: v.Name, Type: v.Type, Kind: string(v.Kind), Text: v.Text, Nil: v.Nil, Cycle: v.Cycle, Children: shownChildren(v.Children), More: v.More})
-	}
-	return out
-}
-
-func (l *loop) stateOf(id string) (any, bool) {
+// field is a text of the request or the answer in which the page masks something.
+func (l *loop) field(_ context.Context, id, part string, path []string) (any, error) {
 	f, ok := l.copyOf(id)
 	if !ok {
-		return nil, false
+		return nil, console.ErrUnknown
 	}
-	return map[string]any{"values": f.Values.Here, "why": f.Values.Why, "gone": f.Gone}, true
+	text, ok := "", false
+	if down, err := numbers(path); err == nil {
+		text, ok = fault.FieldAt(f.Failure, fault.Part(part), down)
+	}
+	if !ok {
+		return nil, errors.New("the request has no such field")
+	}
+	return map[string]string{"text": text}, nil
+}
+
+func numbers(path []string) ([]int, error) {
+	out := make([]int, len(path))
+	for i, step := range path {
+		var err error
+		if out[i], err = strconv.Atoi(step); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// stateOf is what changes on the page of a failure while somebody looks at it.
+func (l *loop) stateOf(id string) (any, bool) {
+	var now struct {
+		Values bool   `json:"values"` // they are here
+		Gone   string `json:"gone"`   // why nothing can be evaluated, "" while it can
+		Dot    string `json:"dot"`
+		Label  string `json:"label"`
+		Words  string `json:"words"`
+	}
+	found := false
+	l.do(func() {
+		if f := l.byID(id); f != nil {
+			found, now.Values, now.Gone = true, f.Values.Here, f.Gone
+			now.Dot, now.Label, now.Words = l.pageState().Shown()
+		}
+	})
+	return now, found
 }
 
 // sameFor is how long the same failure, come again, is told in one line.

@@ -14,6 +14,7 @@
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	facts.go       what decide has to know, made from the graph
 //	fronts.go      the app's public addresses and what they answer
+//	more.go        what a page leaves out of a value
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered

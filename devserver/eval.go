@@ -141,6 +141,11 @@ type evalChild struct {
 	Cycle    string      `json:"cycle,omitempty"`
 	Children []evalChild `json:"children,omitempty"`
 	More     int64       `json:"more,omitempty"`
+
+	Cut        int64  `json:"cut,omitempty"` // bytes of a string that text leaves out
+	Len        int64  `json:"len,omitempty"`
+	Redacted   bool   `json:"redacted,omitempty"`
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // eval evaluates src in a frame of a failure. What is wrong with src is part of

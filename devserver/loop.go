@@ -360,6 +360,7 @@ func (l *loop) prepareHook() {
 // present gives every front what it answers in the present state. It is called
 // after each change and does nothing where there is none.
 func (l *loop) present() {
+	l.console.Broken(l.failed != nil)
 	a := answer{gen: l.gen}
 	switch l.state() {
 	case building, starting:

@@ -43,21 +43,30 @@ func (c *Console) scripted(w http.ResponseWriter, r *http.Request) bool {
 		refuse(w, http.StatusForbidden, "refused", "devrun answers this only to the script of its own page")
 	case r.Method == http.MethodPost && (!one("Content-Type", "application/json") || !absent("Content-Encoding")):
 		refuse(w, http.StatusUnsupportedMediaType, "refused", "devrun takes application/json here, and nothing else")
-	case !c.cfg.Enabled:
-		refuse(w, http.StatusForbidden, "off", "the console is off, because devrun has no terminal to show its PIN in; start devrun in a terminal to turn it on")
 	default:
 		return true
 	}
 	return false
 }
 
-// trusted lets sessions through, and says nothing to others that depends on
-// what they asked for.
-func (c *Console) trusted(w http.ResponseWriter, r *http.Request, person bool) bool {
+// enabled is scripted, and refuses where nobody can have the PIN.
+func (c *Console) enabled(w http.ResponseWriter, r *http.Request) bool {
 	if !c.scripted(w, r) {
 		return false
 	}
-	if c.trust.holds(r, person) {
+	if !c.cfg.Enabled {
+		refuse(w, http.StatusForbidden, "off", "the console is off, because devrun has no terminal to show its PIN in; start devrun in a terminal to turn it on")
+	}
+	return c.cfg.Enabled
+}
+
+// trusted lets sessions through, and says nothing to others that depends on
+// what they asked for.
+func (c *Console) trusted(w http.ResponseWriter, r *http.Request) bool {
+	if !c.enabled(w, r) {
+		return false
+	}
+	if c.trust.holds(r) {
 		return true
 	}
 	c.asked.do()
@@ -73,7 +82,7 @@ func (c *Console) trusted(w http.ResponseWriter, r *http.Request, person bool) b
 const lockedOut = "too many wrong PINs: the terminal of devrun says how to get a new one"
 
 func (c *Console) serveUnlock(w http.ResponseWriter, r *http.Request) {
-	if !c.scripted(w, r) {
+	if !c.enabled(w, r) {
 		return
 	}
 	var q struct {
@@ -108,7 +117,7 @@ func (c *Console) serveUnlock(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) serveEval(w http.ResponseWriter, r *http.Request) {
 	var q question
-	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc) {
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc) {
 		return
 	}
 	c.run(w, r, c.evals, *q.Failure, func(ctx context.Context) (any, error) {
@@ -118,7 +127,7 @@ func (c *Console) serveEval(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) serveComplete(w http.ResponseWriter, r *http.Request) {
 	var q question
-	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc|wantPos) {
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc|wantPos) {
 		return
 	}
 	c.run(w, r, c.looks, "complete "+*q.Failure, func(ctx context.Context) (any, error) {
@@ -128,7 +137,7 @@ func (c *Console) serveComplete(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) serveReveal(w http.ResponseWriter, r *http.Request) {
 	var q question
-	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath) {
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath) {
 		return
 	}
 	c.run(w, r, c.looks, "reveal "+*q.Failure, func(ctx context.Context) (any, error) {
@@ -136,11 +145,33 @@ func (c *Console) serveReveal(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// serveField is reveal for what is no variable: a field of the request or of the
+// answer.
+func (c *Console) serveField(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantPart|wantPath) {
+		return
+	}
+	c.run(w, r, c.looks, "field "+*q.Failure, func(ctx context.Context) (any, error) {
+		return c.cfg.Backend.Field(ctx, *q.Failure, *q.Part, q.Path)
+	})
+}
+
+func (c *Console) serveMore(w http.ResponseWriter, r *http.Request) {
+	var q question
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath|wantFrom) {
+		return
+	}
+	c.run(w, r, c.looks, "more "+*q.Failure, func(ctx context.Context) (any, error) {
+		return c.cfg.Backend.More(ctx, *q.Failure, *q.Frame, q.Path, *q.From)
+	})
+}
+
 // serveRelease goes ahead while an evaluation runs: it is how to end a failure
 // whose evaluation does not end.
 func (c *Console) serveRelease(w http.ResponseWriter, r *http.Request) {
 	var q question
-	if !c.trusted(w, r, true) || !read(w, r, &q) || !q.ok(w, 0) {
+	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, 0) {
 		return
 	}
 	c.run(w, r, c.looks, "release "+*q.Failure, func(context.Context) (any, error) {
@@ -148,8 +179,10 @@ func (c *Console) serveRelease(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// serveState tells the page what has become of its failure and of the app. That
+// is on the page itself, which is read without the PIN.
 func (c *Console) serveState(w http.ResponseWriter, r *http.Request, failure string) {
-	if !c.trusted(w, r, false) {
+	if !c.scripted(w, r) {
 		return
 	}
 	c.run(w, r, nil, failure, func(context.Context) (any, error) {

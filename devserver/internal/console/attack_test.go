@@ -156,7 +156,6 @@ func TestAttacks(t *testing.T) {
 					attack{12, name + " before the body " + path, strings.TrimSuffix(s.post(path, body, header), body), forbidden})
 			}
 		}
-		add(attack{13, name + " state", s.get("/api/failures/f1/state", header), forbidden})
 	}
 	add(attack{12, "token of 10 MB", s.post("/api/eval", eval, "Authorization: Bearer "+strings.Repeat("A", 10<<20)), []int{431, 0}},
 		attack{12, "token in the address", s.post("/api/eval?token="+s.token, eval, "-Authorization"), []int{404}},

@@ -56,8 +56,10 @@ type Backend struct {
 	Eval     func(ctx context.Context, failure string, frame int, src string) (any, error)
 	Complete func(ctx context.Context, failure string, frame int, src string, pos int) (any, error) // pos counts bytes
 	Release  func(failure string) error
-	Reveal   func(ctx context.Context, failure string, frame int, path []string) (any, error) // numbers of children, in decimals, or names
-	State    func(failure string) (any, bool)
+	Reveal   func(ctx context.Context, failure string, frame int, path []string) (any, error)           // numbers of children, in decimals, or names
+	Field    func(ctx context.Context, failure, part string, path []string) (any, error)                // of the request or the answer; its numbers in decimals
+	More     func(ctx context.Context, failure string, frame int, path []string, from int) (any, error) // the children of a value from one on
+	State    func(failure string) (any, bool)                                                           // told without the PIN
 }
 
 // Gone is the error for a failure that is known and takes no questions any more.
@@ -160,6 +162,11 @@ func (c *Console) WaitURL(failure string, generation int) string {
 
 // Notify lets the pages of older generations load anew.
 func (c *Console) Notify(generation int) { c.waits.notify(generation) }
+
+// Broken tells the pages on the app's address whether the newest save does not
+// compile. They ask for it at their WaitURL with /broken, and with /whole for the
+// end of it.
+func (c *Console) Broken(is bool) { c.waits.tell(func() { c.waits.broken = is }) }
 
 // Close ends everything that is under way and returns when it has ended.
 func (c *Console) Close() error {

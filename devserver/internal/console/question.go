@@ -32,6 +32,8 @@ type question struct {
 	Src     *string `json:"src"`
 	Pos     *int    `json:"pos"`
 	Path    steps   `json:"path"`
+	From    *int    `json:"from"`
+	Part    *string `json:"part"`
 }
 
 // steps lead from a frame to a value in it. Each is a number or a string, and
@@ -64,12 +66,15 @@ const (
 	wantSrc
 	wantPos
 	wantPath
+	wantFrom
+	wantPart
 )
 
 // ok answers for a question that is not as it must be.
 func (q *question) ok(w http.ResponseWriter, wanted want) bool {
 	var has want
-	for bit, here := range map[want]bool{wantFrame: q.Frame != nil, wantSrc: q.Src != nil, wantPos: q.Pos != nil, wantPath: q.Path != nil} {
+	for bit, here := range map[want]bool{wantFrame: q.Frame != nil, wantSrc: q.Src != nil, wantPos: q.Pos != nil, wantPath: q.Path != nil,
+		wantFrom: q.From != nil, wantPart: q.Part != nil} {
 		if here {
 			has |= bit
 		}
@@ -87,6 +92,10 @@ func (q *question) ok(w http.ResponseWriter, wanted want) bool {
 		badRequest(w, "an expression has no NUL in it")
 	case q.Pos != nil && (*q.Pos < 0 || *q.Pos > len(*q.Src) || *q.Pos < len(*q.Src) && !utf8.RuneStart((*q.Src)[*q.Pos])):
 		badRequest(w, "pos is no place in the expression")
+	case q.From != nil && *q.From < 0:
+		badRequest(w, "from is no number of a part")
+	case q.Part != nil && !isWord(*q.Part):
+		badRequest(w, "the request has no such part")
 	case len(q.Path) > maxPath:
 		badRequest(w, fmt.Sprintf("path has at most %d steps", maxPath))
 	default:

@@ -41,6 +41,7 @@ func (c *Console) addresses() map[string]route {
 	for path, serve := range map[string]func(http.ResponseWriter, *http.Request){
 		"/api/unlock": c.serveUnlock, "/api/eval": c.serveEval, "/api/complete": c.serveComplete,
 		"/api/release": c.serveRelease, "/api/reveal": c.serveReveal,
+		"/api/field": c.serveField, "/api/more": c.serveMore,
 	} {
 		all[path] = route{methods: []string{http.MethodPost}, serve: serve}
 	}
@@ -64,8 +65,10 @@ func (c *Console) find(r *http.Request) (route, bool) {
 	if word, ok := within(path, "/api/failures/", "/state"); ok {
 		return route{methods: []string{http.MethodGet}, serve: func(w http.ResponseWriter, r *http.Request) { c.serveState(w, r, word) }}, true
 	}
-	if word, ok := within(path, waitPrefix, ""); ok {
-		return route{methods: []string{http.MethodGet}, public: true, serve: func(w http.ResponseWriter, r *http.Request) { c.serveWait(w, r, word) }}, true
+	for _, news := range []string{newer, broken, whole} {
+		if word, ok := within(path, waitPrefix, news); ok {
+			return route{methods: []string{http.MethodGet}, public: true, serve: func(w http.ResponseWriter, r *http.Request) { c.serveWait(w, r, word, news) }}, true
+		}
 	}
 	return route{}, false
 }

@@ -188,6 +188,14 @@ func (s *site) backend() Backend {
 			s.path.Store(fmt.Sprintf("%q", path))
 			return look(id, frame)
 		},
+		Field: func(ctx context.Context, id, part string, path []string) (any, error) {
+			s.path.Store(fmt.Sprintf("%s %q", part, path))
+			return look(id, 0)
+		},
+		More: func(ctx context.Context, id string, frame int, path []string, from int) (any, error) {
+			s.path.Store(fmt.Sprintf("%q from %d", path, from))
+			return look(id, frame)
+		},
 		Release: func(id string) error {
 			_, err := look(id, 0)
 			return err
@@ -220,6 +228,8 @@ var bodies = map[string]string{
 	"/api/eval":     `{"failure":"f1","frame":0,"src":"honest(1)"}`,
 	"/api/complete": `{"failure":"f1","frame":0,"src":"hon","pos":3}`,
 	"/api/reveal":   `{"failure":"f1","frame":0,"path":["user","Password"]}`,
+	"/api/field":    `{"failure":"f1","part":"form","path":[0,0]}`,
+	"/api/more":     `{"failure":"f1","frame":0,"path":[3,"a key"],"from":60}`,
 	"/api/release":  `{"failure":"f1"}`,
 }
 

@@ -54,9 +54,9 @@ func (t *trust) grant() string {
 	return token
 }
 
-// holds reports whether the request comes from a session. Only what a person
-// does keeps a session alive, not what a page asks by itself.
-func (t *trust) holds(r *http.Request, person bool) bool {
+// holds reports whether the request comes from a session, and keeps it alive.
+// What a page asks by itself is asked without one.
+func (t *trust) holds(r *http.Request) bool {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
 		return false
@@ -77,9 +77,7 @@ func (t *trust) holds(r *http.Request, person bool) bool {
 		delete(t.used, key)
 		return false
 	}
-	if person {
-		t.used[key] = now
-	}
+	t.used[key] = now
 	return true
 }
 

@@ -29,7 +29,8 @@ type waits struct {
 	longest time.Duration
 
 	mu         sync.Mutex
-	generation int // the newest that was told
+	generation int  // the newest that was told
+	broken     bool // the newest save does not compile
 	tokens     map[digest]int
 	failures   []waited // in the order in which they came
 	waiting    []*waiter
@@ -40,11 +41,20 @@ type waited struct {
 	failure, token string
 }
 
-// waiter is one request that is held. over holds one: whether to load anew.
+// waiter is one request that is held. over holds one: whether what it waits for
+// has come.
 type waiter struct {
 	generation int
+	news       string // one of the suffixes
 	over       chan bool
 }
+
+// What an address of a wait may end with, behind its token.
+const (
+	newer  = ""        // a newer generation answers
+	broken = "/broken" // the newest save does not compile
+	whole  = "/whole"  // it does
+)
 
 func newWaits() *waits { return &waits{longest: maxWait, tokens: map[digest]int{}} }
 
@@ -68,17 +78,33 @@ func (s *waits) token(failure string, generation int) string {
 	return w.token
 }
 
-func (s *waits) notify(generation int) {
+// has says whether what w waits for has come. s is locked.
+func (s *waits) has(w *waiter) bool {
+	switch w.news {
+	case broken:
+		return s.broken
+	case whole:
+		return !s.broken
+	}
+	return w.generation < s.generation
+}
+
+// tell changes what is known, and lets those go who wait for it.
+func (s *waits) tell(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.generation = max(s.generation, generation)
+	change()
 	s.waiting = slices.DeleteFunc(s.waiting, func(w *waiter) bool {
-		if w.generation >= s.generation {
+		if !s.has(w) {
 			return false
 		}
 		w.over <- true
 		return true
 	})
+}
+
+func (s *waits) notify(generation int) {
+	s.tell(func() { s.generation = max(s.generation, generation) })
 }
 
 func (s *waits) close() {
@@ -92,16 +118,16 @@ func (s *waits) close() {
 }
 
 // join returns nil for a token that is not known.
-func (s *waits) join(token string) *waiter {
+func (s *waits) join(token, news string) *waiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	generation, ok := s.tokens[sha256.Sum256([]byte(token))]
 	if !ok {
 		return nil
 	}
-	w := &waiter{generation, make(chan bool, 1)}
+	w := &waiter{generation, news, make(chan bool, 1)}
 	switch {
-	case generation < s.generation:
+	case s.has(w):
 		w.over <- true
 	case s.closed:
 		w.over <- false
@@ -121,7 +147,7 @@ func (s *waits) leave(w *waiter) {
 	s.waiting = slices.DeleteFunc(s.waiting, func(other *waiter) bool { return other == w })
 }
 
-// wait holds a request and reports whether its page shall load anew.
+// wait holds a request and reports whether there is the news for its page.
 func (s *waits) wait(ctx context.Context, w *waiter) bool {
 	defer s.leave(w)
 	longest := time.NewTimer(s.longest)
@@ -135,11 +161,11 @@ func (s *waits) wait(ctx context.Context, w *waiter) bool {
 	return false
 }
 
-// serveWait answers 204 when the page shall load anew. Only that answer may be
+// serveWait answers 204 when there is the news that the page waits for. Only that answer may be
 // had by other origins, so for a page every other one is an error of the
 // network, after which it asks again.
-func (c *Console) serveWait(w http.ResponseWriter, r *http.Request, token string) {
-	waiter := c.waits.join(token)
+func (c *Console) serveWait(w http.ResponseWriter, r *http.Request, token, news string) {
+	waiter := c.waits.join(token, news)
 	if waiter == nil {
 		notFound(w)
 		return

@@ -82,6 +82,31 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// TestWaitBroken: a page hears that the newest save does not compile, and when
+// that is over, however often and at whatever time it asks.
+func TestWaitBroken(t *testing.T) {
+	s := newSite(t)
+	checkWait(t, <-s.hold(s.wait+"/whole"), 204)
+	told := s.hold(s.wait + "/broken")
+	s.waiting(1)
+	s.console.Broken(false)
+	s.console.Notify(1)
+	s.waiting(1)
+	s.console.Broken(true)
+	checkWait(t, <-told, 204)
+	checkWait(t, <-s.hold(s.wait+"/broken"), 204)
+	over := s.hold(s.wait + "/whole")
+	s.waiting(1)
+	s.console.Broken(true) // again
+	s.waiting(1)
+	s.console.Broken(false)
+	checkWait(t, <-over, 204)
+	checkWait(t, <-s.hold("nothing/broken"), 404)
+	for _, path := range []string{s.wait + "/other", s.wait + "/broken/", s.wait + "/broken/whole"} {
+		checkWait(t, <-s.hold(path), 403)
+	}
+}
+
 func TestWaitEnds(t *testing.T) {
 	s := newSite(t)
 	conn := s.dial()
@@ -105,7 +130,7 @@ func TestWaitsAreForgotten(t *testing.T) {
 	if len(tokens) != maxWaits || len(w.tokens) != maxWaits || len(w.failures) != maxWaits {
 		t.Errorf("%d tokens, %d and %d kept", len(tokens), len(w.tokens), len(w.failures))
 	}
-	if w.join(first) != nil {
+	if w.join(first, newer) != nil {
 		t.Error("the oldest token is kept")
 	}
 }

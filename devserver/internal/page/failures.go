@@ -34,6 +34,13 @@ func (s State) mark() (class, label string) {
 	return "bad", label
 }
 
+// Shown is what the bar on top of a page has of the state: the class of the dot, its
+// name, and the words at the right.
+func (s State) Shown() (dot, label, words string) {
+	dot, label = s.mark()
+	return dot, label, s.short()
+}
+
 func (s State) short() string {
 	var parts []string
 	if s.Generation > 0 {
