@@ -17,7 +17,9 @@ type facts struct {
 type factRow struct {
 	Name, Value string
 	Mute        bool // devrun's words, not the app's
-	Redacted    bool
+	Redacted    bool // all of it
+	Part        fault.Part
+	Path        string // for fault.FieldAt, where devrun can be asked for what is masked; Part is then not ""
 }
 
 // drawers fills what is closed at the foot of the page.
@@ -25,7 +27,7 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 	v.requestDrawer(c, l)
 	v.productionDrawer(c, l)
 
-	c.GoroutineNote = fmt.Sprint(v.Goroutine)
+	c.GoroutineID, c.GoroutineNote = v.Goroutine, fmt.Sprint(v.Goroutine)
 	switch {
 	case v.Gone != "":
 		c.GoroutineNote += ", has gone on"
@@ -58,47 +60,46 @@ func (v *failureView) requestDrawer(c *failureContent, l limits) {
 	add("method", q.Method)
 	add("path", path)
 	add("query", query)
+	if v.reveals() && strings.Contains(query, fault.Mask) {
+		general.Rows[len(general.Rows)-1].Part = fault.OfQuery
+	}
 	add("route", q.Route)
 	add("host", q.Host)
 	add("protocol", strings.TrimSuffix(q.Proto+map[bool]string{true: " over TLS"}[q.TLS], " "))
 	add("from", q.Remote)
 	c.Request = append(c.Request, general)
 
-	form := fieldFacts("Form", q.Form, l)
+	form := v.fieldFacts("Form", fault.OfForm, q.Form, l)
 	if len(q.Form) == 0 {
 		form.Rows = []factRow{{Name: "form", Value: "not parsed, or empty", Mute: true}}
 	}
-	c.Request = append(c.Request, form)
-
-	var headers []fault.Field
-	var cookies []fault.Field
+	cookies := fault.Cookies(q.Header)
+	jar := v.fieldFacts("Cookies", fault.OfCookie, cookies, l)
+	if len(cookies) == 0 {
+		jar.Rows = []factRow{{Name: "cookie", Value: "not sent", Mute: true}}
+	}
+	c.Request = append(c.Request, form, v.fieldFacts("Headers", fault.OfHeader, q.Header, l), jar)
+	headers := 0
 	for _, h := range q.Header {
-		if !strings.EqualFold(h.Name, "Cookie") {
-			headers = append(headers, h)
-			continue
-		}
-		for _, line := range h.Values {
-			for part := range strings.SplitSeq(line, ";") {
-				name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-				if name != "" {
-					cookies = append(cookies, fault.Field{Name: name, Values: []string{value}})
-				}
-			}
+		if !isCookie(h) {
+			headers++
 		}
 	}
-	c.Request = append(c.Request, fieldFacts("Headers", headers, l))
-	if len(cookies) > 0 {
-		c.Request = append(c.Request, fieldFacts("Cookies", cookies, l))
-	} else {
-		c.Request = append(c.Request, facts{"Cookies", []factRow{{Name: "cookie", Value: "not sent", Mute: true}}})
-	}
-	c.RequestNote = cut(fmt.Sprintf("%s, %s, %s, %s", cut(v.asked(), 100), count(len(q.Form), "form field"), count(len(headers), "header"), count(len(cookies), "cookie")), l.message)
+	c.RequestNote = cut(fmt.Sprintf("%s, %s, %s, %s", cut(v.asked(), 100), count(len(q.Form), "form field"), count(headers, "header"), count(len(cookies), "cookie")), l.message)
 }
 
-// fieldFacts lists fields, a row for each value.
-func fieldFacts(title string, list []fault.Field, l limits) facts {
+func isCookie(f fault.Field) bool { return strings.EqualFold(f.Name, "Cookie") }
+
+// reveals says whether devrun can be asked for what is masked.
+func (v *failureView) reveals() bool { return !v.at.Away && v.Gone == "" }
+
+// fieldFacts lists fields, a row for each value; cookies have a table of their own.
+func (v *failureView) fieldFacts(title string, part fault.Part, list []fault.Field, l limits) facts {
 	out := facts{Title: title}
 	for i, f := range list {
+		if part == fault.OfHeader && isCookie(f) {
+			continue
+		}
 		if len(out.Rows) >= l.items/2 {
 			out.Rows = append(out.Rows, factRow{Name: "and", Value: count(len(list)-i, "more"), Mute: true})
 			break
@@ -109,7 +110,11 @@ func fieldFacts(title string, list []fault.Field, l limits) facts {
 				out.Rows = append(out.Rows, factRow{Name: name, Value: fmt.Sprintf("and %d more", len(f.Values)-j), Mute: true})
 				break
 			}
-			out.Rows = append(out.Rows, factRow{Name: name, Value: cut(oneLine(value), l.text), Redacted: value == fault.Mask})
+			row := factRow{Name: name, Value: cut(oneLine(value), l.text), Redacted: value == fault.Mask}
+			if v.reveals() && strings.Contains(value, fault.Mask) {
+				row.Part, row.Path = part, fmt.Sprintf("%d.%d", i, j)
+			}
+			out.Rows = append(out.Rows, row)
 		}
 		if len(f.Values) == 0 {
 			out.Rows = append(out.Rows, factRow{Name: name, Value: "empty", Mute: true})
@@ -134,7 +139,7 @@ func (v *failureView) productionDrawer(c *failureContent, l limits) {
 		}
 	}
 	if len(a.Header) > 0 {
-		h := fieldFacts("", a.Header, l)
+		h := v.fieldFacts("", fault.OfAnswer, a.Header, l)
 		c.ProductionHeader = &h
 	}
 	if a.Body != "" {

@@ -50,20 +50,30 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Pin, Src, Failure string
 		Frame, Pos        int
-		Path              []int
+		Path              []any
+		From              int
+		Part              string
 	}
+	type m = map[string]any
 	answer := func(status int, v any) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(v)
+	}
+	if strings.HasSuffix(r.URL.Path, "/state") && r.Method == "GET" && r.Header.Get("X-Devrun") == "1" {
+		state := m{"values": true, "gone": "", "dot": "ok", "label": "serving", "words": "generation 42 · pid 4211"}
+		if a.gone {
+			state["gone"], state["dot"], state["label"], state["words"] = "Generation 43 took its place.", "work", "building", "generation 43"
+		}
+		answer(200, state)
+		return
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Method != "POST" || r.Header.Get("X-Devrun") != "1" || r.Header.Get("Content-Type") != "application/json" {
 		answer(400, map[string]any{"error": "bad request"})
 		return
 	}
 	what := strings.TrimPrefix(r.URL.Path, "/api/")
-	a.calls = append(a.calls, fmt.Sprint(what, " ", in.Src, in.Frame, in.Path))
-	type m = map[string]any
+	a.calls = append(a.calls, fmt.Sprint(what, " ", in.Part, in.Src, in.Frame, in.Path, in.From))
 	switch {
 	case what == "unlock" && a.wrong >= 2:
 		answer(429, m{"error": "locked"})
@@ -80,8 +90,20 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(200, m{"panic": "no user with id 99", "took_ms": 2.8})
 	case what == "eval" && strings.HasPrefix(in.Src, "bad"):
 		answer(200, m{"error": "undefined: bad <b>", "took_ms": 0.1})
+	case what == "eval" && in.Src == "x = 1":
+		answer(200, m{"text": "", "type": "", "took_ms": 0.1})
+	case what == "eval" && in.Src == "user2":
+		answer(200, m{"text": "&main.User{ID: 1}", "type": "*main.User", "kind": "pointer", "children": []m{{"type": "main.User", "kind": "struct", "children": []m{{"name": "ID", "type": "int", "kind": "number", "text": "1"}, {"name": "_", "type": "int", "text": "0"}}}}})
 	case what == "eval":
 		answer(200, m{"text": `{"a": "<img src=x>"}`, "type": "map[string]string", "took_ms": 0.42, "children": []m{{"name": `"a"`, "type": "string", "kind": "string", "text": `"<img src=x onerror=alert(1)>"`}}})
+	case what == "more" && fmt.Sprint(in.Path) == "[5 1]":
+		answer(200, m{"kind": "string", "text": `"` + strings.Repeat("winter ", 300) + `"`})
+	case what == "more" && in.From == 0:
+		answer(200, m{"kind": "map", "more": 1, "children": []m{{"name": `"a"`, "type": "string", "kind": "string", "text": `"1"`}, {"name": `"b"`, "type": "[]int", "kind": "slice", "text": "len 9 cap 9 […]", "more": 9}}})
+	case what == "more":
+		answer(200, m{"kind": "map", "children": []m{{"name": `"c"`, "type": "string", "kind": "string", "redacted": true}}})
+	case what == "field":
+		answer(200, m{"text": "tok-tok-<b>"})
 	case what == "complete" && in.Src == "us":
 		answer(200, m{"items": []m{{"name": "user", "type": "*main.User"}}, "from": 0})
 	case what == "complete":
@@ -184,6 +206,20 @@ func TestFailureBrowser(t *testing.T) {
 		b.until(con, "open")
 		// What was asked for before the PIN comes now.
 		b.until(`document.querySelectorAll('.panel.on .hid').length < document.querySelectorAll('.hid').length && [...document.querySelectorAll('.panel.on .v')].some((v) => v.textContent === '"tok-tok-tok-17"')`, "true")
+		// What is cut is shown, and what is masked in the request.
+		b.do(chromedp.Click(`[data-rest="5.1"]`))
+		b.until(`[...document.querySelectorAll('.panel.on .v > .long')].map((v) => v.textContent.length + getComputedStyle(v).overflowY).join()`, "2102auto")
+		b.eval(`document.querySelector('[data-rest="9"]').closest('details').firstChild.setAttribute('data-test', '')`)
+		b.eval(`document.querySelector('[data-rest="9"]').closest('details').open = true`)
+		b.eval(`document.querySelector('[data-rest="9"]').click()`)
+		list := `[...document.querySelector('.panel.on .tree li:has(> details > summary[data-test]) ul').children].map((li) => li.textContent).join('|')`
+		b.until(list, `"a"string"1"|"b"[]intlen 9 cap 9 […]and 9 moreshow|and 1 moreshow`)
+		b.until("document.activeElement.textContent", `"a"string"1"`) // not lost with the button
+		b.eval(`document.querySelector('.panel.on li:has(> details > summary[data-test]) > details > ul > li:last-child button').click()`)
+		b.until(list, `"a"string"1"|"b"[]intlen 9 cap 9 […]and 9 moreshow|"c"stringredactedshow`)
+		b.eval(`document.querySelector('#request').open = true`)
+		b.do(chromedp.Click(`[data-field="form"]`))
+		b.until(`document.querySelector('#request').textContent.includes('tok-tok-<b>') + document.activeElement.textContent`, "truetok-tok-<b>")
 		b.eval("document.querySelector('#expr').focus()")
 		b.press("form.validate(token)")
 		b.key("Enter")
@@ -192,12 +228,21 @@ func TestFailureBrowser(t *testing.T) {
 		b.until(`document.querySelector('.log .out > span').textContent + document.querySelectorAll('.log img').length`, `{"a": "<img src=x>"}0`)
 		b.press("panic()")
 		b.key("Enter")
-		b.until("document.querySelector('.log li:last-child .out').className + document.querySelector('.log li:last-child .out').textContent.slice(0, 26)", "out nopanic: no user with id 99T")
+		b.until("document.querySelector('.log li:last-child .out').className + document.querySelector('.log li:last-child .out').textContent.slice(0, 26)", "out nopanic: no user with id 99I")
 		b.press("bad")
 		b.key("Enter")
 		b.until("document.querySelector('.log > li:last-child .out').textContent", "undefined: bad <b>")
+		b.press("x = 1")
+		b.key("Enter")
+		b.until("document.querySelector('.log > li:last-child .out').textContent", "done")
+		b.press("user2")
+		b.key("Enter")
+		b.until("document.querySelector('.log > li:last-child .tree')?.textContent", "IDint1") // of the struct itself
 		b.until("document.querySelector('#expr').value", "")
 		b.key("ArrowUp")
+		b.key("ArrowUp")
+		b.key("ArrowUp")
+		b.until("document.querySelector('#expr').value", "bad")
 		b.key("ArrowUp")
 		b.until("document.querySelector('#expr').value", "panic()")
 		b.key("ArrowDown")
@@ -224,13 +269,15 @@ func TestFailureBrowser(t *testing.T) {
 		b.until(con, "ended")
 		b.open("/home")
 		b.until(con, "open") // the tab has the token
+		b.until("!!document.querySelector('[data-rest]') + document.querySelector('[data-goroutine]').textContent", "true34, parked")
 		api.mu.Lock()
 		api.gone = true
 		api.mu.Unlock()
-		b.eval("document.querySelector('#expr').focus()")
-		b.press("1")
-		b.key("Enter")
+		// Nobody does anything: the page follows.
 		b.until(con+" + document.querySelector('[data-ended]').textContent", "endedGeneration 43 took its place.")
+		b.until("document.querySelector('[data-goroutine]').textContent + document.querySelector('[data-parked]').textContent + document.querySelector('[data-stays]').textContent", "34, goneGeneration 43 took its place.")
+		b.until("document.querySelector('.dot').className + document.querySelector('.bar .end > span').textContent", "dot workgeneration 43")
+		b.until("document.querySelectorAll('[data-rest], [data-field], [data-reveal], [data-release]').length", "0")
 		b.eval("sessionStorage.clear()")
 		b.open("/gone")
 		b.until(con, "ended")
@@ -380,6 +427,11 @@ func TestSandbox(t *testing.T) {
 
 	b.open("/form")
 	b.until("document.querySelector('#again').hidden", "true")
+	b.until("document.querySelector('#broken').hidden", "true")
+	wake("/wait/form/broken") // a save does not compile
+	b.until("document.querySelector('#broken').offsetHeight > 0", "true")
+	wake("/wait/form/whole")
+	b.until("document.querySelector('#broken').hidden", "true")
 	wake("/wait/form")
 	b.until("document.querySelector('#again').offsetHeight > 0", "true")
 	if got := count(&posted); got != "1" {

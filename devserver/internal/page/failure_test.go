@@ -147,7 +147,7 @@ func panicked(t *testing.T, app App) fault.Failure {
 	seen := structOf("seen", "time.Time", "2026-11-22 17:41:10.220114 UTC")
 	tags := fault.Value{Name: "tags", Type: "[]string", Kind: fault.Slice, Text: `len 3 cap 4 ["go", "winter", "fjellrev"]`, Len: 3, Cap: 4,
 		Children: []fault.Value{str("0", "go"), str("1", "winter"), str("2", "fjellrev")}}
-	problems := fault.Value{Name: "problems", Type: "map[string]string", Kind: fault.Map, Text: `len 1 {"about_me": "Field must be…"}`, Len: 1,
+	problems := fault.Value{Name: "problems", Type: "map[string]string", Kind: fault.Map, Text: `len 4 {"about_me": "Field must be…", …}`, Len: 4, More: 3,
 		Children: []fault.Value{str(`"about_me"`, "Field must be between 0 and 140 characters long.")}}
 	return fault.Failure{
 		ID: "4f1c", Generation: 42, At: time.Now(), How: fault.Panicked, Type: "runtime.errorString",

@@ -33,6 +33,7 @@ type failureContent struct {
 	ProductionSays   []string
 	ProductionHeader *facts
 	ProductionBody   string
+	GoroutineID      int
 	GoroutineNote    string
 	Goroutine        facts
 	Stays            string
@@ -181,7 +182,7 @@ func (v *failureView) console() *consoleContent {
 // stack fills the rail and the panels.
 func (v *failureView) stack(c *failureContent, l limits, all bool) {
 	s := &stack{pages: v.pages, sources: v.source, limits: l}
-	budget := &rowBudget{left: l.values, bytes: l.text, reveal: !v.at.Away && v.Gone == ""}
+	budget := &rowBudget{left: l.values, bytes: l.text, reveal: v.reveals()}
 	var lib []frame
 	var libRows []stackRow
 	flush := func() {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"devrun/devserver/internal/fault"
 )
@@ -20,6 +21,7 @@ func TestLibrarySource(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "route.go")
 	write(t, file, source.String())
+	f.At = time.Now()
 	call := func(line int) fault.Call {
 		return fault.Call{Frame: fault.Frame{Func: fmt.Sprintf("example.com/mux.f%d", line), File: file, Line: line}, Optimised: true, Vars: []fault.Value{num("depth", line)}}
 	}

@@ -32,13 +32,22 @@ type valueRow struct {
 	Path       string // indices from the call's variables down, for fault.At
 	Rows       []valueRow
 	More       string // "and 412 more"
+	Rest       *rest  // where devrun can be asked for it
+}
+
+// rest says what is left out of a value: its children from one on, or of a text its
+// end.
+type rest struct {
+	Path string // as of a valueRow
+	From int
+	All  bool // the children that are listed come again, in another order
 }
 
 // rowBudget is how many rows a page still takes.
 type rowBudget struct {
 	left   int
 	bytes  int  // of each text
-	reveal bool // what is left out can be asked for
+	reveal bool // what is masked or left out can be asked for
 }
 
 // groups makes the groups of a call's variables: on the failing line first, then
@@ -147,9 +156,13 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 		if v.Len > v.Cut {
 			r.Chip = grouped(v.Len-v.Cut) + " of " + grouped(v.Len) + " bytes"
 		}
+		if b.reveal {
+			r.Rest = &rest{Path: path}
+		}
 	}
 	// A pointer or an interface opens on what is in it: one level less to click.
-	for (v.Kind == fault.Pointer || v.Kind == fault.Interface) && len(v.Children) == 1 {
+	// Where its only child has a name, that is the field of a struct.
+	for (v.Kind == fault.Pointer || v.Kind == fault.Interface) && len(v.Children) == 1 && v.Children[0].Name == "" {
 		inner := v.Children[0]
 		path += ".0"
 		if len(inner.Children) == 0 || inner.Redacted {
@@ -165,22 +178,36 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 	}
 	if level+1 >= maxLevels {
 		if len(v.Children) > 0 {
-			r.More = count(len(v.Children), "part") + " not shown here"
+			r.More, r.Rest = count(len(v.Children), "part")+" not shown here", b.rest(v, path, 0)
 		}
 		return r
 	}
-	left := v.More
+	left, listed := v.More, 0
 	for i, c := range v.Children {
+		if c.Name == "_" { // a field that only takes up room
+			continue
+		}
 		if b.left <= 0 {
 			left += int64(len(v.Children) - i)
 			break
 		}
+		listed = i + 1
 		r.Rows = append(r.Rows, b.row(c, call, path+"."+strconv.Itoa(i), level+1))
 	}
 	if left > 0 && v.Kind != fault.String {
-		r.More = "and " + grouped(left) + " more"
+		r.More, r.Rest = "and "+grouped(left)+" more", b.rest(v, path, listed)
 	}
 	return r
+}
+
+func (b *rowBudget) rest(v fault.Value, path string, listed int) *rest {
+	if !b.reveal {
+		return nil
+	}
+	if v.Kind == fault.Map { // those on the page are some, the first in memory
+		return &rest{Path: path, All: true}
+	}
+	return &rest{Path: path, From: listed}
 }
 
 // grouped writes 18432 as "18,432".

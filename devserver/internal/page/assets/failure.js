@@ -27,57 +27,133 @@
     }
   };
   const state = (to) => { if (con && con.dataset.state !== 'away') con.dataset.state = to; };
-  const end = (why) => { const s = $('[data-ended]'); if (s) { if (why) s.textContent = why; state('ended'); } };
+  // What says that the goroutine is parked, or asks something of it.
+  const end = (why) => {
+    const s = $('[data-ended]'), parked = $('[data-parked]'), stays = $('[data-stays]'), note = $('[data-goroutine]');
+    if (s && why) s.textContent = why;
+    state('ended');
+    if (parked) parked.textContent = '';
+    if (stays && why) stays.textContent = why;
+    if (note) note.textContent = note.dataset.goroutine + ', gone';
+    $$('[data-release], [data-reveal], [data-rest], [data-field]').forEach((b) => b.remove());
+  };
 
-  // The variables may be on their way.
-  if ('waiting' in panes.dataset) {
-    let left = 180;
-    const look = async () => {
+  // The page follows what becomes of the goroutine and of the app.
+  const waiting = 'waiting' in panes.dataset, dot = $('.dot'), words = $('.bar .end > span');
+  const follow = async () => {
+    let next = waiting ? 1000 : 2000;
+    if (!document.hidden) {
       try {
-        const r = await fetch(location.pathname, { headers: { Accept: 'application/json' }, cache: 'no-store' });
-        if (r.status === 404) return;
-        const f = await r.json();
-        if (f.values?.here) return location.reload();
-        if (f.gone) return;
-      } catch {}
-      if (--left > 0) setTimeout(look, 1000);
-    };
-    setTimeout(look, 1000);
-  }
+        const r = await fetch('/api/failures/' + failure + '/state', { headers: { 'X-Devrun': '1' }, cache: 'no-store', credentials: 'omit' });
+        const now = await r.json();
+        if (r.status === 404) { end('devrun does not keep this failure any more.'); return; }
+        if (waiting && now.values) { location.reload(); return; }
+        if (now.gone) end(now.gone);
+        if (r.ok) { dot.className = 'dot ' + now.dot; dot.setAttribute('aria-label', now.label); words.textContent = now.words; }
+      } catch {
+        dot.className = 'dot bad'; dot.setAttribute('aria-label', 'devrun does not answer'); words.textContent = 'devrun does not answer';
+        next = 10000;
+      }
+    }
+    clearTimeout(timer);
+    timer = setTimeout(follow, next);
+  };
+  let timer = setTimeout(follow, 1000);
+  addEventListener('visibilitychange', () => { if (!document.hidden) { clearTimeout(timer); follow(); } });
 
-  // A value as a tree: {name, type, text, nil, redacted, children}.
-  const row = (v, tag) => {
+  // A value as a tree: {name, type, text, nil, redacted, children}. at is where devrun
+  // can be asked for more of it: a frame and the path down to the value.
+  const colour = (v) => ({ string: 's', number: 'd', bool: 'k' }[v.kind] || '');
+  const button = (name, label, act) => { const b = make('button', 'link', name); b.type = 'button'; b.setAttribute('aria-label', label); b.addEventListener('click', (e) => { e.preventDefault(); act(b); }); return b; };
+  const row = (v, tag, at) => {
     const r = make(tag, 'row'), name = make('span'), text = make('span', 'v');
     name.append(make('b', '', v.name || ''));
     text.append(v.nil ? make('span', 'nil', 'nil') : v.redacted ? make('span', 'chip hid', 'redacted')
-      : make('span', { string: 's', number: 'd', bool: 'k' }[v.kind] || '', v.text || v.unreadable || (v.gone ? 'optimised away' : v.cycle ? 'same as ' + v.cycle : '')));
+      : make('span', colour(v), v.text || v.unreadable || (v.gone ? 'optimised away' : v.cycle ? 'same as ' + v.cycle : '')));
+    if (at && v.redacted) text.append(button('show', 'Show the value of ' + v.name, (b) => replace(b, at)));
+    if (at && v.cut > 0) text.append(' ', make('span', 'chip', v.cut.toLocaleString('en') + ' bytes more'), button('show', 'Show more of ' + v.name, (b) => replace(b, at)));
     r.append(name, make('span', 't', v.type || ''), text);
     return r;
   };
-  const leaf = (v, depth) => {
-    const kids = depth < 8 && Array.isArray(v.children) ? v.children.slice(0, 200) : [];
-    if (!kids.length) return row(v, 'li');
+  // A pointer or an interface opens on what is in it.
+  const open = (v, at) => {
+    while (v.children?.length === 1 && !v.children[0].name) { v = v.children[0]; at = at && { ...at, path: [...at.path, 0] }; }
+    return [v, at];
+  };
+  const parts = (v, at, from = 0) => (v.children || []).map((c, i) => [c, at && { ...at, path: [...at.path, v.kind === 'map' ? '=' + c.name : from + i] }])
+    .filter(([c]) => c.name !== '_').map(([c, at]) => leaf(c, at));
+  // first: as it was cut, before anybody asked for more.
+  const rest = (v, at, from, first) => {
+    const li = make('li', 'row'), n = make('span', 'mute', 'and ' + v.more.toLocaleString('en') + ' more');
+    li.append(n);
+    const listed = from + (v.children || []).length;
+    if (at && (first || v.children?.length)) li.append(button('show', 'Show more', (b) => more(b, at, listed, first && v.kind === 'map', li)));
+    return li;
+  };
+  const leaf = (v, at) => {
+    const [inner, below] = open(v, at);
+    // Of a pointer that is not followed there is nothing to count.
+    const bare = !inner.children?.length && (!inner.more || !below && ['pointer', 'interface'].includes(inner.kind));
+    if (v.redacted || bare) return row(v, 'li', at);
     const li = make('li'), d = make('details'), ul = make('ul');
-    d.append(row(v, 'summary'), ul);
-    ul.append(...kids.map((c) => leaf(c, depth + 1)));
-    const more = (v.more || 0) + v.children.length - kids.length;
-    if (more > 0) { const m = make('li', 'row'); m.append(make('span', 'mute', 'and ' + more + ' more')); ul.append(m); }
+    d.append(row(v, 'summary', at), ul);
+    ul.append(...parts(inner, below));
+    if (inner.more > 0) ul.append(rest(inner, below, 0, true));
     li.append(d);
     return li;
   };
-  const tree = (list) => { const ul = make('ul', 'tree'); ul.append(...list.slice(0, 200).map((v) => leaf(v, 0))); return ul; };
+  const tree = (v, at) => {
+    const ul = make('ul', 'tree'), [inner, below] = open(v, at);
+    ul.append(...parts(inner, below));
+    if (inner.more > 0) ul.append(rest(inner, below, 0, true));
+    return ul;
+  };
 
-  // Show a value: unlock first, come back to it then.
+  // What is asked for needs the PIN: unlock first, come back to it then.
   let later;
-  $$('[data-reveal]').forEach((b) => b.addEventListener('click', async () => {
-    if (!store('devrun.token')) { later = b; toPin('The PIN is needed to show this value.'); return; }
+  const locked = (b) => { later = b; toPin('The PIN is needed to show this value.'); };
+  const ask = async (b, what, args) => {
+    if (!store('devrun.token')) { locked(b); return; }
     b.disabled = true;
-    const { ok, body, status } = await call('reveal', { failure, frame: Number(b.dataset.frame), path: b.dataset.reveal.split('.').map(Number) });
+    const { ok, body, status } = await call(what, { failure, ...args });
     b.disabled = false;
-    if (!ok) { if (status === 401 || status === 403) { later = b; toPin('The PIN is needed to show this value.'); } else say(body.error || 'The value cannot be shown.'); return; }
-    const at = b.closest('.v'), v = body.value || body;
-    at.replaceChildren(make('span', { string: 's', number: 'd', bool: 'k' }[v.kind] || '', v.text || ''));
-    if (Array.isArray(v.children) && v.children.length) at.append(tree(v.children));
+    if (ok) return body;
+    status === 401 || status === 403 ? locked(b) : say(body.error || 'The value cannot be shown.');
+  };
+  // The focus was on the button that goes away with the row.
+  const settle = (at) => { at.tabIndex = -1; at.focus({ preventScroll: true }); };
+  const fill = (at, v, where) => {
+    const text = make('span', colour(v), v.text || '');
+    if (v.text?.length > 1000) { text.classList.add('long'); text.tabIndex = 0; }
+    at.replaceChildren(text);
+    if (v.cut > 0) at.append(' ', make('span', 'chip', v.cut.toLocaleString('en') + ' bytes more'));
+    if (v.children?.length || v.more > 0) at.append(tree(v, where));
+    settle(at);
+  };
+  const replace = async (b, at) => { const v = await ask(b, 'more', { ...at, from: 0 }); if (v) fill(b.closest('.v'), v, at); };
+  const more = async (b, at, from, all, li) => {
+    const v = await ask(b, 'more', { ...at, from: all ? 0 : from });
+    if (!v) return;
+    const ul = li.parentNode, had = all ? 0 : from;
+    if (all) ul.replaceChildren(); else li.remove();
+    const [inner, below] = open(v, at), list = parts(inner, below, had);
+    ul.append(...list);
+    if (inner.more > 0) ul.append(rest(inner, below, had));
+    if (list.length) settle(list[0].querySelector('summary') || list[0]);
+  };
+  const steps = (path) => path ? path.split('.').map(Number) : [];
+  $$('[data-reveal]').forEach((b) => b.addEventListener('click', async () => {
+    const at = { frame: Number(b.dataset.frame), path: steps(b.dataset.reveal) }, v = await ask(b, 'reveal', at);
+    if (v) fill(b.closest('.v'), v, at);
+  }));
+  $$('[data-field]').forEach((b) => b.addEventListener('click', async () => {
+    const v = await ask(b, 'field', { part: b.dataset.field, path: steps(b.dataset.path) }), at = b.parentNode;
+    if (v) { at.textContent = v.text; settle(at); }
+  }));
+  $$('[data-rest]').forEach((b) => b.addEventListener('click', (e) => {
+    e.preventDefault(); // it may stand in a summary
+    const at = { frame: Number(b.dataset.frame), path: steps(b.dataset.rest) }, li = b.closest('li');
+    b.closest('.v') ? replace(b, at) : more(b, at, Number(b.dataset.from), 'all' in b.dataset, li);
   }));
   const pin = $('.pin input'), told = $('#pin-say');
   const toPin = (text) => {
@@ -116,7 +192,7 @@
   $('[data-again]').addEventListener('click', () => { state('locked'); pin.focus(); });
 
   // The line: it grows with what is in it.
-  const name = () => { prompt.textContent = func() + ' ›'; line.setAttribute('aria-label', 'Go expression, evaluated in ' + func()); };
+  const name = () => { prompt.replaceChildren(make('span', '', func()), ' ›'); line.setAttribute('aria-label', 'Go expression, evaluated in ' + func()); };
   name();
   addEventListener('devrun:frame', name);
   const grow = () => { line.rows = Math.min(12, line.value.split('\n').length); };
@@ -139,14 +215,16 @@
     time.textContent = ms(typeof body.took_ms === 'number' ? body.took_ms : took);
     if (body.panic) {
       out.className = 'out no';
-      out.append(make('b', '', 'panic:'), ' ' + body.panic, make('p', 'mute', 'The call panicked and was recovered. The parked request is as it was.'));
+      out.append(make('b', '', 'panic:'), ' ' + body.panic, make('p', 'mute', 'It was recovered, and the request stays parked.'));
     } else if (!ok || body.error) {
       out.className = 'out no';
       out.append(body.error || 'It could not be evaluated.');
+    } else if (!body.kind && !body.text) {
+      out.append(make('span', 't', 'done')); // an assignment, a call without a result
     } else {
       out.append(make('span', { string: 's', number: 'd', bool: 'k' }[body.kind] || '', body.text ?? ''), make('span', 't', body.type || ''));
       if (body.second) out.append(make('div', '', ''), make('span', '', body.second.text ?? String(body.second)), make('span', 't', body.second.type || ''));
-      if (Array.isArray(body.children) && body.children.length) out.append(tree(body.children));
+      if (body.children?.length) out.append(tree(body));
     }
     log.scrollTop = log.scrollHeight;
   };
@@ -217,15 +295,5 @@
       }
     };
     if (act()) e.preventDefault();
-  });
-
-  // Another tab, or a restart, may have ended it meanwhile.
-  addEventListener('focus', async () => {
-    if (con.dataset.state === 'ended') return;
-    try {
-      const r = await fetch(location.pathname, { headers: { Accept: 'application/json' }, cache: 'no-store' });
-      if (r.status === 404) end('devrun does not keep this failure any more.');
-      else { const f = await r.json(); if (f.gone) end(f.gone); }
-    } catch {}
   });
 })();

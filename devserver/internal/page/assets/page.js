@@ -45,7 +45,7 @@
       const items = $$('.item');
       if (items.length) return items[Math.max(0, items.indexOf(document.activeElement) + by)]?.focus();
       // A call in a fold that is closed stands where the fold does.
-      const seen = rows.filter((r) => r.offsetParent || r.hasAttribute('aria-current'));
+      const seen = rows.filter((r) => !r.closest('details:not([open])') || r.hasAttribute('aria-current'));
       const at = seen.findIndex((r) => r.hasAttribute('aria-current')) + by;
       if (seen[at]) show(seen[at], true);
     };
