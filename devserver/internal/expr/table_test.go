@@ -38,6 +38,7 @@ var lines = []struct{ src, want string }{
 	{"arr[n]", "panic: runtime error: index out of range [42] with length 3"},
 	{"nums[-1]", "error: invalid argument: index -1 (constant of type int) must not be negative"},
 	{"pt.X + pt.Y", "int 3"},
+	{"pt", "main.point main.point{X: 1, Y: 2}"},
 	{"ring.next.next.name", `string "a"`},
 	{"store.users == nil", "bool false"},
 	{"version + limits2", "error: undefined: limits2"},

@@ -110,8 +110,12 @@ func handle(r *url.URL) {
 	at("when", &when, "time.Time")
 	ctx := context.Background()
 	at("ctx", &ctx, "context.Context")
-	type point struct{ X, Y int }
-	pt := point{1, 2}
+	type point struct {
+		X int
+		_ int64
+		Y int
+	}
+	pt := point{X: 1, Y: 2}
 	at("pt", &pt, "main.point·1")
 	ring := &node{name: "a"}
 	at("ring", &ring, "*main.node")
