@@ -355,5 +355,5 @@ func TestWhyChanged(t *testing.T) {
 	f.At = time.Now().Add(-time.Hour)
 	html := asks(New(app).Failed(f, Place{Away: true}), navigation...).Body.String()
 	contains(t, html, "Source unavailable: handlers.go has changed since it was compiled.", "<b>user</b>")
-	lacks(t, html, "is nil on line", `class="l `, `<p class="why">`)
+	lacks(t, html, "is nil on line", `class="l bad`, `<p class="why">`)
 }
