@@ -266,14 +266,11 @@ func (f *fronts) serveWaiting(w http.ResponseWriter, r *http.Request) {
 }
 
 // visitors lets those see h, a page that shows source, who may ask for
-// devrun's own addresses, and of this machine only the user whom devrun runs for;
-// how they ask is no matter.
+// devrun's own addresses; how they ask is no matter.
 func (f *fronts) visitors(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := &http.Request{Method: http.MethodGet, Host: r.Host, RemoteAddr: r.RemoteAddr}
-		p := f.policy
-		p.Private = !p.RemoteOK
-		if status, reason := p.Check(asked); status != 0 {
+		if status, reason := f.policy.Check(asked); status != 0 {
 			http.Error(w, reason, status)
 			return
 		}

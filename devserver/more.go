@@ -22,7 +22,7 @@ func (l *loop) more(ctx context.Context, id string, frame int, path []string, fr
 	if err != nil {
 		return nil, err
 	}
-	p, err := q.app.look.at(q.info, q.Pid)
+	p, _, err := q.app.inspect(q.info)
 	if err != nil {
 		return nil, err
 	}

@@ -64,8 +64,10 @@ func (p Policy) Check(r *http.Request) (status int, reason string) {
 		return http.StatusForbidden, "devrun answers only this machine" + p.hint("; start it with --host to let others in")
 	}
 	if p.Private {
-		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && stranger(peer) {
-			return http.StatusForbidden, "devrun answers only the user who runs it" + p.hint("; start it with --host to let others in")
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		at, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if err == nil && ok && stranger(peer, at.AddrPort()) {
+			return http.StatusForbidden, "devrun answers only the user who runs it"
 		}
 	}
 	if !p.allowsHost(r.Host) {
