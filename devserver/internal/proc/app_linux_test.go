@@ -54,6 +54,7 @@ func init() {
 		"size":     playSize,
 		"tell":     playTell,
 		"cat":      func([]string) { _, err := io.Copy(os.Stdout, os.Stdin); must(err) },
+		"warn":     func([]string) { _, err := io.Copy(os.Stderr, os.Stdin); must(err) },
 		"hook":     playHook,
 		"listen":   playListen,
 		"parent":   playParent,

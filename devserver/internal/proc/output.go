@@ -1,11 +1,13 @@
 package proc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +25,9 @@ type stream struct {
 // copy returns at the end of the output, or at the read deadline with all that
 // was written until then copied.
 func (s *stream) copy() error {
+	if s.tail != nil {
+		defer s.tail.end()
+	}
 	buf := make([]byte, 32<<10) // half of what a pipe holds
 	for {
 		n, err := s.from.Read(buf)
@@ -118,18 +123,73 @@ const (
 	tailBytes = 256 << 10
 )
 
-// tail keeps the end of what is written.
+// tail keeps the end of what is written. It may be read while that goes on.
 type tail struct {
-	lines int    // at most; 0 is tailLines
-	buf   []byte // the last tailBytes or, as moving them costs time, twice that
-	cut   bool   // buf does not begin with a line
+	lines int // at most of last; 0 is tailLines
+
+	mu    sync.Mutex
+	buf   []byte        // the last tailBytes or, as moving them costs time, twice that
+	cut   bool          // buf does not begin with a line
+	grown chan struct{} // closed with the next bytes; nil when nobody waits for them
+	ended bool          // there are no next bytes
 }
 
 func (t *tail) add(b []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.buf = append(t.buf, b...)
 	if len(t.buf) > 2*tailBytes {
 		t.trim()
 	}
+	t.wake()
+}
+
+func (t *tail) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	t.wake()
+}
+
+func (t *tail) wake() {
+	if t.grown != nil {
+		close(t.grown)
+		t.grown = nil
+	}
+}
+
+// Stderr returns the last lines that the app has written to stderr so far, oldest
+// first and without their ends; 256 KB of them at least, if there are so many. A line
+// that is unfinished is left out. more is closed when the app has written more, or will
+// write nothing more; it is nil when that is known already.
+func (p *Process) Stderr() (lines []string, more <-chan struct{}) { return p.tail.soFar() }
+
+func (t *tail) soFar() (lines []string, more <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if end := bytes.LastIndexByte(t.buf, '\n'); end >= 0 {
+		lines = t.split(t.buf[:end+1])
+	}
+	if t.ended {
+		return lines, nil
+	}
+	if t.grown == nil {
+		t.grown = make(chan struct{})
+	}
+	return lines, t.grown
+}
+
+// split returns the lines of b, which is not empty and begins as buf does, without
+// their ends. A line whose beginning is lost is left out unless there is nothing else.
+func (t *tail) split(b []byte) []string {
+	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	if t.cut && len(lines) > 1 {
+		lines = lines[1:]
+	}
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+	}
+	return lines
 }
 
 func (t *tail) trim() {
@@ -140,17 +200,15 @@ func (t *tail) trim() {
 }
 
 // last returns the last lines, without their ends; if the app crashed, more,
-// as far back as its report begins. The last line may be unfinished; a line
-// whose beginning is lost is left out unless there is nothing else.
+// as far back as its report begins. The last line may be unfinished.
 func (t *tail) last(crashed bool) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.trim()
-	lines := strings.Split(strings.TrimSuffix(string(t.buf), "\n"), "\n")
-	if t.cut && len(lines) > 1 {
-		lines = lines[1:]
-	}
 	if len(t.buf) == 0 {
 		return nil
 	}
+	lines := t.split(t.buf)
 	most := t.lines
 	if most == 0 {
 		most = tailLines
@@ -164,9 +222,5 @@ func (t *tail) last(crashed bool) []string {
 			}
 		}
 	}
-	lines = lines[from:]
-	for i, line := range lines {
-		lines[i] = strings.TrimSuffix(line, "\r")
-	}
-	return lines
+	return lines[from:]
 }

@@ -111,6 +111,73 @@ func TestBrokenWriterDoesNotStopTheApp(t *testing.T) {
 	}
 }
 
+// stderr waits until the lines that were written so far are those that ok wants.
+func stderr(t *testing.T, p *Process, ok func(lines []string) bool) {
+	t.Helper()
+	patience := time.After(time.Minute)
+	for {
+		lines, more := p.Stderr()
+		if ok(lines) {
+			return
+		}
+		select {
+		case <-more: // never, when it is nil
+		case <-patience:
+			t.Fatalf("stderr stays %.500q", lines)
+		}
+	}
+}
+
+func TestStderrWhileItIsWritten(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	a := start(t, func(c *Command) { c.Stdin = r }, "warn")
+	if lines, more := a.Stderr(); len(lines) != 0 || more == nil {
+		t.Errorf("at first %q, more %v", lines, more)
+	}
+	for _, step := range []struct{ write, want string }{
+		{"one\ntw", "one"}, {"o\n", "one two"}, {"\nfour\r\n", "one two  four"},
+	} {
+		_, more := a.Stderr()
+		_, again := a.Stderr()
+		if _, err := w.WriteString(step.write); err != nil {
+			t.Fatal(err)
+		}
+		<-more
+		<-again // whoever waits is told
+		stderr(t, a.Process, func(lines []string) bool { return strings.Join(lines, " ") == step.want })
+	}
+	_, more := a.Stderr()
+	w.Close()
+	<-more
+	stderr(t, a.Process, func([]string) bool { _, more := a.Stderr(); return more == nil })
+	a.ends(t)
+}
+
+func TestStderrOfAFlood(t *testing.T) {
+	const n = 20_000 // lines of 1000 bytes
+	a := start(t, nil, "flood", fmt.Sprint(n))
+	last := fmt.Sprintf("%0999d", n-1)
+	stderr(t, a.Process, func(lines []string) bool {
+		size := 0
+		for i, line := range lines {
+			size += len(line) + 1
+			if len(line) != 999 || i > 0 && line <= lines[i-1] {
+				t.Fatalf("line %d is %q", i, line)
+			}
+		}
+		if size > 2*tailBytes {
+			t.Fatalf("%d bytes", size)
+		}
+		return len(lines) > 0 && lines[len(lines)-1] == last && size >= tailBytes-1000
+	})
+	a.ends(t)
+}
+
 func TestTail(t *testing.T) {
 	long := strings.Repeat("y", 3*tailBytes)
 	numbers := ""
