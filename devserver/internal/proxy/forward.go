@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -45,6 +46,7 @@ type upstream struct {
 	since     time.Time
 	over      context.Context
 	transport *http.Transport
+	lost      Lost // or nil
 }
 
 func newUpstream(addr string, over context.Context) *upstream {
@@ -87,6 +89,7 @@ type exchange struct {
 
 	app      *upstream // this sending's
 	body     *body     // this sending's
+	peer     string    // where the app sees this sending come from, if that is of use
 	err      error     // why there is no answer
 	answered bool      // a response header came
 	hijacked bool      // it became a tunnel
@@ -108,7 +111,14 @@ func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{})
 // try sends x to the app of s. An error says why w is still untouched.
 func (f *Front) try(w http.ResponseWriter, x *exchange, s *state) error {
 	x.app, x.err = s.app, nil
-	r := x.r.WithContext(context.WithValue(x.r.Context(), exchangeKey{}, x))
+	ctx := context.WithValue(x.r.Context(), exchangeKey{}, x)
+	if x.app.lost != nil {
+		x.peer = ""
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GotConn: func(c httptrace.GotConnInfo) { x.peer = c.Conn.LocalAddr().String() },
+		})
+	}
+	r := x.r.WithContext(ctx)
 	x.body = &body{ReadCloser: x.r.Body}
 	r.Body = x.body
 	// The app decides what becomes of an unread body, not this server.
@@ -200,12 +210,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	}
 	out.Trailer = in.Trailer // the same map: its values come with the end of the body
 	p.SetXForwarded()
-	for name := range out.Header {
-		if reserved(name) {
-			delete(out.Header, name)
-		}
-	}
-	dropCookies(out.Header)
+	dropOwn(out.Header)
 	if x.page {
 		// A 304 would revive a page with the tag of an earlier generation in it.
 		out.Header.Del("If-None-Match")

@@ -52,7 +52,16 @@ type Options struct {
 	HoldMax  time.Duration             // how long requests wait; 0: 30 s
 	Waiting  http.Handler              // answers those that waited so long; nil: a plain 503
 	Log      func(string)              // told notices of one line, from any goroutine
+
+	// Lost is asked when requests begin to go to an app, for who explains why it closes
+	// a connection without an answer; nil explains nothing, of no app or of this one.
+	Lost func() Lost
 }
+
+// Lost returns what answers a request whose connection the app closed without an
+// answer, or nil for a plain 502. r is the request as the app got it, peer the address
+// that it came from for the app. It may take its time, until the context of r ends.
+type Lost func(r *http.Request, peer string) http.Handler
 
 // Front is the public side of the app. Its methods may be called from any
 // goroutine.

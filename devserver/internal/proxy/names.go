@@ -25,8 +25,14 @@ func scrub(h http.Header) {
 	}
 }
 
-// dropCookies removes devrun's cookies from a request, and touches no other.
-func dropCookies(h http.Header) {
+// dropOwn removes from a request what only devrun may see: its headers, and its cookies
+// among the others.
+func dropOwn(h http.Header) {
+	for name := range h {
+		if reserved(name) {
+			delete(h, name)
+		}
+	}
 	lines := h["Cookie"]
 	for i, line := range lines {
 		if !strings.Contains(strings.ToLower(line), cookiePrefix) {

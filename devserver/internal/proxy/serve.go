@@ -82,7 +82,11 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 			x.sent++
 		}
 		if x.sent > 1 || !x.repeatable(err) || err != errReplaced && !f.changedAfter(r.Context(), s, err) {
-			f.badGateway(w, x, s, err)
+			if h := x.explained(s, err); h != nil {
+				h.ServeHTTP(w, r)
+			} else {
+				f.badGateway(w, x, s, err)
+			}
 			return
 		}
 		deadline = time.Now().Add(f.opts.HoldMax) // it had not waited so far
@@ -116,6 +120,17 @@ func (f *Front) changes(ctx context.Context, s *state, d time.Duration) bool {
 	}
 }
 
+// explained is what answers x, which the app in state s has closed the connection of,
+// or nil.
+func (x *exchange) explained(s *state, err error) http.Handler {
+	if x.app.lost == nil || x.answered || x.peer == "" || !isClosed(err) || s.over.Err() != nil {
+		return nil
+	}
+	r := x.r.Clone(x.r.Context())
+	dropOwn(r.Header)
+	return x.app.lost(r, x.peer)
+}
+
 func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err error) {
 	var why string
 	switch {
@@ -123,7 +138,7 @@ func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err err
 		why = "the app was restarted while this request was under way"
 	case isDial(err):
 		why = "the app does not answer at " + s.app.addr
-	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+	case isClosed(err):
 		why = "the app closed the connection without an answer"
 	default:
 		why = "the app's answer cannot be passed on: " + err.Error()
@@ -134,6 +149,20 @@ func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err err
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// isClosed tells that the app has closed the connection; while a body is being written,
+// the transport does it in its turn.
+func isClosed(err error) bool {
+	if isDial(err) {
+		return false
+	}
+	for _, closed := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
+		if errors.Is(err, closed) {
+			return true
+		}
+	}
+	return false
 }
 
 // toPage tells who is answered by a page while the app that serves is not the

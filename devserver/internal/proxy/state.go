@@ -51,6 +51,9 @@ func (f *Front) newState(page http.Handler, addr string) *state {
 	s.over, s.end = context.WithCancel(f.root)
 	if addr != "" {
 		s.app = newUpstream(addr, s.over)
+		if f.opts.Lost != nil {
+			s.app.lost = f.opts.Lost()
+		}
 	}
 	return s
 }
