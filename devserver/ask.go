@@ -53,12 +53,24 @@ type call struct {
 }
 
 // do has f run by the loop and waits for it; false when the loop has ended.
-func (l *loop) do(f func()) bool {
+func (l *loop) do(f func()) bool { return l.doFor(context.Background(), f) }
+
+// doFor is do for somebody who goes when ctx ends, and then gets false though f may
+// still be run: the loop waits for the handlers of a front that it closes.
+func (l *loop) doFor(ctx context.Context, f func()) bool {
 	c := call{f, make(chan struct{})}
-	l.tell(c)
+	select {
+	case l.events <- c:
+	case <-ctx.Done():
+		return false
+	case <-l.done:
+		return false
+	}
 	select {
 	case <-c.done:
 		return true
+	case <-ctx.Done():
+		return false
 	case <-l.done:
 		return false
 	}

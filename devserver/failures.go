@@ -24,7 +24,7 @@ const mostFailures = 50
 // failure is a request that failed, and where it stands.
 type failure struct {
 	fault.Failure
-	app     *app          // whose it is, nil when that process has ended
+	app     *app          // whose it is, nil when that process has ended or has no hook
 	id      string        // what the hook calls it
 	frames  []int         // where the Calls are among those of the goroutine
 	seen    bool          // its variables were read, or cannot be
@@ -59,8 +59,7 @@ const debuggerWait = 5 * time.Second
 // onFailed notes a failure and has its variables read.
 func (l *loop) onFailed(m wire.Failure) {
 	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, session: &expr.Session{}}
-	f.ID, f.Generation, f.At, f.Pid = rand.Text()[:12], l.app.gen, time.Now(), l.app.proc.Pid()
-	f.Built = l.app.built
+	f.Generation, f.Pid, f.Built = l.app.gen, l.app.proc.Pid(), l.app.built
 	f.stays = m.Stays
 	if f.early = !m.Returned && !m.Stays; f.early {
 		f.Gone = goneEarly
@@ -70,6 +69,13 @@ func (l *loop) onFailed(m wire.Failure) {
 	}
 	f.answers = !m.Hijacked && !m.Response.Started
 	f.late = m.Returned
+	l.keep(f)
+	l.examine(f)
+}
+
+// keep puts f with the others, under a name.
+func (l *loop) keep(f *failure) {
+	f.ID, f.At = rand.Text()[:12], time.Now()
 	l.failures = append(l.failures, f)
 	// One whose request waits for its page is kept until it has it.
 	answered := func(f *failure) bool { return !f.answers }
@@ -81,7 +87,6 @@ func (l *loop) onFailed(m wire.Failure) {
 		l.letGo(l.failures[i])
 		l.failures = slices.Delete(l.failures, i, i+1)
 	}
-	l.examine(f)
 }
 
 var (

@@ -29,6 +29,7 @@ type fronts struct {
 	hub        *reload.Hub
 	pages      *page.Pages
 	term       *term.Terminal
+	lost       func() proxy.Lost // of the app that is forwarded to
 
 	memory memory
 	byKey  map[string]*front
@@ -61,8 +62,8 @@ type answer struct {
 	app   int          // the generation that runs, 0 for none
 }
 
-func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal) *fronts {
-	f := &fronts{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, memory: memory, byKey: map[string]*front{}}
+func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal, lost func() proxy.Lost) *fronts {
+	f := &fronts{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, lost: lost, memory: memory, byKey: map[string]*front{}}
 	addrHost, _, _ := net.SplitHostPort(cfg.Addr) // what is wrong with it is said when it is used
 	for _, host := range []string{cfg.Host, addrHost} {
 		if host != "" && !loopback(host) {
@@ -106,7 +107,7 @@ func (f *fronts) listening(gen int, m wire.Message) (string, error) {
 func (f *fronts) open(key string, addrs []string) (*front, error) {
 	p, err := proxy.Listen(proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet,
-		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice,
+		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Lost: f.lost,
 	})
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {

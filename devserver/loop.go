@@ -158,7 +158,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 	if err := l.openConsole(); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	l.fronts = newFronts(cfg, newMemory(cfg, environ.Vars), internal, l.hub, l.pages, l.term)
+	l.fronts = newFronts(cfg, newMemory(cfg, environ.Vars), internal, l.hub, l.pages, l.term, l.lost)
 
 	for _, n := range environ.Notices {
 		l.term.Notice(n)

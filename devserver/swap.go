@@ -318,7 +318,7 @@ func (l *loop) noteCrash(c fault.Crash) {
 	}
 	hint := ""
 	if l.good != nil && !l.good.hooked {
-		hint = "The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " + l.hookFailure + "."
+		hint = sentence(l.unhooked())
 	}
 	l.show(l.pages.Crashed(c, hint))
 }

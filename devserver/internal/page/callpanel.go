@@ -45,6 +45,10 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	p.Far = slices.ContainsFunc(p.Source.Lines, func(l line) bool { return strings.HasPrefix(l.Class, "far") })
 
 	switch {
+	case !v.Values.Here && v.Gone != "" && i == v.root:
+		p.VarsNone = cut(visible(orElse(v.Values.Why, "They were not read.")), l.message)
+	case !v.Values.Here && v.Gone != "":
+		p.VarsNone = "They were not read."
 	case !v.Values.Here:
 		p.VarsNone = "Not read yet: " + cut(visible(orElse(v.Values.Why, "the debug information is on its way")), l.message) + "."
 		if v.at.Away && v.at.ConsoleURL != "" {

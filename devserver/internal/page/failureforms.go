@@ -191,7 +191,7 @@ func (v *failureView) writeVars(b *strings.Builder) {
 		fmt.Fprintf(b, "      + %s\n", count(rest, "more variable"))
 	}
 	if !v.Values.Here && v.Values.Why != "" {
-		fmt.Fprintf(b, "      no variables: %s\n", cut(oneLine(v.Values.Why), textWidth))
+		fmt.Fprintf(b, "      no variables: %s\n", cut(oneLine(v.Values.Why), 4*textWidth))
 	}
 }
 

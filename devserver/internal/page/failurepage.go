@@ -97,7 +97,7 @@ func (v *failureView) page(l limits, all bool) page {
 		}
 		if host := originOf(v.at.ConsoleURL); host != "" {
 			_, host, _ = strings.Cut(host, "://")
-			c.Console = &consoleContent{State: "away", URL: template.URL(address(v.at.ConsoleURL)), Host: cut(host, 100)}
+			c.Console = &consoleContent{State: "away", Gone: visible(v.Gone), URL: template.URL(address(v.at.ConsoleURL)), Host: cut(host, 100)}
 		}
 	} else {
 		pg.Nav = &nav{"failures", v.at.Kept}

@@ -4,10 +4,13 @@ package failures
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -87,6 +90,7 @@ func TestLevels(t *testing.T) {
 		serving := r.Says(`^devrun: serving http://localhost:\d+`)
 		fmt.Sscanf(serving, "devrun: serving http://localhost:%d", &r.Port) // the app has the other
 		r.Served("v1")
+		testUnhooked(t, r)
 		if resp, _, err := ask(rig.Client, r.URL("/end")); err == nil && resp.StatusCode < 500 {
 			t.Errorf("the app lives: %s", resp.Status)
 		}
@@ -117,6 +121,90 @@ func TestLevels(t *testing.T) {
 			})
 		}
 	})
+}
+
+// testUnhooked looks at handlers that panic in an app of which devrun has only what
+// net/http logs.
+func testUnhooked(t *testing.T, r *rig.Rig) {
+	t.Helper()
+	at := fmt.Sprintf("ways.go:%d", line(t, filepath.Join(r.Dir, "ways.go"), "INDEX"))
+	const says = "index out of range [6] with length 3"
+	unhooked := "The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " +
+		filepath.Join(r.Dir, "zz_devrun.go") + " exists, and devrun needs the name."
+	plain := strings.NewReplacer("&#39;", "'")
+	for as, header := range map[string][]string{"html": navigation, "text": {"Accept", "text/plain"}} {
+		resp, body, err := ask(rig.Client, r.URL("/ways/index?q=asked-for"), header...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = plain.Replace(body)
+		for _, want := range []string{says, at, "indexError", "asked-for"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %q in the %s:\n%s", want, as, body)
+			}
+		}
+		if n := strings.Count(body, unhooked); resp.StatusCode != 500 || n != 1 {
+			t.Errorf("%d, the %s says %d times why there is no more:\n%s", resp.StatusCode, as, n, body)
+		}
+	}
+	f := fails(r, "/ways/index")
+	if root := f.root(); f.How != "panic" || !strings.Contains(f.Error, says) || fmt.Sprintf("%s:%d", root.Rel, root.Line) != at || root.Func != "main.indexError" || root.Vars != nil {
+		t.Errorf("%s %q at %+v", f.How, f.Error, root)
+	}
+	if f.Values.Here || f.Values.Why != unhooked || f.Gone == "" || f.Production.Status != 0 || f.Request == nil {
+		t.Errorf("values %+v, gone %q, request %+v", f.Values, f.Gone, f.Request)
+	}
+	// A script of the app's is told no more than that it failed.
+	if _, f, body, err := asked(rig.Client, r.URL("/ways/index?q=asked-for"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Request != nil || strings.Contains(body, "asked-for") {
+		t.Errorf("to a script: %v\n%s", err, body)
+	}
+	resp, err := rig.Client.Post(r.URL("/post"), "application/x-www-form-urlencoded", strings.NewReader("name=susan"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if resp.StatusCode != 500 || err != nil || !strings.Contains(string(b), "posted susan") {
+		t.Errorf("POST: %s %v\n%s", resp.Status, err, b)
+	}
+	if _, n := r.Get("/posts"); n != "1" {
+		t.Errorf("the handler ran %s times", n)
+	}
+	if status, body := r.Get("/ok"); status != 200 || !strings.HasPrefix(body, "ok ") {
+		t.Errorf("afterwards: %d %q", status, body)
+	}
+
+	// On devrun's own address it is listed, and has a page without a console.
+	own := console(t, r)
+	_, body, err := ask(rig.Client, own+"/", "Accept", "text/plain")
+	if err != nil || strings.Count(body, says) < 4 || !strings.Contains(body, at) || strings.Contains(body, "parked") {
+		t.Errorf("overview: %v\n%s", err, body)
+	}
+	_, body, err = ask(rig.Client, own+"/failures/"+f.ID, "Accept", "text/html")
+	if body = plain.Replace(body); err != nil || strings.Count(body, unhooked) != 1 || !strings.Contains(body, f.Gone) || !strings.Contains(body, `data-state="ended"`) {
+		t.Errorf("its own page: %v\n%s", err, body)
+	}
+	r.Says(`panic in GET /ways/index`)
+
+	// Of many at once each is told of its own, over connections that are used again.
+	var wg sync.WaitGroup
+	for i := range 8 {
+		client := &http.Client{Transport: &http.Transport{}, Timeout: rig.Patience}
+		defer client.CloseIdleConnections()
+		wg.Go(func() {
+			for n := range 5 {
+				if _, _, err := ask(client, r.URL("/ok")); err != nil {
+					t.Error(err)
+				}
+				id := 100*i + n
+				status, f, body, err := asked(client, r.URL(fmt.Sprintf("/ways/chain/%d", id)))
+				if want := fmt.Sprintf("show profile: select %d: no such user", id); err != nil || status != 500 || f.Error != want || f.root().Func != "main.chain" {
+					t.Errorf("%d: %v %d\n%s", id, err, status, body)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // leveled is a rig with an app that can close its memory, and end.

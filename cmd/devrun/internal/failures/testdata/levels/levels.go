@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -14,6 +15,12 @@ func init() {
 			panic(errno)
 		}
 	}
+	var posts atomic.Int64
+	http.HandleFunc("POST /post", func(w http.ResponseWriter, r *http.Request) {
+		posts.Add(1)
+		panic("posted " + r.FormValue("name"))
+	})
+	http.HandleFunc("/posts", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, posts.Load()) })
 	http.HandleFunc("/end", func(w http.ResponseWriter, r *http.Request) {
 		go end(17)
 		<-r.Context().Done()

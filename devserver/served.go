@@ -1,0 +1,96 @@
+package devserver
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"devrun/devserver/internal/expr"
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/proxy"
+)
+
+// servedWait is how long a request that the app dropped waits for what net/http logs
+// of a panic. It was written before the connection was closed, so only the copying of
+// stderr is waited for; a connection that is closed for another reason waits in vain.
+const servedWait = 500 * time.Millisecond
+
+// goneUnhooked is why nothing can be evaluated in an app without the hook.
+const goneUnhooked = "Without devrun's hook a failed request is not kept, so nothing can be evaluated."
+
+// unhooked says why an app without the hook shows less.
+func (l *loop) unhooked() error {
+	return errors.New("the app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " + l.hookFailure)
+}
+
+// lost explains the connections that the present app closes without an answer; one
+// with the hook answers for its panics itself.
+func (l *loop) lost() proxy.Lost {
+	a := l.app
+	if a == nil || a.binary.hooked {
+		return nil
+	}
+	return func(r *http.Request, peer string) http.Handler {
+		ctx, cancel := context.WithTimeout(r.Context(), servedWait)
+		defer cancel()
+		message, g, ok := a.served(ctx, peer)
+		if !ok {
+			return nil
+		}
+		var page func() http.Handler
+		if !l.doFor(r.Context(), func() { page = l.onServed(a, r, message, g) }) {
+			return nil
+		}
+		return page()
+	}
+}
+
+// served waits until net/http has logged the panic of the request from peer.
+func (a *app) served(ctx context.Context, peer string) (message string, g fault.Goroutine, ok bool) {
+	for {
+		lines, more := a.proc.Stderr()
+		if message, g, ok = fault.ParseServed(lines, peer); ok || more == nil {
+			return message, g, ok
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return "", fault.Goroutine{}, false
+		}
+	}
+}
+
+// onServed notes a failure that is known from stderr alone and returns what makes its
+// page, which reads files and is not for the loop.
+func (l *loop) onServed(a *app, r *http.Request, message string, g fault.Goroutine) func() http.Handler {
+	f := &failure{
+		Failure: fault.Failure{
+			Generation: a.gen, Built: a.built, Pid: a.proc.Pid(),
+			How: fault.Panicked, Message: message, Goroutine: g.ID, Request: servedRequest(r),
+			Gone: goneUnhooked,
+		},
+		session: &expr.Session{},
+	}
+	for _, fr := range g.Frames {
+		f.Calls = append(f.Calls, fault.Call{Frame: fr})
+	}
+	l.keep(f)
+	l.onExamined(examined{f: f, err: l.unhooked()})
+	data, at := f.Failure, l.awayPlace(f)
+	return func() http.Handler { return l.fronts.visitors(l.pages.Failed(data, at)) }
+}
+
+// servedRequest is the request as the proxy has it: what the app parsed of its body, and
+// which of its routes it took, nobody has told.
+func servedRequest(r *http.Request) fault.Request {
+	q := fault.Request{
+		Method: r.Method, URI: r.RequestURI, Proto: r.Proto, Host: r.Host, Remote: r.RemoteAddr,
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		q.Header = append(q.Header, fault.Field{Name: name, Values: r.Header[name]})
+	}
+	return q
+}
