@@ -50,7 +50,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	case !v.Values.Here && v.Gone != "":
 		p.VarsNone = "They were not read."
 	case !v.Values.Here:
-		p.VarsNone = "Not read yet: " + cut(visible(orElse(v.Values.Why, "the debug information is on its way")), l.message) + "."
+		p.VarsNone = "Not read yet: " + cut(visible(orElse(strings.TrimSuffix(v.Values.Why, "."), "the debug information is on its way")), l.message) + "."
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}

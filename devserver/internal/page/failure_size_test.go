@@ -106,6 +106,23 @@ func TestFailureWithout(t *testing.T) {
 	contains(t, html, "Not read yet: the debug information is still being linked.", "data-waiting")
 	lacks(t, html, "is nil on line", `<ul class="tree">`)
 
+	for at, console := range map[string]string{
+		"home": `data-state="ended"`,
+		"away": "<b>There is no console any more.</b> Nothing is kept.",
+	} {
+		_, html = page(func(f *fault.Failure) {
+			f.Values, f.Gone = fault.Values{Why: "There is no hook."}, "Nothing is kept."
+			for i := range f.Calls {
+				f.Calls[i].Vars = nil
+			}
+		}, places[at])
+		contains(t, html, console, "Nothing is kept.", `<p class="none">There is no hook.</p>`)
+		lacks(t, html, "Not read yet", "They will be on the page", "data-waiting", "has its own address")
+		if n := strings.Count(html, "There is no hook."); n != 1 {
+			t.Errorf("%s: said %d times", at, n)
+		}
+	}
+
 	_, html = page(func(f *fault.Failure) { f.Calls, f.CreatedBy = nil, nil }, places["home"])
 	contains(t, html, "None of these calls has a file on this machine")
 

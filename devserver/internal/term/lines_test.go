@@ -132,6 +132,14 @@ var lines = []struct {
 			"  auth.requireLogin.func1 <bold line>auth/auth.go:41</>\n" +
 			"  <dim>+ 1 library frame</>\n\n" +
 			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 parked)</>"},
+	{"panic with nothing kept", func(t *Terminal) {
+		f := panicked
+		f.Gone, f.Calls = "It was let go on.", nil
+		t.RequestFailed(f, "", "http://127.0.0.1:41873/failures/7c1e09")
+	},
+		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</>\n" +
+			"  <red>runtime error: invalid memory address or nil pointer dereference</>\n" +
+			"<dim>devrun:</> page <line>http://127.0.0.1:41873/failures/7c1e09</>"},
 	{"panic after the header", func(t *Terminal) {
 		f := panicked
 		f.Production.Started, f.Calls, f.Message = true, nil, "a\x07\nb"

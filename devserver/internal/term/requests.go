@@ -33,7 +33,11 @@ func (t *Terminal) RequestFailed(f fault.Failure, why, url string) {
 		lines += "\n" + calls + "\n"
 	}
 	if url != "" && !f.Production.Started {
-		lines += t.line("console " + t.style.address(url) + t.parked(f))
+		what := "console "
+		if f.Gone != "" {
+			what = "page "
+		}
+		lines += t.line(what + t.style.address(url) + t.parked(f))
 	}
 	t.print(lines, false, false)
 }
