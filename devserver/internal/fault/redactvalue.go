@@ -87,17 +87,17 @@ func secret(v Value, d degree) bool {
 	case d == strong:
 		return true
 	}
-	return v.Kind == String || bytes(v) || strings.HasSuffix(v.Type, "PrivateKey")
+	return v.Kind == String || isBytes(v) || strings.HasSuffix(v.Type, "PrivateKey")
 }
 
-// bytes tells a list of bytes by its type.
-func bytes(v Value) bool {
+// isBytes tells a list of bytes by its type.
+func isBytes(v Value) bool {
 	return strings.HasSuffix(v.Type, "]uint8") || strings.HasSuffix(v.Type, "]byte")
 }
 
 // ofType is for values whose type says what their name does not.
 func ofType(v Value) degree {
-	if bytes(v) && strings.EqualFold(v.Name, "key") { // not a map's: of a cipher
+	if isBytes(v) && strings.EqualFold(v.Name, "key") { // not a map's: of a cipher
 		return weak
 	}
 	dot := strings.LastIndexByte(v.Type, '.')

@@ -284,7 +284,7 @@ func TestWhoSees(t *testing.T) {
 		w := asks(h, "Accept", accept, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
 		text := w.Body.String()
 		contains(t, text, "invalid memory address", "editProfile", "handlers.go")
-		lacks(t, text, "susan", "edit_profile", "Tromsø", "form.AboutMe", "8080", "load user 17", "52614")
+		lacks(t, text, "susan", "edit_profile", "Tromsø", "form.AboutMe", "8080", "load user 17", ":52614")
 		if accept != "text/markdown" {
 			contains(t, text, "http://127.0.0.1:41873/failures/4f1c")
 		}
