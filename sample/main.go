@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"devrun/sample/internal/store"
 )
 
 // drain is how long requests under way may take once the app is asked to end.
@@ -19,7 +22,7 @@ const drain = 10 * time.Second
 
 func main() {
 	if err := run(); err != nil {
-		slog.Error("microblog stopped", "err", err)
+		fmt.Fprintln(os.Stderr, "microblog:", err)
 		os.Exit(1)
 	}
 }
@@ -29,22 +32,41 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	app, err := newApp(cfg)
-	if err != nil {
-		return err
-	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, cfg.Port))
-	if err != nil {
-		return err
-	}
-	slog.Info("listening", "addr", net.JoinHostPort(cfg.Host, cfg.Port), "env", cfg.Env)
-	srv := &http.Server{
-		Handler:           app,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	slog.SetDefault(newLog(cfg))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	db, err := store.Open(ctx, cfg.Database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if len(os.Args) > 1 {
+		return command(ctx, cfg, db, os.Args[1:])
+	}
+	app, err := newApp(cfg, db)
+	if err != nil {
+		return err
+	}
+	slog.Info("Microblog startup")
+	if cfg.UncheckedUsername {
+		slog.Warn("MICROBLOG_BUG=username: a profile takes a name that somebody else has")
+	}
+	return serve(ctx, net.JoinHostPort(cfg.Host, cfg.Port), app)
+}
+
+// serve answers requests until ctx ends, and then those that have begun.
+func serve(ctx context.Context, addr string, h http.Handler) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	slog.Info("listening", "addr", addr)
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
 	select {
@@ -52,11 +74,10 @@ func run() error {
 		return err
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends the app at once
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
-		return err
+		return fmt.Errorf("end the requests under way: %w", err)
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err

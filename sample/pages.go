@@ -10,9 +10,13 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
+
+	"devrun/sample/internal/forms"
+	"devrun/sample/internal/store"
 )
 
-//go:embed templates static
+//go:embed all:templates static
 var embedded embed.FS
 
 // files are the templates and the static files: in development those on
@@ -30,31 +34,46 @@ func files(development bool) fs.FS {
 
 // page is what a template can show.
 type page struct {
+	*visit
 	Title   string
-	User    *user
 	Flashes []string
-	Posts   []post
-	Form    *loginForm
+	Form    *forms.Form
+	Profile *store.User
+	Posts   posts
 }
 
-// pages are the parsed templates, each with the base.
+// User is who has signed in, nil if nobody has.
+func (p page) User() *store.User { return p.user }
+
+// Request is the name of the request in the log.
+func (p page) Request() string { return p.id }
+
+// pages are the parsed templates. Those whose names begin with an underscore,
+// and the base, are parts of the others.
 type pages struct{ byName map[string]*template.Template }
 
 func parsePages(files fs.FS) (*pages, error) {
+	parts, err := template.ParseFS(files, "templates/base.html", "templates/_*.html")
+	if err != nil {
+		return nil, err
+	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
 	p := &pages{byName: map[string]*template.Template{}}
 	for _, n := range names {
-		if path.Base(n) == "base.html" {
+		name := path.Base(n)
+		if name == "base.html" || strings.HasPrefix(name, "_") {
 			continue
 		}
-		t, err := template.ParseFS(files, "templates/base.html", n)
+		t, err := parts.Clone()
 		if err != nil {
 			return nil, err
 		}
-		p.byName[path.Base(n)] = t
+		if p.byName[name], err = t.ParseFS(files, n); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -73,22 +92,28 @@ func (p *pages) execute(name string, data page) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// render answers with a page, the session's user and its flashes.
+// render answers with a page, and with the messages that wait to be shown.
 func (a *app) render(w http.ResponseWriter, r *http.Request, status int, name string, data page) {
-	s := sessionOf(r)
-	data.User, data.Flashes = s.user, s.takeFlashes()
+	data.visit = visitOf(r)
+	data.Flashes = data.session.Flashes()
 	body, err := a.pages.execute(name, data)
 	if err != nil {
-		a.serverError(w, r, err, nil)
+		a.fail(w, r, err)
 		return
 	}
+	data.session.Shown()
 	send(w, status, body)
 }
+
+// policy lets pages load what is ours, and the users' pictures.
+const policy = "default-src 'self'; img-src 'self' https://www.gravatar.com; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 func send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Cookie")
 	w.WriteHeader(status)
 	w.Write(body) // a visitor who has gone is no error of ours

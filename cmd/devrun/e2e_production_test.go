@@ -165,8 +165,9 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	database := "DATABASE_URL=sqlite:///" + filepath.Join(t.TempDir(), "sample.db")
 	r := rig.New(t, "notify")
-	r.Dir = root
+	r.Dir, r.Env = root, append(r.Env, database)
 	r.Launch("./sample")
 	shows := func(path, want string) {
 		t.Helper()
@@ -189,7 +190,7 @@ func TestSample(t *testing.T) {
 	if r.Builds() != builds {
 		t.Error("a template was a build")
 	}
-	r.Replace("sample/handlers.go", `Title: "Sign In"`, `Title: "Come In"`)
+	r.Replace("sample/auth.go", `Title: "Sign In"`, `Title: "Come In"`)
 	shows("/login", "<title>Come In - Microblog</title>")
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
@@ -199,7 +200,7 @@ func TestSample(t *testing.T) {
 
 	p := rig.New(t, "notify")
 	p.Dir = root
-	p.Env = append(p.Env, append(rig.OwnCache(t), "APP_ENV=production", "SECRET_KEY=x")...)
+	p.Env = append(p.Env, append(rig.OwnCache(t), "APP_ENV=production", "SECRET_KEY=x", database)...)
 	p.LaunchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
 	rig.Eventually(t, "production serves", func() error {
 		_, body, err := rig.Ask("GET", p.URL("/login"), nil)

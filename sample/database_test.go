@@ -1,0 +1,83 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// database is an empty one for a test.
+type database struct {
+	name string // sqlite or postgres
+	url  string
+}
+
+// onBoth runs a test on SQLite and on PostgreSQL, side by side with others.
+func onBoth(t *testing.T, test func(t *testing.T, db database)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, onSQLite(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, onPostgres(t))
+	})
+}
+
+func onSQLite(t *testing.T) database {
+	return database{"sqlite", "sqlite:///" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
+}
+
+var databases atomic.Int64
+
+func onPostgres(t *testing.T) database {
+	t.Helper()
+	url := postgresURL(t)
+	db, err := sql.Open("pgx", url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	name := fmt.Sprintf("microblog_%d", databases.Add(1))
+	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	return database{"postgres", url(name)}
+}
+
+// open is a look at what microblog keeps, beside microblog.
+func (d database) open(t *testing.T) *sql.DB {
+	t.Helper()
+	driver, dsn := "pgx", d.url
+	if path, ok := strings.CutPrefix(d.url, "sqlite:///"); ok {
+		driver, dsn = "sqlite", "file:"+path+"?_busy_timeout=10000"
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// count is the one number that a query gives.
+func (d database) count(t *testing.T, query string, args ...any) (n int) {
+	t.Helper()
+	if err := d.open(t).QueryRow(query, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+func (d database) lastSeen(t *testing.T, username string) (at time.Time) {
+	t.Helper()
+	if err := d.open(t).QueryRow(`SELECT last_seen FROM "user" WHERE username = $1`, username).Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+	sqlitedriver "modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// dialect is where the two databases differ; the statements are the same.
+type dialect struct {
+	name       string // in errors
+	driver     string
+	migrations string // the directory below migrations
+	lock       string // run first in a migration, to be the only one
+	duplicate  func(error) (index string, ok bool)
+}
+
+var sqlite = dialect{
+	name:       "the SQLite database",
+	driver:     "sqlite",
+	migrations: "sqlite",
+	duplicate: func(err error) (string, bool) {
+		var e *sqlitedriver.Error
+		if !errors.As(err, &e) || e.Code() != sqlitelib.SQLITE_CONSTRAINT_UNIQUE {
+			return "", false
+		}
+		return e.Error(), true // names the column
+	},
+}
+
+var postgres = dialect{
+	name:       "the PostgreSQL database",
+	driver:     "pgx",
+	migrations: "postgres",
+	lock:       "SELECT pg_advisory_xact_lock(6008123)", // any number that no other program picks
+	duplicate: func(err error) (string, bool) {
+		var e *pgconn.PgError
+		if !errors.As(err, &e) || e.Code != "23505" { // unique_violation
+			return "", false
+		}
+		return e.ConstraintName, true
+	},
+}
+
+// taken makes a violated index of users an error that says which. The
+// database's own words stay in the chain.
+func (s *Store) taken(err error) error {
+	index, ok := s.dialect.duplicate(err)
+	switch {
+	case !ok:
+		return err
+	case strings.Contains(index, "username"):
+		return fmt.Errorf("%w: %w", ErrUsernameTaken, err)
+	case strings.Contains(index, "email"):
+		return fmt.Errorf("%w: %w", ErrEmailTaken, err)
+	}
+	return err
+}

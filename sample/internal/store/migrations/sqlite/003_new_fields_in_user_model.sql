@@ -1,0 +1,2 @@
+ALTER TABLE "user" ADD COLUMN about_me VARCHAR(140);
+ALTER TABLE "user" ADD COLUMN last_seen DATETIME;

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The tests run the binary that a user runs, over HTTP, on both databases.
+
+// buildFlags are those of the tests themselves, as far as they matter.
+var buildFlags []string
+
+// binary is microblog, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "microblog-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "microblog")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	if err := goBuild(binary, "."); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer stopPostgres()
+	return m.Run()
+}
+
+func goBuild(to, pkg string) error {
+	out, err := exec.Command("go", append(append([]string{"build", "-o", to}, buildFlags...), pkg)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+// patience is how long a fact may take to come true; the machine may be busy.
+const patience = 60 * time.Second
+
+// eventually waits until check returns nil and fails with its last error
+// otherwise.
+func eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not after %v: %v", what, patience, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// output is what a process printed, safe to read while it does.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// server is a microblog at work.
+type server struct {
+	t    *testing.T
+	url  string
+	dir  string // where it runs
+	cmd  *exec.Cmd
+	log  *output
+	db   database
+	done chan struct{} // closed when it has ended
+}
+
+// start runs microblog in a directory of its own, in production unless env says
+// otherwise, and waits until it answers.
+func start(t *testing.T, db database, env ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), db: db}
+	for range 5 {
+		port, err := freePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.launch(port, env)
+		if s.answers() {
+			return s
+		}
+		if !strings.Contains(s.log.String(), "address already in use") {
+			break
+		}
+	}
+	t.Fatalf("microblog did not start:\n%s", s.log)
+	return nil
+}
+
+func (s *server) launch(port int, env []string) {
+	s.t.Helper()
+	s.url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.cmd, s.log, s.done = exec.Command(binary), &output{}, make(chan struct{})
+	s.cmd.Dir = s.dir
+	s.cmd.Env = append(cleanEnv(), "APP_ENV=production", "SECRET_KEY=for the test", "DATABASE_URL="+s.db.url, "PORT="+strconv.Itoa(port))
+	s.cmd.Env = append(s.cmd.Env, env...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd, done := s.cmd, s.done
+	go func() {
+		cmd.Wait()
+		close(done)
+	}()
+	s.t.Cleanup(func() { s.stop(cmd, done) })
+}
+
+// stop ends a microblog as an administrator does.
+func (s *server) stop(cmd *exec.Cmd, done chan struct{}) {
+	interrupt(cmd.Process)
+	select {
+	case <-done:
+	case <-time.After(patience):
+		cmd.Process.Kill()
+		<-done
+		s.t.Errorf("microblog did not end within %v", patience)
+	}
+	if s.t.Failed() {
+		s.t.Logf("microblog printed:\n%s", tail(s.log.String()))
+	}
+	if strings.Contains(s.log.String(), "DATA RACE") {
+		s.t.Error("a data race")
+	}
+}
+
+// tail is the end of a long text.
+func tail(text string) string {
+	const most = 4000
+	if len(text) > most {
+		return "…" + text[len(text)-most:]
+	}
+	return text
+}
+
+// answers reports whether the server answers, at the latest when it has ended.
+func (s *server) answers() (ok bool) {
+	s.t.Helper()
+	eventually(s.t, "microblog answers", func() error {
+		select {
+		case <-s.done:
+			return nil
+		default:
+		}
+		resp, err := http.Get(s.url + "/static/app.css")
+		if err == nil {
+			resp.Body.Close()
+			ok = resp.StatusCode == http.StatusOK
+		}
+		return err
+	})
+	return ok
+}
+
+// cleanEnv is the environment without what configures microblog.
+func cleanEnv() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		switch name {
+		case "APP_ENV", "FLASK_ENV", "HOST", "PORT", "SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "MICROBLOG_BUG", "ADMINS":
+			continue
+		}
+		if strings.HasPrefix(name, "MAIL_") || strings.HasPrefix(name, "DEVRUN_") {
+			continue
+		}
+		env = append(env, e)
+	}
+	return env
+}
+
+// freePort is a port that nothing listens on now.
+func freePort() (int, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
+}
