@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func testMain(m *testing.M) int {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	if err := goBuild(binary, "."); err != nil {
+	if err := goBuild(binary, ".", buildFlags...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -45,10 +46,18 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-func goBuild(to, pkg string) error {
-	out, err := exec.Command("go", append(append([]string{"build", "-o", to}, buildFlags...), pkg)...).CombinedOutput()
+func goBuild(to, pkg string, flags ...string) error {
+	out, err := exec.Command("go", append(append([]string{"build", "-o", to}, flags...), pkg)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+// matches wants text to have what the pattern says.
+func matches(text, pattern string) error {
+	if !regexp.MustCompile(pattern).MatchString(text) {
+		return fmt.Errorf("%s is not in\n%s", pattern, tail(text))
 	}
 	return nil
 }
@@ -93,12 +102,14 @@ func (o *output) String() string {
 
 // server is a microblog at work.
 type server struct {
-	t    *testing.T
-	url  string
-	dir  string // where it runs
+	t       *testing.T
+	command []string
+	dir     string // where it runs
+	url     string
+	db      database
+
 	cmd  *exec.Cmd
 	log  *output
-	db   database
 	done chan struct{} // closed when it has ended
 }
 
@@ -106,28 +117,34 @@ type server struct {
 // otherwise, and waits until it answers.
 func start(t *testing.T, db database, env ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), db: db}
+	s := &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
+	s.run(env)
+	return s
+}
+
+// run starts the server on a port that stays free until it listens.
+func (s *server) run(env []string) {
+	s.t.Helper()
 	for range 5 {
-		port, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.launch(port, env)
+		s.launch(env)
 		if s.answers() {
-			return s
+			return
 		}
 		if !strings.Contains(s.log.String(), "address already in use") {
 			break
 		}
 	}
-	t.Fatalf("microblog did not start:\n%s", s.log)
-	return nil
+	s.t.Fatalf("microblog did not start:\n%s", s.log)
 }
 
-func (s *server) launch(port int, env []string) {
+func (s *server) launch(env []string) {
 	s.t.Helper()
+	port, err := freePort()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.url = fmt.Sprintf("http://127.0.0.1:%d", port)
-	s.cmd, s.log, s.done = exec.Command(binary), &output{}, make(chan struct{})
+	s.cmd, s.log, s.done = exec.Command(s.command[0], s.command[1:]...), &output{}, make(chan struct{})
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(cleanEnv(), "APP_ENV=production", "SECRET_KEY=for the test", "DATABASE_URL="+s.db.url, "PORT="+strconv.Itoa(port))
 	s.cmd.Env = append(s.cmd.Env, env...)

@@ -12,12 +12,8 @@ func TestMigrationsAtOnce(t *testing.T) {
 		const n = 6
 		all := make([]*server, n)
 		for i := range all {
-			port, err := freePort()
-			if err != nil {
-				t.Fatal(err)
-			}
-			all[i] = &server{t: t, dir: t.TempDir(), db: db}
-			all[i].launch(port, nil)
+			all[i] = &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
+			all[i].launch(nil)
 		}
 		for _, s := range all {
 			if !s.answers() {

@@ -1,0 +1,64 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// devrun is the runner beside microblog. It is built when a test needs it.
+var devrun = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(filepath.Dir(binary), "devrun")
+	return path, goBuild(path, "../cmd/devrun")
+})
+
+// startDevrun is start under devrun, in development.
+func startDevrun(t *testing.T, db database, env ...string) *server {
+	t.Helper()
+	runner, err := devrun()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{t: t, dir: dir, db: db, command: []string{runner}}
+	s.run(append(env, "APP_ENV=development"))
+	return s
+}
+
+// The chapter's failure in development: devrun's page has the database's words
+// and the line of the app, and nothing of production happens.
+func TestFailureUnderDevrun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs devrun")
+	}
+	onBoth(t, func(t *testing.T, db database) {
+		s := startDevrun(t, db, "MICROBLOG_BUG=username")
+		susan, _ := s.as(t, "susan"), s.as(t, "john")
+		a := susan.do("POST", "/edit_profile", form("username", "john"), "Accept", "text/html")
+		words := "UNIQUE constraint failed: user.username"
+		if db.name == "postgres" {
+			words = "duplicate key value violates unique constraint"
+		}
+		if a.StatusCode != 500 || !a.shows(words, "profile.go") || a.shows("The administrator has been notified") {
+			t.Errorf("the page: %v", a)
+		}
+		eventually(t, "devrun tells of the line", func() error {
+			return matches(s.log.String(), `\(\*app\)\.editProfile +profile\.go:\d+`)
+		})
+		if a := susan.get("/user/susan"); a.StatusCode != 200 || !a.shows("<h1>User: susan</h1>") {
+			t.Errorf("after the failure: %v", a)
+		}
+		if a := susan.get("/nope"); a.StatusCode != 404 || !a.shows("<h1>Not Found</h1>") {
+			t.Errorf("what is not there: %v", a)
+		}
+		if _, err := os.Stat("logs"); !os.IsNotExist(err) {
+			t.Errorf("development made logs: %v", err)
+		}
+	})
+}
