@@ -35,6 +35,7 @@ func run() error {
 	slog.SetDefault(newLog(cfg))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the app at once
 	db, err := store.Open(ctx, cfg.Database)
 	if err != nil {
 		return err
@@ -51,11 +52,12 @@ func run() error {
 	if cfg.UncheckedUsername {
 		slog.Warn("MICROBLOG_BUG=username: a profile takes a name that somebody else has")
 	}
-	return serve(ctx, net.JoinHostPort(cfg.Host, cfg.Port), app)
+	return serve(ctx, cfg, app)
 }
 
 // serve answers requests until ctx ends, and then those that have begun.
-func serve(ctx context.Context, addr string, h http.Handler) error {
+func serve(ctx context.Context, cfg config, h http.Handler) error {
+	addr := net.JoinHostPort(cfg.Host, cfg.Port)
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -63,6 +65,7 @@ func serve(ctx context.Context, addr string, h http.Handler) error {
 	slog.Info("listening", "addr", addr)
 	srv := &http.Server{
 		Handler:           h,
+		ErrorLog:          serverLog(cfg),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		IdleTimeout:       2 * time.Minute,

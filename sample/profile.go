@@ -55,16 +55,17 @@ func (a *app) editProfile(w http.ResponseWriter, r *http.Request) {
 		if form.Valid() {
 			err := a.store.UpdateProfile(r.Context(), v.user.ID, form.Value("username"), form.Value("about_me"))
 			switch {
-			case errors.Is(err, store.ErrUsernameTaken) && !a.cfg.UncheckedUsername:
-				form.Refuse("username", usernameTaken) // somebody was faster since we asked
-			case err != nil:
-				a.fail(w, r, err)
-				return
-			default:
+			case err == nil:
 				v.session.Flash("Your changes have been saved.")
 				redirect(w, r, "/edit_profile")
 				return
+			case !errors.Is(err, store.ErrUsernameTaken):
+				a.fail(w, r, err)
+				return
+			case a.cfg.UncheckedUsername:
+				panic(err) // the chapter's bug: nobody has thought of this
 			}
+			form.Refuse("username", usernameTaken) // somebody was faster since we asked
 		}
 	} else {
 		form.Field("username").Value = v.user.Username

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,17 +46,21 @@ var postgres = dialect{
 	},
 }
 
-// taken makes a violated index of users an error that says which. The
-// database's own words stay in the chain.
+// taken makes a violated index of users an error that says which.
 func (s *Store) taken(err error) error {
 	index, ok := s.dialect.duplicate(err)
 	switch {
-	case !ok:
-		return err
-	case strings.Contains(index, "username"):
-		return fmt.Errorf("%w: %w", ErrUsernameTaken, err)
-	case strings.Contains(index, "email"):
-		return fmt.Errorf("%w: %w", ErrEmailTaken, err)
+	case ok && strings.Contains(index, "username"):
+		return violation{ErrUsernameTaken, err}
+	case ok && strings.Contains(index, "email"):
+		return violation{ErrEmailTaken, err}
 	}
 	return err
 }
+
+// violation is an error of this package and, as its cause, the database's.
+type violation struct{ kind, cause error }
+
+func (v violation) Error() string        { return v.kind.Error() + ": " + v.cause.Error() }
+func (v violation) Is(target error) bool { return target == v.kind }
+func (v violation) Unwrap() error        { return v.cause }

@@ -1,0 +1,102 @@
+//go:build linux
+
+// Package microblog walks through the sample in a browser, under devrun.
+package microblog
+
+import (
+	"cmp"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// TestBrowser is the chapter as a person sees it, from registration to the
+// failure: in development that is devrun's page, in production the app's.
+func TestBrowser(t *testing.T) {
+	for _, env := range []string{"development", "production"} {
+		t.Run(env, func(t *testing.T) {
+			t.Parallel()
+			b := rig.Browser(t)
+			r := rig.NewOf(t, "notify")
+			r.Dir = rig.Path(t, "sample")
+			r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username",
+				"DATABASE_URL=sqlite:///"+filepath.Join(t.TempDir(), "walk.db"))
+			r.LaunchWith(func(c *exec.Cmd) {
+				if env == "production" {
+					c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
+				}
+			})
+			rig.Eventually(t, "microblog answers", func() error {
+				_, _, err := rig.Ask("GET", r.URL("/login"), nil)
+				return err
+			})
+			walk(t, rig.NewTab(t, b, r.URL("/")), env)
+		})
+	}
+}
+
+func walk(t *testing.T, p *rig.Tab, env string) {
+	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())
+	shoot := func(name string) {
+		p.Shoot(filepath.Join(shots, "microblog-"+env+"-"+name+".png"), 1100, 800)
+		p.Shoot(filepath.Join(shots, "microblog-"+env+"-"+name+"-phone.png"), 390, 800)
+		p.Act(chromedp.EmulateViewport(1100, 800))
+	}
+	submit := func() { p.Act(chromedp.Click(`#submit`)) }
+	const heading = `document.querySelector("h1").innerText`
+
+	p.Becomes(rig.BodyText, `(?s)Please log in to access this page\..*Sign In`)
+	for _, name := range []string{"john", "susan"} {
+		p.Act(chromedp.Click(`a[href="/register"]`))
+		p.Becomes(heading, `^Register$`)
+		p.Type(`#username`, name)
+		p.Type(`#email`, name+"@example.com")
+		p.Type(`#password`, "cat")
+		p.Type(`#password2`, "dog")
+		submit()
+		p.Becomes(rig.BodyText, `\[Field must be equal to password\.\]`)
+		shoot("register")
+		p.Type(`#password`, "cat")
+		p.Type(`#password2`, "cat")
+		submit()
+		p.Becomes(rig.BodyText, `Congratulations, you are now a registered user!`)
+	}
+	p.Type(`#username`, "susan")
+	p.Type(`#password`, "cat")
+	submit()
+	p.Becomes(heading, `^Hi, susan!$`)
+	p.Type(`#post`, "The Avengers movie was so cool!")
+	submit()
+	p.Becomes(rig.BodyText, `(?s)Your post is now live!.*susan says:.*The Avengers movie was so cool!`)
+	shoot("home")
+	p.Act(chromedp.Click(`a[href="/user/susan"]`))
+	p.Becomes(rig.BodyText, `(?s)User: susan.*Last seen on: .*The Avengers movie was so cool!`)
+	shoot("profile")
+	p.Act(chromedp.Click(`a[href="/edit_profile"]`))
+	p.Becomes(heading, `^Edit Profile$`)
+	p.Type(`#about_me`, "I write about films.")
+	submit()
+	p.Becomes(rig.BodyText, `Your changes have been saved\.`)
+	p.Do(`document.querySelector("#username").value = "john"`)
+	submit()
+	if env == "production" {
+		p.Becomes(rig.BodyText, `(?s)An unexpected error has occurred.*The administrator has been notified\. Sorry for the inconvenience!.*Back`)
+	} else {
+		p.Becomes(rig.BodyText, `(?s)UNIQUE constraint failed: user\.username.*editProfile.*profile\.go:\d+`)
+	}
+	shoot("failure")
+	for _, said := range p.Said() { // a refused script or style would be here
+		if !strings.Contains(said, "https://www.gravatar.com/") && !strings.Contains(said, "status of 500") {
+			t.Errorf("the browser's console: %s", said)
+		}
+	}
+}
