@@ -1,13 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"devrun/sample/internal/store"
 )
 
 // Both ways of running have the same page for what is not there.
@@ -184,6 +189,41 @@ func TestDatabaseBroken(t *testing.T) {
 			t.Errorf("mended: %v", a)
 		}
 	})
+}
+
+// When half of an answer is out, the rest is not an error page: the connection
+// is cut, so that nobody takes the half for all.
+func TestHalfAnAnswer(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), onSQLite(t).url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a, err := newApp(config{Env: "production", Secret: []byte("for the test")}, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.mux.HandleFunc("GET /half", func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte("half"))
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		panic("the other half")
+	})
+	a.mux.HandleFunc("GET /none", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/css")
+		panic("nothing yet")
+	})
+	srv := httptest.NewServer(a)
+	defer srv.Close()
+	v := newVisitor(t, srv.URL)
+	if half, err := v.try("GET", "/half", ""); !errors.Is(err, io.ErrUnexpectedEOF) || half.body != "half" {
+		t.Errorf("%v, %v", half, err)
+	}
+	if none := v.get("/none"); none.StatusCode != 500 || !none.shows("An unexpected error has occurred") || none.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("%v", none)
+	}
 }
 
 // A failure in development is not caught: it is for what watches the app.

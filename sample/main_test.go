@@ -122,17 +122,24 @@ func start(t *testing.T, db database, env ...string) *server {
 	return s
 }
 
-// run starts the server on a port that stays free until it listens.
 func (s *server) run(env []string) {
 	s.t.Helper()
+	s.launch(env)
+	s.settle(env)
+}
+
+// settle waits until a server that was launched answers. If another process was
+// faster in taking its port, it gets another.
+func (s *server) settle(env []string) {
+	s.t.Helper()
 	for range 5 {
-		s.launch(env)
 		if s.answers() {
 			return
 		}
 		if !strings.Contains(s.log.String(), "address already in use") {
 			break
 		}
+		s.launch(env)
 	}
 	s.t.Fatalf("microblog did not start:\n%s", s.log)
 }

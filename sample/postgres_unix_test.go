@@ -5,6 +5,7 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,13 +18,12 @@ import (
 	"time"
 )
 
-// cluster is a PostgreSQL of the tests' own: a temporary directory, a port on
-// loopback, nothing that outlives the tests.
+// cluster is a PostgreSQL of the tests' own: its data and its socket are in a
+// temporary directory, it has no port, and it ends with the tests.
 type cluster struct {
-	dir  string
-	port int
-	cmd  *exec.Cmd
-	log  output
+	dir string
+	cmd *exec.Cmd
+	log output
 }
 
 var postgres = sync.OnceValues(startPostgres)
@@ -46,7 +46,7 @@ func postgresURL(t *testing.T) func(database string) string {
 }
 
 func (c *cluster) url(database string) string {
-	return fmt.Sprintf("postgres://microblog@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
+	return fmt.Sprintf("postgres://microblog@/%s?host=%s", database, url.QueryEscape(c.dir))
 }
 
 // startPostgres returns nil if PostgreSQL is not installed.
@@ -88,11 +88,7 @@ func (c *cluster) start(bin string) error {
 	if err := initdb.Run(); err != nil {
 		return err
 	}
-	if c.port, err = freePort(); err != nil {
-		return err
-	}
-	c.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(c.port), "-k", c.dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB")
+	c.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB")
 	c.cmd.Dir, c.cmd.SysProcAttr, c.cmd.Stdout, c.cmd.Stderr = c.dir, as, &c.log, &c.log
 	if err := c.cmd.Start(); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -16,9 +18,7 @@ func TestMigrationsAtOnce(t *testing.T) {
 			all[i].launch(nil)
 		}
 		for _, s := range all {
-			if !s.answers() {
-				t.Errorf("a process has ended:\n%s", s.log)
-			}
+			s.settle(nil)
 		}
 		if got := db.count(t, `SELECT COUNT(*) FROM schema_version`); got != 3 {
 			t.Errorf("%d migrations were noted", got)
@@ -35,6 +35,19 @@ func TestMigrationsAtOnce(t *testing.T) {
 			t.Errorf("exit status %d\n%s", code, out)
 		}
 	})
+}
+
+// The file of SQLite is where the address says, whatever its name is like.
+func TestSQLiteFile(t *testing.T) {
+	t.Parallel()
+	for address, file := range map[string]string{"": "app.db", "sqlite:///one.db": "one.db", "sqlite:///odd %41?#&name.db": "odd %41?#&name.db"} {
+		s := start(t, database{"sqlite", address})
+		s.as(t, "susan")
+		if fi, err := os.Stat(filepath.Join(s.dir, file)); err != nil || fi.Size() == 0 {
+			entries, _ := os.ReadDir(s.dir)
+			t.Errorf("%q: %v; there are %v", address, err, entries)
+		}
+	}
 }
 
 // What cannot start says in one sentence why.
