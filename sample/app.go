@@ -30,7 +30,7 @@ func newApp(cfg config, db *store.Store) (*app, error) {
 	a.mux.HandleFunc("GET /register", a.register)
 	a.mux.HandleFunc("POST /register", a.register)
 	a.mux.HandleFunc("GET /user/{username}", a.loginRequired(a.profile))
-	a.mux.HandleFunc("GET /edit_profile", a.loginRequired(a.editProfile))
+	a.mux.HandleFunc("GET /edit_profile", a.loginRequired(a.profileForm))
 	a.mux.HandleFunc("POST /edit_profile", a.loginRequired(a.editProfile))
 	a.mux.HandleFunc("GET /static/{file...}", a.static(files))
 	return a, nil

@@ -41,35 +41,44 @@ func editProfileForm() *forms.Form {
 	}}
 }
 
+// profileForm shows the form as the profile is.
+func (a *app) profileForm(w http.ResponseWriter, r *http.Request) {
+	u, form := visitOf(r).user, editProfileForm()
+	form.Field("username").Value = u.Username
+	form.Field("about_me").Value = u.AboutMe
+	a.editProfilePage(w, r, form)
+}
+
+// editProfile takes the form. It asks whether the name is taken only if that is
+// a new one; of two visitors who ask at once, the database refuses the slower.
 func (a *app) editProfile(w http.ResponseWriter, r *http.Request) {
-	v := visitOf(r)
-	form := editProfileForm()
-	if r.Method == http.MethodPost {
-		form.Read(r.PostForm)
-		if name := form.Value("username"); name != v.user.Username && !a.cfg.UncheckedUsername {
-			if err := a.refuseTaken(r, form, "username", usernameTaken, a.store.UsernameTaken); err != nil {
-				a.fail(w, r, err)
-				return
-			}
+	v, form := visitOf(r), editProfileForm()
+	form.Read(r.PostForm)
+	username, about := form.Value("username"), form.Value("about_me")
+	if username != v.user.Username && !a.cfg.UncheckedUsername {
+		if err := a.refuseTaken(r, form, "username", usernameTaken, a.store.UsernameTaken); err != nil {
+			a.fail(w, r, err)
+			return
 		}
-		if form.Valid() {
-			err := a.store.UpdateProfile(r.Context(), v.user.ID, form.Value("username"), form.Value("about_me"))
-			switch {
-			case err == nil:
-				v.session.Flash("Your changes have been saved.")
-				redirect(w, r, "/edit_profile")
-				return
-			case !errors.Is(err, store.ErrUsernameTaken):
-				a.fail(w, r, err)
-				return
-			case a.cfg.UncheckedUsername:
-				panic(err) // the chapter's bug: nobody has thought of this
-			}
-			form.Refuse("username", usernameTaken) // somebody was faster since we asked
-		}
-	} else {
-		form.Field("username").Value = v.user.Username
-		form.Field("about_me").Value = v.user.AboutMe
 	}
+	if !form.Valid() {
+		a.editProfilePage(w, r, form)
+		return
+	}
+	switch err := a.store.UpdateProfile(r.Context(), v.user.ID, username, about); {
+	case err == nil:
+		v.session.Flash("Your changes have been saved.")
+		redirect(w, r, "/edit_profile")
+	case !errors.Is(err, store.ErrUsernameTaken):
+		a.fail(w, r, err)
+	case a.cfg.UncheckedUsername:
+		panic(err) // the chapter's bug: nobody has thought of this
+	default:
+		form.Refuse("username", usernameTaken)
+		a.editProfilePage(w, r, form)
+	}
+}
+
+func (a *app) editProfilePage(w http.ResponseWriter, r *http.Request, form *forms.Form) {
 	a.render(w, r, http.StatusOK, "edit_profile.html", page{Title: "Edit Profile", Form: form})
 }
