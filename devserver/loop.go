@@ -280,6 +280,8 @@ func (l *loop) onEvent(e any) error {
 		l.onDebugged(e)
 	case examined:
 		l.onExamined(e)
+	case progressed:
+		l.onProgress(e)
 	case hurry:
 		l.onHurry(e.f)
 	case idle:

@@ -26,6 +26,7 @@ type job struct {
 	gen    int
 	hooked bool
 	kept   bool // with what the app does not call
+	slow   bool // it is told how far it is
 	began  time.Time
 	cancel context.CancelFunc
 }
@@ -170,6 +171,8 @@ func (l *loop) startBuild() {
 		UserPatterns: l.graph.Patterns(), MainDir: l.graph.Main.Dir, PackageDirs: packageDirs(l.graph), GOFLAGS: l.graph.GOFLAGS,
 		Output: filepath.Join(l.genDir(l.gen), appName(l.graph)),
 	}
+	gen := l.gen
+	r.Progress = func(done, of int) { l.tell(progressed{gen, done, of}) }
 	if l.overlay != nil {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
@@ -201,6 +204,16 @@ func (l *loop) startBuild() {
 		}
 		l.tell(built{request: r, gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
 	}()
+}
+
+// progressed: a build that takes long is so far.
+type progressed struct{ gen, done, of int }
+
+func (l *loop) onProgress(p progressed) {
+	if l.build != nil && l.build.gen == p.gen {
+		l.term.Progress(l.cfg.Package, p.done, p.of, !l.build.slow)
+		l.build.slow = true
+	}
 }
 
 // packageDirs are the directories of the app's packages, by import path.

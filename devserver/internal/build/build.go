@@ -47,6 +47,10 @@ type Request struct {
 	Background  bool   // nobody waits for it: with low priority
 	Optimised   bool   // as `go build` alone would: none of -N -l, -w, the overlay and the hook
 
+	// Progress is told how many of the packages that are not built yet have been
+	// begun, once a build takes long; nil is not told. PackageDirs has to be known.
+	Progress func(done, of int)
+
 	GOFLAGS string // as `go env GOFLAGS` prints it; when "", Run asks
 }
 
@@ -112,12 +116,22 @@ func run(ctx context.Context, r Request) (Result, error) {
 	cmd := command(ctx, tool, r, args[1:]...)
 	out := &capture{limit: outputLimit}
 	cmd.Stdout, cmd.Stderr = out, out
+	told := func() {}
+	if r.Progress != nil {
+		cmd.Args = slices.Insert(cmd.Args, 2, "-v")
+		counting, stop := context.WithCancel(ctx)
+		p := newProgress(r, out)
+		cmd.Stdout, cmd.Stderr = p, p
+		go p.count(counting, tool, r, args)
+		told = func() { stop(); p.end() }
+	}
 	if err = cmd.Start(); err == nil {
 		if r.Background {
 			lowPriority(cmd.Process.Pid)
 		}
 		err = cmd.Wait()
 	}
+	told()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:

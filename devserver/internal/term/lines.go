@@ -18,6 +18,17 @@ func (t *Terminal) Building(pkg string) {
 	t.print(t.line("building "+visible(pkg)), true, false)
 }
 
+// Progress says, in the place of Building, how many of the packages that have to
+// be built were begun. Where a line cannot be replaced only the first one is said.
+func (t *Terminal) Progress(pkg string, done, of int, first bool) {
+	t.mu.Lock()
+	replaceable := t.err.at.transient
+	t.mu.Unlock()
+	if first || replaceable {
+		t.print(t.line(fmt.Sprintf("building %s, %d of %d packages", visible(pkg), done, of)), true, true)
+	}
+}
+
 // Built says how long the build took.
 func (t *Terminal) Built(d time.Duration) {
 	t.print(t.line("built in "+t.style.bold(took(d))), false, true)

@@ -345,6 +345,27 @@ func TestTheBuildingLineGivesWayToTheResult(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+	t.Run("how far it is", func(t *testing.T) {
+		s := openScreen(t, 80)
+		term := s.terminal(Options{NoColor: true})
+		term.Building(".")
+		for done := range 3 {
+			term.Progress(".", done, 71, done == 0)
+		}
+		term.Notice("polling")
+		term.Progress(".", 3, 71, false)
+		term.Built(330 * time.Millisecond)
+		up := "\x1b[1A\r\x1b[2K"
+		want := "devrun: building .\n" + up + "devrun: building ., 0 of 71 packages\n" + up + "devrun: building ., 1 of 71 packages\n" +
+			up + "devrun: building ., 2 of 71 packages\ndevrun: polling\ndevrun: built in 0.33s\n"
+		if got := s.end(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		got := inFile(t, Options{}, func(t *Terminal) { t.Progress(".", 5, 71, true); t.Progress(".", 6, 71, false) })
+		if want := "devrun: building ., 5 of 71 packages\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 	t.Run("in a file both are kept", func(t *testing.T) {
 		got := inFile(t, Options{}, func(t *Terminal) { t.Building("."); t.Built(330 * time.Millisecond) })
 		if want := "devrun: building .\ndevrun: built in 0.33s\n"; got != want {

@@ -1,0 +1,71 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What go build -v says of packages is counted, all else passed on.
+func TestProgressLines(t *testing.T) {
+	var out capture
+	out.limit = 1 << 10
+	var told []string
+	p := newProgress(Request{
+		PackageDirs: map[string]string{"fmt": "", "example.com/app": "", "net/http": ""}, HookPattern: "example.com/app/zz",
+		Progress: func(done, of int) { told = append(told, fmt.Sprint(done, "/", of)) },
+	}, &out)
+	for _, s := range []string{"fm", "t\n# example.com/app\n./main.go:3:1: fmt\n", "net/http\nfmt \nexample.com/app/zz/s\n", "the end"} {
+		if n, err := p.Write([]byte(s)); n != len(s) || err != nil {
+			t.Fatal(n, err)
+		}
+		p.of = 3
+	}
+	p.end()
+	if got, want := out.String(), "# example.com/app\n./main.go:3:1: fmt\nfmt \nthe end"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := strings.Join(told, " "); got != "1/3 2/3 3/3" || p.done != 3 {
+		t.Errorf("told %s, %d in all", got, p.done)
+	}
+}
+
+// A build with an empty cache tells how far it is, and ends near what it said: some
+// packages need no compiler.
+func TestProgress(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the standard library")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module example.com/app\n\ngo 1.25\n", "main.go": "package main\n\nimport \"net/http\"\n\nfunc main() { http.ListenAndServe(\"\", nil) }\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := Request{Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Env: append(os.Environ(), "GOCACHE="+t.TempDir())}
+	r.PackageDirs = map[string]string{}
+	list, err := command(context.Background(), "go", r, "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range strings.FieldsSeq(string(list)) {
+		r.PackageDirs[pkg] = "."
+	}
+	last, of := 0, 0
+	r.Progress = func(d, o int) {
+		if d < last || d > o || o < 20 {
+			t.Errorf("%d of %d after %d of %d", d, o, last, of)
+		}
+		last, of = d, o
+	}
+	if _, err := Run(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	if last == 0 || of-last > 10 {
+		t.Errorf("at the end %d of %d", last, of)
+	}
+	t.Logf("%d of %d", last, of)
+}
