@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,25 +133,17 @@ func stamp(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05") + fmt.Sprintf(",%03d", t.Nanosecond()/int(time.Millisecond))
 }
 
-// levelNames are Python's, each from its level on.
-var levelNames = []struct {
-	from slog.Level
-	name string
-}{
-	{slog.LevelError + 4, "CRITICAL"},
-	{slog.LevelError, "ERROR"},
-	{slog.LevelWarn, "WARNING"},
-	{slog.LevelInfo, "INFO"},
-}
-
+// levelName is Python's.
 func levelName(l slog.Level) string {
-	if i := slices.IndexFunc(levelNames, func(n struct {
-		from slog.Level
-		name string
-	}) bool {
-		return l >= n.from
-	}); i >= 0 {
-		return levelNames[i].name
+	switch {
+	case l >= slog.LevelError+4:
+		return "CRITICAL"
+	case l >= slog.LevelError:
+		return "ERROR"
+	case l >= slog.LevelWarn:
+		return "WARNING"
+	case l >= slog.LevelInfo:
+		return "INFO"
 	}
 	return "DEBUG"
 }

