@@ -25,6 +25,7 @@ func TestImports(t *testing.T) {
 		"golang.org/x/term":             {internal + "term", "there is one writer to the terminal"},
 		"github.com/creack/pty":         {internal + "proc", "the app's terminal belongs to its process"},
 		"github.com/go-delve/delve":     {internal + "inspect", "its API promises nothing"},
+		"github.com/emersion/go-smtp":   {internal + "mailbox", "mail is one package's concern"},
 		"golang.org/x/net/html":         {internal + "proxy", "pages are touched where they pass"},
 		"github.com/andybalholm/brotli": {internal + "proxy", "pages are touched where they pass"},
 		"github.com/klauspost/compress": {internal + "proxy", "pages are touched where they pass"},

@@ -18,6 +18,9 @@ func main() { os.Exit(run(os.Args[1:], os.Environ())) }
 
 // run does what the command line asks for and returns the exit status.
 func run(args, environ []string) int {
+	if len(args) > 0 && args[0] == "smtp" {
+		return runSMTP(args[1:])
+	}
 	inv, err := parse(args, environ, os.Stdout)
 	if inv.Done {
 		return exitStopped
