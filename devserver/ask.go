@@ -35,7 +35,7 @@ func (l *loop) openConsole() error {
 	mux.HandleFunc("GET /failures/{$}", l.serveOverview)
 	mux.HandleFunc("GET /failures/{id}", l.serveFailure)
 	l.console = console.Serve(ln, console.Config{
-		Check: own.Check, Pages: mux, Assets: page.Assets(),
+		Check: own.Check, Pages: mux, Assets: page.Assets(), Mail: l.mailPages(),
 		Enabled: l.cfg.Console == ConsoleOn || l.cfg.Console == ConsoleOnTerminal && l.term.IsTerminal(term.Stderr),
 		Backend: console.Backend{
 			Eval: l.eval, Complete: l.complete, Release: l.release, Reveal: l.reveal, Field: l.field, More: l.more, State: l.stateOf,
@@ -160,6 +160,7 @@ func (l *loop) announceConsole() {
 	}
 	l.announced = true
 	l.term.Overview(l.console.URL())
+	l.announceMail()
 	if pin := l.console.PIN(); pin != "" {
 		l.term.PIN(pin)
 	} else if l.cfg.Console == ConsoleOnTerminal { // who has turned it off knows why

@@ -33,6 +33,7 @@ type Config struct {
 	Tags, LDFlags, GCFlags string
 	Race                   bool
 
+	SMTP    bool    // take the app's mail and show it
 	Console Console // when Go can be evaluated on the page of a failure
 	Hold    Hold
 

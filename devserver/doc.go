@@ -24,6 +24,8 @@
 //	look.go        the view into one process
 //	ask.go         devrun's own origin: its pages, and what they ask
 //	eval.go        an expression in a frame
+//	mail.go        the app's mail: taken, told, shown
+//	smtp.go        the same alone, for devrun smtp
 //
 //	watcher            what changed on disk
 //	internal/gograph   what the app is made of
@@ -37,6 +39,7 @@
 //	internal/expr      Go typed at a frame, to what the hook carries out
 //	internal/gate      who may use devrun's own addresses
 //	internal/console   devrun's own origin: PIN, trust, questions
+//	internal/mailbox   a mail server that delivers nothing, and what it keeps
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal

@@ -33,6 +33,7 @@ type loop struct {
 	pages   *page.Pages
 	fronts  *fronts
 	console *console.Console
+	mail    *mail // nil: none is taken
 	typed   <-chan term.Key
 	done    chan struct{} // closed when nobody takes events any more
 	events  chan any      // built, loaded, said, exited, overdue, announce, settle
@@ -145,10 +146,16 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 	}
 	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
+	if cfg.SMTP {
+		if err := l.openMail(); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+	}
 	l.pages = page.New(page.App{
 		Name: name, Version: cfg.Version, Go: g.GoVersion + " " + g.GOOS + "/" + g.GOARCH,
 		Root: cfg.Dir, Modules: moduleDirs(g), Editor: cfg.Editor,
 		Snippet: func() string { return l.hub.Snippet("") },
+		Unread:  l.unread(),
 	})
 	internal := http.NewServeMux()
 	internal.Handle("/__devrun/", l.hub.Handler())
@@ -215,6 +222,9 @@ func (l *loop) close() error {
 	l.hub.Close()
 	if l.console != nil {
 		err = errors.Join(err, l.console.Close())
+	}
+	if l.mail != nil {
+		err = errors.Join(err, l.mail.server.Close())
 	}
 	if l.fronts != nil {
 		err = errors.Join(err, l.fronts.close())
@@ -295,6 +305,10 @@ func (l *loop) onEvent(e any) error {
 		if l.app != nil && l.app.gen == e.gen && l.app.stopping && l.cfg.Grace > 0 {
 			l.term.NotStopped(l.cfg.Grace)
 		}
+	case mailed:
+		l.onMailed(e)
+	case mailRest:
+		l.onMailRest()
 	case announce:
 		l.announce(e.gen, e.key)
 	case settle:

@@ -69,7 +69,7 @@ func (l *loop) start() {
 		l.fronts.yield()
 	}
 	p, err := proc.Start(proc.Command{
-		Path: b.path, Args: l.cfg.Args, Env: append(withDebug(l.environ), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
+		Path: b.path, Args: l.cfg.Args, Env: append(withDebug(l.withMail(l.environ)), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
 		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
 		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
 		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),

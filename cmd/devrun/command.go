@@ -28,6 +28,9 @@ or without APP_ENV, it builds the app and becomes it.
 The package is "." if that is a program, else the only program below ./cmd.
 What comes after -- is for the app.
 
+devrun smtp takes mail instead, prints it and delivers nothing; devrun smtp --help
+says how.
+
 Each setting is taken from its flag, else its environment variable, else the
 .env files of the app's directory, else its default. The files are .env,
 .env.local, .env.$APP_ENV and .env.$APP_ENV.local; a later one wins, and the app

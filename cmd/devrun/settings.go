@@ -21,6 +21,7 @@ type Settings struct {
 	Grace, Poll            time.Duration
 	Tags, LDFlags, GCFlags string
 	Race                   bool
+	SMTP                   bool
 	Console                string
 	Hold                   devserver.Hold
 	Editor                 string
@@ -87,6 +88,9 @@ var settings = []setting{
 	{flag: "race", env: "DEVRUN_RACE", value: "false",
 		means: "build with the race detector",
 		set:   func(s *Settings, v string) error { return setBool(&s.Race, v) }},
+	{flag: "smtp", env: "DEVRUN_SMTP", value: "false",
+		means: "take the mail that the app sends and show it; MAIL_SERVER and MAIL_PORT are set for the app where they are not",
+		set:   func(s *Settings, v string) error { return setBool(&s.SMTP, v) }},
 	{flag: "console", env: "DEVRUN_CONSOLE", arg: "when", value: ConsoleAuto,
 		means: "when Go can be evaluated where a request failed: auto if a terminal shows the PIN, on also without one, off never",
 		set:   setConsole},

@@ -49,6 +49,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 		"DEVRUN_LDFLAGS": func(s Settings) any { return s.LDFlags },
 		"DEVRUN_GCFLAGS": func(s Settings) any { return s.GCFlags },
 		"DEVRUN_RACE":    func(s Settings) any { return s.Race },
+		"DEVRUN_SMTP":    func(s Settings) any { return s.SMTP },
 		"DEVRUN_CONSOLE": func(s Settings) any { return s.Console },
 		"DEVRUN_HOLD":    func(s Settings) any { return s.Hold },
 		"DEVRUN_EDITOR":  func(s Settings) any { return s.Editor },

@@ -26,9 +26,20 @@ const (
 	maxAnswer = 4 << 20
 )
 
-// scripted refuses what did not come from the script of devrun's own page. The
-// gate has seen r before; this is what a page need not do and a script must.
+// scripted is ownScript for what needs the console.
 func (c *Console) scripted(w http.ResponseWriter, r *http.Request) bool {
+	if !ownScript(w, r) {
+		return false
+	}
+	if !c.cfg.Enabled {
+		refuse(w, http.StatusForbidden, "off", "the console is off, because devrun has no terminal to show its PIN in; start devrun in a terminal to turn it on")
+	}
+	return c.cfg.Enabled
+}
+
+// ownScript refuses what did not come from the script of devrun's own page. The
+// gate has seen r before; this is what a page need not do and a script must.
+func ownScript(w http.ResponseWriter, r *http.Request) bool {
 	one := func(name string, allowed ...string) bool {
 		values := r.Header.Values(name)
 		return len(values) == 1 && slices.Contains(allowed, values[0])

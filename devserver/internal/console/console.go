@@ -31,8 +31,15 @@ type Config struct {
 	// that may pass, else the status to refuse it with and the reason.
 	Check func(*http.Request) (status int, reason string)
 
-	Pages   http.Handler // of / and /failures/, which are read without the PIN
-	Assets  http.Handler // of /__devrun/page.css, page.js and failure.js
+	Pages  http.Handler // of / and /failures/, which are read without the PIN
+	Assets http.Handler // of /__devrun/page.css, page.js, failure.js, mail.css and mail.js
+
+	// Mail is the mailbox, of /mail/ and what is below; nil for none. It is read
+	// without the PIN, as the failures and their variables are: who passes the gate
+	// is on this machine, and is shown what the app did, not let into it. To delete
+	// a mail, a POST to /mail/delete, a script of devrun's own page has to ask.
+	Mail http.Handler
+
 	Backend Backend
 
 	// Enabled says that the PIN can be shown to the developer. If it cannot

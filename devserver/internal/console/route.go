@@ -35,6 +35,7 @@ func (c *Console) addresses() map[string]route {
 	for path, serve := range map[string]func(http.ResponseWriter, *http.Request){
 		"/": hand(c.cfg.Pages), "/failures/": hand(c.cfg.Pages),
 		"/__devrun/page.css": hand(c.cfg.Assets), "/__devrun/page.js": hand(c.cfg.Assets), "/__devrun/failure.js": hand(c.cfg.Assets),
+		"/__devrun/mail.css": hand(c.cfg.Assets), "/__devrun/mail.js": hand(c.cfg.Assets),
 	} {
 		all[path] = route{methods: reading, serve: serve}
 	}
@@ -53,7 +54,7 @@ func (c *Console) addresses() map[string]route {
 // part of devrun that is not meant by the other.
 func (c *Console) find(r *http.Request) (route, bool) {
 	path, _, queried := strings.Cut(r.RequestURI, "?")
-	if queried && (strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, waitPrefix)) {
+	if queried && (strings.HasPrefix(path, "/api/") || path == mailDelete || strings.HasPrefix(path, waitPrefix)) {
 		return route{}, false
 	}
 	if fixed, ok := c.fixed[path]; ok {
@@ -61,6 +62,12 @@ func (c *Console) find(r *http.Request) (route, bool) {
 	}
 	if _, ok := within(path, "/failures/", ""); ok {
 		return route{methods: reading, serve: c.serveFailure}, true
+	}
+	if c.cfg.Mail != nil && (path == mailPrefix || isMail(path)) {
+		if path == mailDelete {
+			return route{methods: []string{http.MethodPost}, serve: c.serveMailDelete}, true
+		}
+		return route{methods: reading, serve: hand(c.cfg.Mail)}, true
 	}
 	if word, ok := within(path, "/api/failures/", "/state"); ok {
 		return route{methods: []string{http.MethodGet}, serve: func(w http.ResponseWriter, r *http.Request) { c.serveState(w, r, word) }}, true
@@ -71,6 +78,19 @@ func (c *Console) find(r *http.Request) (route, bool) {
 		}
 	}
 	return route{}, false
+}
+
+// The mailbox, if there is one.
+const (
+	mailPrefix = "/mail/"
+	mailDelete = "/mail/delete"
+)
+
+// isMail holds for what may be below the mailbox: a mail, a part of it, a number.
+func isMail(path string) bool {
+	rest, ok := strings.CutPrefix(path, mailPrefix)
+	words := strings.Split(rest, "/")
+	return ok && len(words) <= 3 && !slices.ContainsFunc(words, func(s string) bool { return !isWord(s) })
 }
 
 // within is the word between prefix and suffix, if there is nothing else.
@@ -129,6 +149,18 @@ func (c *Console) serveFailure(w http.ResponseWriter, r *http.Request) {
 		c.asked.do()
 	}
 	hand(c.cfg.Pages)(w, r)
+}
+
+// maxMailQuestion is more than any request to delete has, in bytes.
+const maxMailQuestion = 1 << 10
+
+// serveMailDelete asks for no PIN: what it loses is a copy that devrun has made.
+func (c *Console) serveMailDelete(w http.ResponseWriter, r *http.Request) {
+	if !ownScript(w, r) {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxMailQuestion)
+	hand(c.cfg.Mail)(w, r)
 }
 
 // opened holds for what a person, and no script and no browser by itself, has

@@ -21,12 +21,18 @@ var (
 	cssURL                 = cssPath + "?v=" + cssHash
 	jsURL                  = jsPath + "?v=" + jsHash
 	failureURL             = failurePath + "?v=" + failureHash
+	mailCSS, mailCSSHash   = asset("assets/mail.css")
+	mailJS, mailJSHash     = asset("assets/mail.js")
+	mailCSSURL             = mailCSSPath + "?v=" + mailCSSHash
+	mailJSURL              = mailJSPath + "?v=" + mailJSHash
 )
 
 const (
 	cssPath     = "/__devrun/page.css"
 	jsPath      = "/__devrun/page.js"
 	failurePath = "/__devrun/failure.js" // on devrun's own address only
+	mailCSSPath = "/__devrun/mail.css"   // as these
+	mailJSPath  = "/__devrun/mail.js"
 )
 
 // layouts are the kinds of page: each is the layout, the components and a content.
@@ -37,7 +43,7 @@ func init() {
 		"clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 		"stamp": func(t time.Time) string { return t.Format(time.RFC3339) },
 	}).ParseFS(files, "templates/layout.html", "templates/parts.html"))
-	for _, kind := range []string{"build", "crash", "plain", "failure", "failures"} {
+	for _, kind := range []string{"build", "crash", "plain", "failure", "failures", "mail"} {
 		layouts[kind] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+kind+".html"))
 	}
 }
@@ -52,8 +58,8 @@ func asset(name string) (data []byte, hash string) {
 }
 
 // Assets returns the handler of the stylesheet and the scripts of the pages, at
-// /__devrun/page.css, /__devrun/page.js and /__devrun/failure.js. They hold no data
-// of the app.
+// /__devrun/page.css, page.js, failure.js, mail.css and mail.js. They hold no data of
+// the app.
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data []byte
@@ -65,6 +71,10 @@ func Assets() http.Handler {
 			data, hash, mime = js, jsHash, "text/javascript; charset=utf-8"
 		case failurePath:
 			data, hash, mime = failureJS, failureHash, "text/javascript; charset=utf-8"
+		case mailCSSPath:
+			data, hash, mime = mailCSS, mailCSSHash, "text/css; charset=utf-8"
+		case mailJSPath:
+			data, hash, mime = mailJS, mailJSHash, "text/javascript; charset=utf-8"
 		default:
 			http.NotFound(w, r)
 			return

@@ -20,6 +20,7 @@ type App struct {
 	Root    string            // absolute directory that paths are shown relative to; files below it are the app's own
 	Modules map[string]string // module path to directory, of all modules under development; also finds the files of a -trimpath build
 	Editor  string            // name or template of links to an editor, as CheckEditor takes it; "" is vscode
+	Unread  func() int        // how many mails nobody has looked at; nil without a mailbox
 	Snippet func() string     // the live-reload tag, asked for at every request: html that goes out as it is; nil for none
 }
 
@@ -141,6 +142,7 @@ type page struct {
 	Asked   *asked
 	GoType  string // of the panic's value
 	Nav     *nav
+	Mail    *mailNav      // nil without a mailbox
 	Inlined template.HTML // in place of CSS and JS
 	Comment template.HTML
 	Failure string // address of the script of the console
@@ -155,9 +157,12 @@ type asked struct{ Method, URI string }
 
 // nav is the way around on devrun's own address.
 type nav struct {
-	Current string // "failures", "overview"
+	Current string // "failures", "overview", "mail"
 	Kept    int
 }
+
+// mailNav is the way to the mailbox.
+type mailNav struct{ Unread int }
 
 type keyHelp struct {
 	Keys []string
@@ -227,6 +232,9 @@ func (p *Pages) render(v page) []byte {
 	v.App, v.CSS, v.JS = p.app, cssURL, jsURL
 	if v.Nav != nil {
 		v.Failure = failureURL
+		if p.app.Unread != nil {
+			v.Mail = &mailNav{p.app.Unread()}
+		}
 	}
 	var b bytes.Buffer
 	if err := layouts[v.Kind].Execute(&b, v); err != nil {

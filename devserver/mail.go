@@ -1,0 +1,300 @@
+package devserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"devrun/devserver/internal/mailbox"
+	"devrun/devserver/internal/page"
+)
+
+// mail is the mailbox of a run that has one. The fields below box belong to the
+// loop.
+type mail struct {
+	server *mailbox.Server
+	addr   string // as the app is told it
+	box    *mailbox.Box
+
+	quiet bool // mails that come now are told later
+	more  int  // that came meanwhile
+
+	streams atomic.Int32 // pages that follow
+}
+
+// What the loop is told of mail.
+type (
+	mailed   struct{ id, subject string }
+	mailRest struct{} // a while has passed since mails were told
+)
+
+const (
+	// mailPause keeps a flood of mails from being a flood of lines.
+	mailPause = time.Second
+
+	// maxStreams is more tabs than anybody has open on the mailbox.
+	maxStreams = 30
+
+	// streamWait is how long a tab may leave what it is told lying, and how often
+	// one that nothing is told is found to be gone.
+	streamWait = 15 * time.Second
+)
+
+// openMail takes mail at the usual address, or at another port if something else
+// has that: the app is told which.
+func (l *loop) openMail() error {
+	m := &mail{box: mailbox.New()}
+	received := func(msg mailbox.Message) {
+		letter := m.box.Add(msg)
+		l.tell(mailed{letter.ID, letter.Subject})
+	}
+	server, err := mailbox.Listen(DefaultSMTP, mailbox.Options{}, received)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		server, err = mailbox.Listen("localhost:0", mailbox.Options{}, received)
+	}
+	if err != nil {
+		return fmt.Errorf("listen for the app's mail: %w", err)
+	}
+	m.server, m.addr = server, shownAddr(DefaultSMTP, server)
+	l.mail = m
+	return nil
+}
+
+// withMail tells the app where its mail goes, unless it knows.
+func (l *loop) withMail(env []string) []string {
+	if l.mail == nil || variable(env, mailServer) != "" {
+		return env
+	}
+	host, port, err := net.SplitHostPort(l.mail.addr)
+	if err != nil {
+		return env // never: it is made of the two
+	}
+	env = append(slices.Clip(env), mailServer+"="+host)
+	if variable(env, mailPort) == "" {
+		env = append(env, mailPort+"="+port)
+	}
+	return env
+}
+
+const (
+	mailServer = "MAIL_SERVER"
+	mailPort   = "MAIL_PORT"
+)
+
+// variable is the value of a variable, "" if it is empty or not there.
+func variable(env []string, name string) (value string) {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v // the last one counts, as in exec
+		}
+	}
+	return value
+}
+
+// announceMail says where mail is taken, and what keeps the app's from coming
+// there.
+func (l *loop) announceMail() {
+	if l.mail == nil {
+		return
+	}
+	_, port, _ := net.SplitHostPort(l.mail.addr)
+	server, theirs := variable(l.environ, mailServer), variable(l.environ, mailPort)
+	switch {
+	case server != "":
+		l.term.Notice(fmt.Sprintf("%s is %s, so the app's mail goes there; what is sent to %s is kept", mailServer, server, l.mail.addr))
+	case theirs != "" && theirs != port:
+		l.term.Notice(fmt.Sprintf("%s is %s, so the app's mail does not come to %s; leave %s out", mailPort, theirs, l.mail.addr, mailPort))
+	default:
+		l.term.MailKept(l.mail.addr)
+	}
+}
+
+func (l *loop) onMailed(e mailed) {
+	if l.mail.quiet {
+		l.mail.more++
+		return
+	}
+	l.term.NewMail(1, e.subject, l.console.URL()+page.MailPath(e.id))
+	l.restMail()
+}
+
+func (l *loop) onMailRest() {
+	l.mail.quiet = false
+	if n := l.mail.more; n > 0 {
+		l.mail.more = 0
+		l.term.NewMail(n, "", l.console.URL()+"/mail/")
+		l.restMail()
+	}
+}
+
+func (l *loop) restMail() {
+	l.mail.quiet = true
+	time.AfterFunc(mailPause, func() { l.tell(mailRest{}) })
+}
+
+// unread counts mails that nobody has looked at; nil if there is no mailbox.
+func (l *loop) unread() func() int {
+	if l.mail == nil {
+		return nil
+	}
+	return l.mail.box.Unseen
+}
+
+// mailPages are the pages of the mailbox, nil if there is none.
+func (l *loop) mailPages() http.Handler {
+	if l.mail == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /mail/{$}", func(w http.ResponseWriter, r *http.Request) { l.pages.Mailbox(l.mails()).ServeHTTP(w, r) })
+	mux.HandleFunc("GET /mail/events", l.mail.serveEvents)
+	mux.HandleFunc("POST /mail/delete", l.mail.serveDelete)
+	mux.HandleFunc("GET /mail/{id}", l.serveMail)
+	mux.HandleFunc("GET /mail/{id}/{part}", l.serveMail)
+	mux.HandleFunc("GET /mail/{id}/attachment/{n}", l.serveAttachment)
+	mux.HandleFunc("/", l.missingMail)
+	return mux
+}
+
+func (l *loop) missingMail(w http.ResponseWriter, r *http.Request) {
+	l.pages.MailMissing(l.mails()).ServeHTTP(w, r)
+}
+
+// mails is the mailbox as it is now.
+func (l *loop) mails() page.Mails {
+	m := page.Mails{SMTP: l.mail.addr}
+	l.do(func() { m.Kept, m.State = len(l.failures), l.pageState() })
+	for _, letter := range l.mail.box.List() {
+		m.List = append(m.List, item(letter))
+		if !letter.Seen {
+			m.Unseen++
+		}
+	}
+	return m
+}
+
+func item(l mailbox.Letter) page.MailItem {
+	return page.MailItem{ID: l.ID, Subject: l.Subject, Sender: l.Sender, Begins: l.Begins, At: l.At, Seen: l.Seen}
+}
+
+func (l *loop) serveMail(w http.ResponseWriter, r *http.Request) {
+	letter, ok := l.mail.box.Look(r.PathValue("id"))
+	if !ok {
+		l.missingMail(w, r)
+		return
+	}
+	switch part := r.PathValue("part"); part {
+	case "", "text", "html", "headers", "raw":
+		l.pages.Mail(mailOf(letter), part, l.mails()).ServeHTTP(w, r)
+	case "body":
+		html, _ := mailbox.Parse(letter.Raw).Standalone()
+		page.MailBody(html).ServeHTTP(w, r)
+	case "eml":
+		download(w, "message/rfc822", letter.ID+".eml", letter.Raw)
+	default:
+		l.missingMail(w, r)
+	}
+}
+
+func (l *loop) serveAttachment(w http.ResponseWriter, r *http.Request) {
+	if letter, ok := l.mail.box.Look(r.PathValue("id")); ok {
+		c := mailbox.Parse(letter.Raw)
+		if n, err := strconv.Atoi(r.PathValue("n")); err == nil && 0 <= n && n < len(c.Attachments) {
+			download(w, "application/octet-stream", c.Filename(n), c.Attachments[n].Data)
+			return
+		}
+	}
+	l.missingMail(w, r)
+}
+
+// download has data saved, never shown: it is whatever somebody has sent.
+func download(w http.ResponseWriter, kind, name string, data []byte) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	_, _ = w.Write(data) // the client is gone: nobody is left to be told
+}
+
+func mailOf(l mailbox.Letter) page.Mail {
+	c := mailbox.Parse(l.Raw)
+	_, elsewhere := c.Standalone()
+	m := page.Mail{MailItem: item(l), From: l.From, To: l.To, Peer: l.Peer, Text: c.Text, HTML: c.HTML, Elsewhere: elsewhere, Raw: l.Raw}
+	for _, f := range c.Header {
+		m.Header = append(m.Header, page.MailField(f))
+	}
+	for i, a := range c.Attachments {
+		m.Files = append(m.Files, page.MailFile{Name: c.Filename(i), Type: a.Type, Size: len(a.Data)})
+	}
+	return m
+}
+
+// serveDelete takes {"id": "…"} or {"all": true}.
+func (m *mail) serveDelete(w http.ResponseWriter, r *http.Request) {
+	var q struct {
+		ID  string `json:"id"`
+		All bool   `json:"all"`
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	status, text := http.StatusOK, ""
+	switch err := d.Decode(&q); {
+	case err != nil || q.All == (q.ID != ""):
+		status, text = http.StatusBadRequest, `devrun takes {"id": "…"} or {"all": true} here`
+	case q.All:
+		m.box.Clear()
+	case !m.box.Delete(q.ID):
+		status, text = http.StatusNotFound, "this message is not kept any more"
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct { // the client is gone: nobody is left to be told
+		Error string `json:"error,omitempty"`
+	}{text})
+}
+
+// serveEvents tells a page, as it happens, that the mailbox is different.
+func (m *mail) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		return
+	}
+	if m.streams.Add(1) > maxStreams {
+		m.streams.Add(-1)
+		http.Error(w, "too many tabs follow the mailbox", http.StatusServiceUnavailable)
+		return
+	}
+	defer m.streams.Add(-1)
+	changes, end := m.box.Watch()
+	defer end()
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	for text := ": hello\n\n"; ; {
+		if err := out.SetWriteDeadline(time.Now().Add(streamWait)); err != nil {
+			return
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			return
+		}
+		if err := out.Flush(); err != nil {
+			return
+		}
+		select {
+		case <-changes:
+			text = "event: mail\ndata: {}\n\n"
+		case <-time.After(streamWait):
+			text = ": still here\n\n"
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
