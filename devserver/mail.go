@@ -171,7 +171,7 @@ func (l *loop) missingMail(w http.ResponseWriter, r *http.Request) {
 
 // mails is the mailbox as it is now.
 func (l *loop) mails() page.Mails {
-	m := page.Mails{SMTP: l.mail.addr}
+	m := page.Mails{SMTP: l.mail.addr, Version: l.mail.box.Version()} // before the list: rather too old than too new
 	l.do(func() { m.Kept, m.State = len(l.failures), l.pageState() })
 	for _, letter := range l.mail.box.List() {
 		m.List = append(m.List, item(letter))
@@ -263,6 +263,9 @@ func (m *mail) serveDelete(w http.ResponseWriter, r *http.Request) {
 	}{text})
 }
 
+// event tells which version the mailbox has now.
+func (m *mail) event() string { return fmt.Sprintf("event: mail\ndata: %d\n\n", m.box.Version()) }
+
 // serveEvents tells a page, as it happens, that the mailbox is different.
 func (m *mail) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
@@ -278,7 +281,8 @@ func (m *mail) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer end()
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
-	for text := ": hello\n\n"; ; {
+	// The first one is for what has come since the page was made.
+	for text := m.event(); ; {
 		if err := out.SetWriteDeadline(time.Now().Add(streamWait)); err != nil {
 			return
 		}
@@ -290,7 +294,7 @@ func (m *mail) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-changes:
-			text = "event: mail\ndata: {}\n\n"
+			text = m.event()
 		case <-time.After(streamWait):
 			text = ": still here\n\n"
 		case <-r.Context().Done():

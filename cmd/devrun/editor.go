@@ -47,3 +47,9 @@ func setEditor(s *Settings, v string) error {
 	s.Editor = v
 	return nil
 }
+
+// linkTemplate is the address as package devserver takes it, where {file} begins
+// with a slash and the column is {col}.
+func linkTemplate(address string) string {
+	return strings.NewReplacer("/{file}", "{file}", "{column}", "{col}").Replace(address)
+}

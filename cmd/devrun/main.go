@@ -101,7 +101,7 @@ func (inv *invocation) config() devserver.Config {
 		Addr: s.Addr, Host: s.Host, Grace: s.Grace, Poll: s.Poll,
 		Tags: s.Tags, LDFlags: s.LDFlags, GCFlags: s.GCFlags, Race: s.Race,
 		SMTP: s.SMTP, Console: consoles[s.Console], Hold: s.Hold,
-		Editor: s.Editor, Verbose: s.Verbose, NoColor: s.NoColor, Version: version(),
+		Editor: linkTemplate(s.Editor), Verbose: s.Verbose, NoColor: s.NoColor, Version: version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 }

@@ -188,6 +188,23 @@ func TestEditors(t *testing.T) {
 	}
 }
 
+// What is set is understood where links are made.
+func TestLinkTemplate(t *testing.T) {
+	for v, want := range map[string]string{
+		"vscode":                        "vscode://file{file}:{line}:{col}",
+		"sublime":                       "subl://open?url=file://{file}&line={line}&column={col}",
+		"vscode://vscode-remote/{file}": "vscode://vscode-remote{file}",
+	} {
+		inv, err := parse([]string{"-C", t.TempDir(), "--editor", v}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := inv.config().Editor; got != want {
+			t.Errorf("%s: %s, want %s", v, got, want)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"DEVRUN_ADDR", "DEVRUN_HOST", "DEVRUN_GRACE", "DEVRUN_TAGS"}
 	for name, want := range map[string]string{"DEVRUN_GRASE": "DEVRUN_GRACE", "DEVRUN_ADR": "DEVRUN_ADDR", "DEVRUN_TAG": "DEVRUN_TAGS", "DEVRUN_HOTS": "DEVRUN_HOST"} {

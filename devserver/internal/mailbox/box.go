@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ type Letter struct {
 	ID string
 	Message
 	Subject string
-	Sender  string // the From of its header
+	Sender  string // the From of its header, or of the envelope
 	Begins  string // the first line of its text
 	Seen    bool
 }
@@ -28,6 +29,7 @@ type Box struct {
 	mu      sync.Mutex
 	letters []Letter // oldest first
 	bytes   int
+	version int
 	watches map[chan struct{}]bool
 }
 
@@ -37,7 +39,7 @@ func New() *Box { return &Box{watches: map[chan struct{}]bool{}} }
 // Add keeps a mail.
 func (b *Box) Add(m Message) Letter {
 	c := Parse(m.Raw)
-	l := Letter{ID: strings.ToLower(rand.Text()), Message: m, Subject: c.Get("Subject"), Sender: c.Get("From")}
+	l := Letter{ID: strings.ToLower(rand.Text()), Message: m, Subject: c.Get("Subject"), Sender: cmp.Or(c.Get("From"), m.From)}
 	for line := range strings.Lines(c.Text) {
 		if l.Begins = strings.TrimSpace(line); l.Begins != "" {
 			break
@@ -135,8 +137,16 @@ func (b *Box) Watch() (changes <-chan struct{}, end func()) {
 	}
 }
 
+// Version is another number after each change.
+func (b *Box) Version() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.version
+}
+
 // changed is for callers that hold mu.
 func (b *Box) changed() {
+	b.version++
 	for c := range b.watches {
 		select {
 		case c <- struct{}{}:

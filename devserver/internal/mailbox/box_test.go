@@ -144,10 +144,11 @@ func TestBox(t *testing.T) {
 	if l, ok := b.Look(first.ID); !ok || !l.Seen || b.Unseen() != 1 || !changed() {
 		t.Errorf("%+v, %v", l, ok)
 	}
-	if b.Look(first.ID); changed() {
+	version := b.Version()
+	if b.Look(first.ID); changed() || b.Version() != version {
 		t.Error("a second look changes something")
 	}
-	if !b.Delete(first.ID) || b.Delete(first.ID) || len(b.List()) != 1 || !changed() {
+	if !b.Delete(first.ID) || b.Version() == version || b.Delete(first.ID) || len(b.List()) != 1 || !changed() {
 		t.Error("it is not deleted")
 	}
 	if _, ok := b.Look(first.ID); ok {

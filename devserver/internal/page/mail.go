@@ -17,11 +17,12 @@ import (
 
 // Mails is the mailbox on devrun's own address.
 type Mails struct {
-	SMTP   string // where mail is taken
-	List   []MailItem
-	Unseen int
-	Kept   int // failures
-	State  State
+	SMTP    string // where mail is taken
+	List    []MailItem
+	Unseen  int
+	Version int // that the page can tell whether it is up to date
+	Kept    int // failures
+	State   State
 }
 
 // MailItem is a mail in the list.
@@ -66,6 +67,7 @@ const (
 type mailContent struct {
 	CSS, JS string
 	SMTP    string
+	Version int
 	Note    string
 	Fate    string
 	List    []mailRow
@@ -180,7 +182,7 @@ func htmlNote(elsewhere int) string {
 
 func (p *Pages) mails(b Mails, status int, plain string, json []byte, c mailContent) *answer {
 	class, label := b.State.mark()
-	c.CSS, c.JS, c.SMTP = mailCSSURL, mailJSURL, b.SMTP
+	c.CSS, c.JS, c.SMTP, c.Version = mailCSSURL, mailJSURL, b.SMTP, b.Version
 	c.Note = fmt.Sprintf("%d unread of %d", b.Unseen, len(b.List))
 	c.Fate = "Mail sent to " + b.SMTP + " lands here and goes nowhere else. The newest 500 are kept, until devrun stops."
 	for _, m := range b.List {
@@ -190,7 +192,7 @@ func (p *Pages) mails(b Mails, status int, plain string, json []byte, c mailCont
 	}
 	pg := page{
 		Kind: "mail", Title: fmt.Sprintf("Mail (%d) · devrun %s", b.Unseen, p.app.Name), State: class, Label: label, Status: "SMTP " + b.SMTP,
-		Tag: "mail", TagClass: "none", Kick: []string{"SMTP " + b.SMTP}, Text: c.Note, Nav: &nav{"mail", b.Kept}, Content: c,
+		Tag: "mail", TagClass: "kept", Text: c.Note, Nav: &nav{"mail", b.Kept}, Content: c,
 		Keys: []keyHelp{{[]string{"j", "k"}, "Next and previous message"}, {[]string{"Enter"}, "Open it"}, {[]string{"?"}, "This help"}, {[]string{"Esc"}, "Close"}},
 	}
 	if plain == "mails" {

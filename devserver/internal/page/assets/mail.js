@@ -4,37 +4,34 @@
   const say = (text) => { const t = $('.toast'); if (t) t.textContent = text; };
 
   // Of a fresh copy of the page, what changes when mail comes.
-  let busy = false, again = false;
+  let busy = false, leaving = false, newest = $('[data-mails]').dataset.mails;
   const refresh = async () => {
-    if (busy) { again = true; return; }
+    if (busy || leaving) return;
     busy = true;
     try {
-      const r = await fetch(location.pathname, { headers: { Accept: 'text/html' }, cache: 'no-store' });
-      if (r.status === 404) return location.replace('/mail/');
-      const fresh = new DOMParser().parseFromString(await r.text(), 'text/html');
-      const at = document.activeElement?.getAttribute?.('href');
-      for (const part of ['.rail', '.bar nav', '.what']) {
-        const old = $(part), now = $(part, fresh);
-        if (old && now) old.replaceWith(document.adoptNode(now));
+      while ($('[data-mails]').dataset.mails !== newest) {
+        const r = await fetch(location.pathname, { headers: { Accept: 'text/html' }, cache: 'no-store' });
+        if (leaving) return;
+        if (r.status === 404) { leaving = true; location.replace('/mail/'); return; }
+        const fresh = new DOMParser().parseFromString(await r.text(), 'text/html');
+        const at = document.activeElement?.getAttribute?.('href');
+        for (const part of ['.rail', '.bar nav', '.what']) $(part).replaceWith(document.adoptNode($(part, fresh)));
+        newest = $('[data-mails]').dataset.mails = $('[data-mails]', fresh).dataset.mails;
+        document.title = fresh.title;
+        if (at) [...document.querySelectorAll('.rail a')].find((a) => a.getAttribute('href') === at)?.focus({ preventScroll: true });
       }
-      document.title = fresh.title;
-      if (at) [...document.querySelectorAll('.rail a')].find((a) => a.getAttribute('href') === at)?.focus({ preventScroll: true });
-    } catch {} finally {
-      busy = false;
-      if (again) { again = false; refresh(); }
-    }
+    } catch {} finally { busy = false; } // devrun is gone: the stream comes again if it does
   };
-  const events = new EventSource('/mail/events');
-  let first = true;
-  events.addEventListener('open', () => { if (!first) refresh(); first = false; });
-  events.addEventListener('mail', refresh);
+  new EventSource('/mail/events').addEventListener('mail', (e) => { newest = e.data; refresh(); });
 
   const remove = async (what) => {
+    leaving = true;
     try {
       const r = await fetch('/mail/delete', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Devrun': '1' }, body: JSON.stringify(what) });
-      if (!r.ok) { say((await r.json()).error || 'It could not be deleted.'); return; }
-      location.href = '/mail/';
+      if (r.ok || r.status === 404) { location.href = '/mail/'; return; }
+      say((await r.json()).error || 'It could not be deleted.');
     } catch { say('devrun does not answer.'); }
+    leaving = false;
   };
   addEventListener('click', (e) => {
     const b = e.target.closest?.('[data-delete], [data-clear]');

@@ -1,0 +1,100 @@
+//go:build linux
+
+package mail
+
+import (
+	"cmp"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+// TestBrowser is what a person does with the mailbox: it is open when mail comes,
+// a mail is read in all its parts, does no harm, and is deleted.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	b := rig.Browser(t)
+	r := mailer(t).Start("--smtp")
+	own := console(t, r)
+	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())
+
+	// Whoever is asked for something by a mail.
+	var asked atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer elsewhere.Close()
+	if _, _, err := rig.Ask("GET", elsewhere.URL, nil); err != nil || asked.Swap(0) != 1 {
+		t.Fatalf("nobody would notice: %v", err)
+	}
+
+	p := rig.NewTab(t, b, own+"/mail/")
+	p.Becomes(rig.BodyText, `No mail has come since devrun started\. What the app sends to localhost:\d+ shows up here\.`)
+	send(t, r, "From: Microblog <no-reply@example.test>\nSubject: Welcome\n\nCongratulations, you are now a registered user!\n")
+	p.Becomes(rig.BodyText, `(?s)1 unread of 1.*Welcome.*Congratulations`)
+	p.Becomes(`document.title`, `^Mail \(1\)`)
+	send(t, r, strings.NewReplacer("MAIN", filepath.Join(r.Dir, "main.go"), "http://localhost:1", elsewhere.URL).Replace(full))
+	p.Becomes(`document.querySelectorAll(".mail.new").length`, "^2$")
+
+	// To the newest by keyboard; what it says is text.
+	p.Act(chromedp.KeyEvent("j"))
+	p.Becomes(`document.activeElement.querySelector("b").textContent`, `alert\(1\)`)
+	p.Enter()
+	p.Becomes(`location.pathname`, `^/mail/\w+$`)
+	p.Becomes(rig.BodyText, `(?s)1 unread of 2.*Jürgen.*Exception on / \[GET\]`)
+	p.Becomes(`[...document.querySelectorAll("pre a")].map((a) => a.href).join()`, `^vscode://file/.*/main\.go:12:1,http://example\.test/reset\?a=1$`)
+	for _, theme := range []string{"light", "dark"} {
+		p.Do(`document.documentElement.dataset.theme = "` + theme + `"`)
+		p.Shoot(filepath.Join(shots, "mail-"+theme+".png"), 1440, 900)
+		p.Shoot(filepath.Join(shots, "mail-phone-"+theme+".png"), 390, 1200)
+	}
+	p.Becomes(`document.documentElement.scrollWidth <= innerWidth`, "^true$")
+	p.Act(chromedp.EmulateViewport(1280, 900))
+
+	// The html is shown, with its own image and style, and can do nothing else.
+	p.Act(chromedp.Click(`.tabs a[href$="/html"]`))
+	p.Becomes(rig.BodyText, `3 remote images were not loaded\.`)
+	frame := rig.NewTab(t, b, p.Eval(`document.querySelector("iframe").src`))
+	frame.Becomes(`getComputedStyle(document.querySelector("h1")).color`, `^rgb\(1, 2, 3\)$`)
+	frame.Becomes(`document.getElementById("logo").naturalWidth`, `^1$`)
+	frame.Becomes(`self.origin`, `^null$`)
+	p.Shoot(filepath.Join(shots, "mail-html.png"), 1440, 900)
+	p.Becomes(`document.querySelector("iframe").contentDocument`, `^null$`)
+	p.Becomes(`typeof hacked`, `^undefined$`)
+	// A link in it, which covers all of it here, leads the frame nowhere.
+	p.Do(`window.loads = 0; const f = document.querySelector("iframe"); f.addEventListener("load", () => loads++); f.scrollIntoView({ block: "center" })`)
+	p.Act(chromedp.MouseClickXY(640, 450))
+	p.Becomes(`loads`, `^1$`)
+
+	// The list goes on being live, on this page too; then the mail goes.
+	send(t, r, "Subject: third\n\n")
+	p.Becomes(`document.querySelector(".mail.new b").textContent`, `third$`)
+	p.Act(chromedp.Click(`[data-delete]`))
+	p.Becomes(`location.pathname`, `^/mail/$`)
+	p.Becomes(`[...document.querySelectorAll(".mail b")].map((e) => e.textContent.replace("unread: ", "")).join()`, `^third,Welcome$`)
+	p.Act(chromedp.Click(`[data-clear]`))
+	p.Becomes(rig.BodyText, `No mail has come`)
+	for _, said := range p.Said() {
+		if !regexp.MustCompile(`Content Security Policy|Blocked script execution|sandbox`).MatchString(said) {
+			t.Errorf("the browser says %s", said)
+		}
+	}
+
+	// A mail that somebody else deletes leaves its page for the list.
+	send(t, r, "Subject: fourth\n\n")
+	p.Becomes(`document.querySelectorAll(".mail").length`, "^1$")
+	p.Act(chromedp.Click(`.mail`))
+	p.Becomes(`location.pathname`, `^/mail/\w+$`)
+	resp, _, err := rig.Ask("POST", own+"/mail/delete", strings.NewReader(`{"all":true}`), "Origin", own, "Content-Type", "application/json", "X-Devrun", "1")
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%v %v", resp, err)
+	}
+	p.Becomes(`location.pathname`, `^/mail/$`)
+}
