@@ -56,6 +56,13 @@ var settings = []setting{
 // else its default: no server, port 25, no TLS, no login, and no-reply@ the server
 // as the sender. ADMINS is a list with commas in the environment. A variable that
 // is empty counts as not set. Errors are one sentence, with the line of the file.
+//
+// A relay in the house needs MAIL_SERVER and ADMINS only. Gmail takes an app
+// password of the account; SendGrid takes an API key, from senders that it has
+// verified:
+//
+//	MAIL_SERVER=smtp.gmail.com MAIL_PORT=587 MAIL_USE_TLS=1 MAIL_USERNAME=ann@gmail.com MAIL_PASSWORD=… ADMINS=ann@gmail.com
+//	MAIL_SERVER=smtp.sendgrid.net MAIL_PORT=587 MAIL_USE_TLS=1 MAIL_USERNAME=apikey MAIL_PASSWORD=SG.… MAIL_FROM=blog@example.com ADMINS=ann@example.com
 func ConfigFrom(getenv func(string) string, dir string) (Config, error) {
 	c := Config{Port: 25}
 	if err := c.readFile(filepath.Join(dir, fileName)); err != nil {

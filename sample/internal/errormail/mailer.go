@@ -222,7 +222,7 @@ func (m *Mailer) digests(now time.Time) (due []report) {
 func (m *Mailer) deliver(r report) {
 	for {
 		if m.capped() {
-			m.drop(1)
+			m.drop(1 + r.more)
 			return
 		}
 		err := m.try(r)
@@ -283,7 +283,7 @@ func (m *Mailer) forget(r report) {
 		m.dropped += k.more
 		delete(m.seen, r.key)
 	}
-	m.dropped++
+	m.dropped += 1 + r.more
 }
 
 func (m *Mailer) drop(n int) {

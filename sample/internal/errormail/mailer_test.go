@@ -39,22 +39,6 @@ func (l *logged) String() string {
 	return l.b.String()
 }
 
-// both writes to a log and mails, as the app does: what the Mailer logs comes
-// back to it.
-type both struct{ a, b slog.Handler }
-
-func (h both) Enabled(context.Context, slog.Level) bool { return true }
-func (h both) WithAttrs(a []slog.Attr) slog.Handler     { return both{h.a.WithAttrs(a), h.b.WithAttrs(a)} }
-func (h both) WithGroup(n string) slog.Handler          { return both{h.a.WithGroup(n), h.b.WithGroup(n)} }
-func (h both) Handle(ctx context.Context, r slog.Record) (err error) {
-	for _, to := range []slog.Handler{h.a, h.b} {
-		if to.Enabled(ctx, r.Level) {
-			err = errors.Join(err, to.Handle(ctx, r.Clone()))
-		}
-	}
-	return err
-}
-
 // mailing is a Mailer for a server at port, and the app's log.
 func mailing(t *testing.T, c clock, port int, with func(*Config)) (*Mailer, *slog.Logger, *logged) {
 	t.Helper()
@@ -68,7 +52,8 @@ func mailing(t *testing.T, c clock, port int, with func(*Config)) (*Mailer, *slo
 	if err != nil {
 		t.Fatal(err)
 	}
-	late.Handler = both{slog.NewTextHandler(out, nil), m.Handler()}
+	// As in the app: what the Mailer logs comes back to it.
+	late.Handler = slog.NewMultiHandler(slog.NewTextHandler(out, nil), m.Handler())
 	t.Cleanup(func() { m.Close(context.Background()) })
 	return m, slog.New(late), out
 }
@@ -143,6 +128,17 @@ func TestLogin(t *testing.T) {
 				t.Error(out)
 			}
 		})
+	}
+}
+
+// TLS that is asked for is spoken also where nobody logs in.
+func TestTLSWithoutLogin(t *testing.T) {
+	cert, pool := certificate(t)
+	s := serve(t, func(s *server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} })
+	_, log, _ := mailing(t, realClock{}, s.port, func(c *Config) { c.UseTLS, c.RootCAs = true, pool })
+	log.Error("Exception on / [GET]")
+	if m := mails(t, s, 1); !m[0].tls {
+		t.Error("it came in clear")
 	}
 }
 

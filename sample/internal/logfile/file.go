@@ -29,6 +29,7 @@ type File struct {
 
 	mu       sync.Mutex
 	file     *os.File // nil after it could not be opened anew
+	regular  bool     // it is neither a device nor a pipe: those are nobody's to lock or move
 	closed   bool
 	failing  bool      // said already
 	fallback io.Writer // gets what the file does not take
@@ -83,10 +84,15 @@ func (f *File) Close() error {
 
 func (f *File) open() error {
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
-	if err == nil {
-		f.file = file
+	if err != nil {
+		return err
 	}
-	return err
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	f.file, f.regular = file, info.Mode().IsRegular()
+	return nil
 }
 
 func (f *File) close() error {
@@ -110,7 +116,7 @@ func (f *File) append(record []byte) error {
 		return err
 	}
 	n, err := f.file.Write(record)
-	if err != nil && n > 0 && info.Mode().IsRegular() {
+	if err != nil && n > 0 && f.regular {
 		err = errors.Join(err, f.file.Truncate(info.Size())) // no half record
 	}
 	return errors.Join(err, f.unlock())
@@ -118,7 +124,7 @@ func (f *File) append(record []byte) error {
 
 // full is the rule.
 func (f *File) full(info os.FileInfo, record int) bool {
-	return f.maxBytes > 0 && f.backups > 0 && info.Mode().IsRegular() &&
+	return f.maxBytes > 0 && f.backups > 0 && f.regular &&
 		info.Size() > 0 && info.Size()+int64(record) >= f.maxBytes
 }
 
@@ -130,6 +136,9 @@ func (f *File) current() (os.FileInfo, error) {
 			if err := f.open(); err != nil {
 				return nil, err
 			}
+		}
+		if !f.regular {
+			return f.file.Stat()
 		}
 		if err := lock(f.file); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", f.path, err)
@@ -148,7 +157,7 @@ func (f *File) current() (os.FileInfo, error) {
 }
 
 func (f *File) unlock() error {
-	if f.file == nil {
+	if f.file == nil || !f.regular {
 		return nil
 	}
 	return unlock(f.file)
