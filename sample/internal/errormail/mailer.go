@@ -36,13 +36,13 @@ const (
 // clock is the time; tests have their own.
 type clock interface {
 	Now() time.Time
-	After(time.Duration) <-chan time.Time
+	At(time.Time) <-chan time.Time
 }
 
 type realClock struct{}
 
-func (realClock) Now() time.Time                         { return time.Now() }
-func (realClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (realClock) Now() time.Time                  { return time.Now() }
+func (realClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
 
 // Mailer mails errors in a goroutine of its own.
 type Mailer struct {
@@ -195,7 +195,7 @@ func (m *Mailer) nextDigest() <-chan time.Time {
 	if next.IsZero() {
 		return nil
 	}
-	return m.clock.After(next.Sub(m.clock.Now()))
+	return m.clock.At(next)
 }
 
 // digests are due by now. An error that did not happen again is forgotten.
@@ -235,7 +235,7 @@ func (m *Mailer) deliver(r report) {
 		}
 		m.logDrops(false)
 		select {
-		case <-m.clock.After(pause): // also not to try a wrong password too often
+		case <-m.clock.At(m.clock.Now().Add(pause)): // also not to try a wrong password too often
 		case <-m.closing:
 			if !refused {
 				m.held = append(m.held, r)

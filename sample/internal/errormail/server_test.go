@@ -241,10 +241,10 @@ func (c *fakeClock) Now() time.Time {
 	return c.now
 }
 
-func (c *fakeClock) After(d time.Duration) <-chan time.Time {
+func (c *fakeClock) At(t time.Time) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := waiting{c.now.Add(d), make(chan time.Time, 1)}
+	w := waiting{t, make(chan time.Time, 1)}
 	c.waiting = append(c.waiting, w)
 	c.ring()
 	return w.c
