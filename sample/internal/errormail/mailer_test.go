@@ -7,16 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/mail"
 	"regexp"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"crypto/tls"
 
 	"github.com/emersion/go-smtp"
 )
@@ -69,165 +64,6 @@ func mails(t *testing.T, s *server, n int) []delivered {
 func logHas(t *testing.T, l *logged, text string) {
 	t.Helper()
 	eventually(t, "the log has "+text, l.String, func(s string) bool { return strings.Contains(s, text) })
-}
-
-func TestPlainRelay(t *testing.T) {
-	s := serve(t, nil)
-	_, log, _ := mailing(t, realClock{}, s.port, nil)
-	log.Info("no mail")
-	log.Warn("no mail", "err", errors.New("x"))
-	log.With("request_id", "7f3a").Error("Exception on /edit_profile [POST]", "user_id", 1, "stack", debug.Stack(),
-		"err", fmt.Errorf("update user: %w", errors.New(`ERROR: duplicate key value violates unique constraint "ix_user_username" (SQLSTATE 23505)`)))
-	m := mails(t, s, 1)[0]
-	if m.from != "no-reply@127.0.0.1" || !slices.Equal(m.to, []string{"ann@example.com", "bob@example.com"}) || m.tls {
-		t.Errorf("from %s to %s, TLS is %v", m.from, m.to, m.tls)
-	}
-	for name, want := range map[string]string{
-		"From": `^<no-reply@127\.0\.0\.1>$`, "To": `^<ann@example.com>, <bob@example.com>$`, "Subject": "^Microblog Failure$",
-		"Date": ".", "Message-Id": ".", "Auto-Submitted": "^auto-generated$", "Content-Type": "^text/plain; charset=UTF-8$",
-	} {
-		if got := m.Header.Get(name); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-	if d, err := mail.ParseDate(m.Header.Get("Date")); err != nil || time.Since(d).Abs() > time.Minute {
-		t.Errorf("date %v, %v", d, err)
-	}
-	for _, want := range []string{
-		`^Exception on /edit_profile \[POST\]\n\n`, `(?m)^request: 7f3a$`, `(?m)^user: 1$`, `(?m)^error: update user: .*"ix_user_username" \(SQLSTATE 23505\)$`,
-		`(?m)^goroutine \d+ \[running\]:$`, `(?m)^\t\S+mailer_test.go:\d+ \+0x`, `(?m)^time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`,
-	} {
-		if !regexp.MustCompile(want).MatchString(m.body) {
-			t.Errorf("%s is not in\n%s", want, m.body)
-		}
-	}
-}
-
-// Gmail: STARTTLS, and a login only over it.
-func TestLogin(t *testing.T) {
-	for _, mechs := range [][]string{{"PLAIN"}, {"LOGIN"}, {"LOGIN", "PLAIN", "XOAUTH2"}} {
-		t.Run(strings.Join(mechs, " "), func(t *testing.T) {
-			cert, pool := certificate(t)
-			s := serve(t, func(s *server) {
-				s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
-				s.auths, s.user, s.pass = mechs, "ann@gmail.com", "app password"
-			})
-			_, log, out := mailing(t, realClock{}, s.port, func(c *Config) {
-				c.UseTLS, c.RootCAs, c.Username, c.Password = true, pool, s.user, s.pass
-			})
-			log.Error("Exception on / [GET]")
-			m := mails(t, s, 1)
-			want := mechs[0] + ", TLS is true"
-			if slices.Contains(mechs, "PLAIN") {
-				want = "PLAIN, TLS is true"
-			}
-			if !m[0].tls || !slices.Equal(s.logins, []string{want}) {
-				t.Errorf("TLS is %v, logins %q", m[0].tls, s.logins)
-			}
-			if strings.Contains(out.String(), "app password") {
-				t.Error(out)
-			}
-		})
-	}
-}
-
-// TLS that is asked for is spoken also where nobody logs in.
-func TestTLSWithoutLogin(t *testing.T) {
-	cert, pool := certificate(t)
-	s := serve(t, func(s *server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} })
-	_, log, _ := mailing(t, realClock{}, s.port, func(c *Config) { c.UseTLS, c.RootCAs = true, pool })
-	log.Error("Exception on / [GET]")
-	if m := mails(t, s, 1); !m[0].tls {
-		t.Error("it came in clear")
-	}
-}
-
-// SendGrid: the user is called apikey, and the sender is one that it knows.
-func TestSendGrid(t *testing.T) {
-	cert, pool := certificate(t)
-	s := serve(t, func(s *server) {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
-		s.auths, s.user, s.pass, s.from = []string{"PLAIN", "LOGIN"}, "apikey", "SG.secret", "blog@example.com"
-	})
-	cfg, err := ConfigFrom(environ("MAIL_SERVER", "127.0.0.1", "MAIL_PORT", fmt.Sprint(s.port), "MAIL_USE_TLS", "1", "MAIL_USERNAME", "apikey",
-		"MAIL_PASSWORD", "SG.secret", "MAIL_FROM", "Microblog <blog@example.com>", "ADMINS", "ann@example.com"), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.RootCAs = pool
-	_, log, _ := mailing(t, realClock{}, s.port, func(c *Config) { cfg.Log = c.Log; *c = cfg })
-	log.Error("Exception on / [GET]")
-	if m := mails(t, s, 1)[0]; m.Header.Get("From") != `"Microblog" <blog@example.com>` || m.from != "blog@example.com" {
-		t.Errorf("%s, %s", m.Header.Get("From"), m.from)
-	}
-}
-
-// Without TLS a login goes to this machine only.
-func TestLoginOnThisMachine(t *testing.T) {
-	s := serve(t, func(s *server) {
-		s.AllowInsecureAuth, s.auths, s.user, s.pass = true, []string{"PLAIN"}, "u", "p"
-	})
-	_, log, _ := mailing(t, realClock{}, s.port, func(c *Config) { c.Username, c.Password = "u", "p" })
-	log.Error("Exception on / [GET]")
-	mails(t, s, 1)
-	if !slices.Equal(s.logins, []string{"PLAIN, TLS is false"}) {
-		t.Errorf("%q", s.logins)
-	}
-}
-
-// Whatever is wrong with the server, nothing goes out in clear, the log says why
-// without the password, and errors go on being logged.
-func TestNothingInClear(t *testing.T) {
-	cert, pool := certificate(t)
-	for name, c := range map[string]struct {
-		server func(*server)
-		config func(*Config)
-		says   string
-	}{
-		"no STARTTLS": {nil, func(c *Config) { c.UseTLS, c.RootCAs = true, pool }, "does not support STARTTLS"},
-		"a certificate of nobody": {func(s *server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} },
-			func(c *Config) { c.UseTLS = true }, "certificate signed by unknown authority"},
-		"a certificate of somebody else": {func(s *server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} },
-			func(c *Config) { c.UseTLS, c.RootCAs, c.Server = true, pool, "localhost" }, "certificate"},
-		"a wrong password": {func(s *server) {
-			s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
-			s.auths, s.user, s.pass = []string{"PLAIN"}, "u", "right"
-		}, func(c *Config) { c.UseTLS, c.RootCAs, c.Username, c.Password = true, pool, "u", "hunter2" }, "no such login"},
-		"no login": {func(s *server) { s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}} },
-			func(c *Config) { c.UseTLS, c.RootCAs, c.Username, c.Password = true, pool, "u", "hunter2" }, "does not support SMTP AUTH"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, c.server)
-			_, log, out := mailing(t, realClock{}, s.port, c.config)
-			log.Error("Exception on / [GET]")
-			logHas(t, out, "level=WARN msg=\"an error could not be mailed\"")
-			if got := out.String(); !strings.Contains(got, c.says) || strings.Contains(got, "hunter2") || strings.Count(got, "level=ERROR") != 1 {
-				t.Error(got)
-			}
-			if got := s.got(); len(got) > 0 {
-				t.Errorf("%v", got)
-			}
-		})
-	}
-}
-
-// What a visitor typed is in no mail, wherever the app puts it.
-func TestWhatIsMailed(t *testing.T) {
-	s := serve(t, nil)
-	_, log, _ := mailing(t, realClock{}, s.port, nil)
-	log.With("form", "hunter2").WithGroup("g").With("err", "hunter2").Error("first", "request_id", "hunter2")
-	log.Error("second", "password", "hunter2", "cookie", "session=hunter2", slog.Group("request", "err", "hunter2"),
-		"err", errors.New("rename: duplicate key\nDetail: Key (username)=(hunter2) already exists."))
-	log.Error("third", "err", errors.New(`strconv.Atoi: parsing "hunter2": invalid syntax`))
-	log.Error("line\nbreak\x1b[31m", "user_id", "1\nrequest: forged", "stack", "goroutine 1 [running]:\nmain.f()\n\t/a.go:1 +0x1\nrequest: \x1b[31m\r\n")
-	for _, m := range mails(t, s, 4) {
-		if strings.Contains(m.body, "hunter2") || strings.ContainsAny(m.body, "\x1b\r") {
-			t.Error(m.body)
-		}
-	}
-	if body := s.got()[3].body; !strings.HasPrefix(body, `line\nbreak\x1b[31m`+"\n") || !strings.Contains(body, `user: 1\nrequest: forged`+"\n") {
-		t.Error(body)
-	}
 }
 
 func TestFlood(t *testing.T) {
@@ -424,52 +260,11 @@ func TestCloseFlushes(t *testing.T) {
 	}
 }
 
-// A record costs the request that logs it so much.
-func BenchmarkHandle(b *testing.B) {
-	m, err := New(Config{Server: "127.0.0.1", Port: 1, Admins: []string{"ann@example.com"}, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close(context.Background())
-	log, stack := slog.New(m.Handler()), string(debug.Stack())
-	for i := 0; b.Loop(); i++ {
-		log.Error("Exception on /edit_profile [POST]", "request_id", i, "user_id", 1, "stack", stack,
-			"err", errors.New(`update user: ERROR: duplicate key value violates unique constraint "ix_user_username" (SQLSTATE 23505)`))
-	}
-}
-
 func TestNewNeedsAServer(t *testing.T) {
 	for _, cfg := range []Config{{}, {Server: "localhost"}, {Server: "localhost", Admins: []string{"not an address"}}} {
 		if m, err := New(cfg); err == nil {
 			m.Close(t.Context())
 			t.Errorf("%+v", cfg)
-		}
-	}
-}
-
-func TestFingerprint(t *testing.T) {
-	stack := func(line string) string {
-		return "goroutine 7 [running]:\nruntime/debug.Stack()\n\t/usr/local/go/src/runtime/debug/stack.go:26 +0x5e\nmain.recovered({0x1, 0x2})\n\t/app/errors.go:30 +0x1\n" +
-			"panic({0x7, 0x8})\n\t/usr/local/go/src/runtime/panic.go:787 +0x132\nruntime.panicmem(...)\n\t/usr/local/go/src/runtime/panic.go:262\n" +
-			"main.(*app).index(0xc00001)\n\t/app/handlers.go:" + line + " +0x1d\nmain.main()\n\t/app/main.go:9 +0x1\n"
-	}
-	if got := site(stack("15")); got != "/app/handlers.go:15" {
-		t.Errorf("site %s", got)
-	}
-	if got := site(string(debug.Stack())); !strings.Contains(got, "/errormail/mailer_test.go:") {
-		t.Errorf("site %s", got)
-	}
-	a := report{message: "Exception on /user/a [GET]", err: "index out of range [5] with length 3", stack: stack("15")}
-	for name, c := range map[string]struct {
-		b    report
-		same bool
-	}{
-		"another request and other numbers": {report{message: "Exception on / [POST]", err: "index out of range [7] with length 0", stack: stack("15"), requestID: "x"}, true},
-		"another line":                      {report{message: a.message, err: a.err, stack: stack("16")}, false},
-		"another error":                     {report{message: a.message, err: "nil map", stack: a.stack}, false},
-	} {
-		if same := a.fingerprint() == c.b.fingerprint(); same != c.same {
-			t.Errorf("%s: %s and %s", name, a.fingerprint(), c.b.fingerprint())
 		}
 	}
 }

@@ -56,7 +56,10 @@ func (h handler) Handle(_ context.Context, r slog.Record) error {
 		return nil
 	}
 	rep := h.known
-	rep.at, rep.message = r.Time, scrub.Line(r.Message)
+	rep.at, rep.message = r.Time, scrub.Line(clip(r.Message, maxText))
+	if rep.at.IsZero() {
+		rep.at = h.m.clock.Now()
+	}
 	if r.PC != 0 {
 		f, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
 		rep.place = f.File + ":" + strconv.Itoa(f.Line)
@@ -79,18 +82,29 @@ func (h handler) add(r *report, a slog.Attr) {
 	}
 	switch a.Key {
 	case "request_id":
-		r.requestID = scrub.Line(text)
+		r.requestID = scrub.Line(clip(text, maxText))
 	case "user_id":
-		r.userID = scrub.Line(text)
+		r.userID = scrub.Line(clip(text, maxText))
 	case "err", "error":
-		r.err = scrub.Line(text)
+		r.err = scrub.Line(clip(text, maxText))
 	case "stack":
-		r.stack = text
+		r.stack = clip(text, maxStack)
 	}
 }
 
-// maxStack is the number of bytes of a stack trace that are mailed.
-const maxStack = 64 << 10
+// So many bytes of a text and of a stack trace are kept and mailed.
+const (
+	maxText  = 4 << 10
+	maxStack = 64 << 10
+)
+
+// clip keeps the beginning of s, in memory of its own.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.Clone(s[:n]) + "…"
+}
 
 // body is the text of the mail.
 func (r report) body() string {
@@ -108,11 +122,7 @@ func (r report) body() string {
 	}
 	if r.stack != "" {
 		b.WriteString("\n")
-		stack := r.stack
-		if len(stack) > maxStack {
-			stack = stack[:maxStack] + "\n…"
-		}
-		for line := range strings.Lines(strings.TrimSpace(stack)) {
+		for line := range strings.Lines(strings.TrimSpace(r.stack)) {
 			text := strings.TrimLeft(strings.TrimRight(line, "\r\n"), "\t")
 			if strings.HasPrefix(line, "\t") {
 				b.WriteString("\t")

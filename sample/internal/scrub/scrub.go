@@ -30,6 +30,9 @@ func Line(s string) string {
 	return b.String()
 }
 
+// longest is how many bytes of a text are looked at, which takes time.
+const longest = 16 << 10
+
 // gone stands for what was taken out.
 const gone = "…"
 
@@ -63,8 +66,12 @@ var (
 // is quoted, the detail, parameters and arguments of a query, credentials, hashes
 // of passwords and addresses of mail. It takes rather too much. What an error
 // quotes in no way, as in "no user john", it cannot tell from the program's
-// words: quote it (%q) or leave it out.
+// words: quote it (%q) or leave it out. Of a text that is longer than 16 kB it
+// looks at the beginning, and the rest is left out.
 func Text(s string) string {
+	if len(s) > longest {
+		s = s[:longest] + gone
+	}
 	for _, r := range rules {
 		s = r.find.ReplaceAllString(s, r.with)
 	}

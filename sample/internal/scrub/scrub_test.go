@@ -57,6 +57,12 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestLongText(t *testing.T) {
+	if got := Text(strings.Repeat("word ", 1<<20)); len(got) > longest+len(gone) || !strings.HasSuffix(got, gone) {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
 // Whatever surrounds it, what is quoted does not come through.
 func FuzzText(f *testing.F) {
 	f.Add("parsing ", "hunter", ": invalid syntax")
