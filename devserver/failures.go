@@ -169,7 +169,7 @@ func unwrap(values []fault.Value) {
 	}
 }
 
-var writers = strings.NewReplacer("*hook.writer1", "*http.response", "*hook.writer2", "*http.http2responseWriter")
+var writers = strings.NewReplacer("hook.writer1", "http.response", "hook.writer2", "http.http2responseWriter")
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
