@@ -37,7 +37,7 @@ func postgresURL(t *testing.T) func(database string) string {
 		t.Fatal(err)
 	}
 	if c == nil {
-		if os.Getenv("DEVRUN_REQUIRE_POSTGRES") != "" {
+		if os.Getenv("REQUIRE_POSTGRES") != "" {
 			t.Fatal("there is no initdb, neither in PATH nor in /usr/lib/postgresql")
 		}
 		t.Skip("NOT TESTED ON POSTGRESQL: there is no initdb, neither in PATH nor in /usr/lib/postgresql")

@@ -44,6 +44,9 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	}
 	p.Far = slices.ContainsFunc(p.Source.Lines, func(l line) bool { return strings.HasPrefix(l.Class, "far") })
 
+	if i == v.root {
+		p.Notes = v.notes(l)
+	}
 	switch {
 	case !v.Values.Here && v.Gone != "" && i == v.root:
 		p.VarsNone = cut(visible(orElse(v.Values.Why, "They were not read.")), l.message)
@@ -67,12 +70,6 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 			p.VarsNote = "as they were at the panic"
 			if v.How == fault.Status {
 				p.VarsNote = "as they were at the answer"
-			}
-			for _, n := range v.Notes[:min(len(v.Notes), l.others)] {
-				p.Notes = append(p.Notes, cut(visible(n), l.message))
-			}
-			if v.Values.Way != "" {
-				p.Notes = append(p.Notes, cut(visible(v.Values.Way), l.message))
 			}
 		}
 		if call.Optimised {
@@ -192,4 +189,15 @@ func (v *failureView) errors(c *failureContent, l limits) {
 		return // the headline has said it
 	}
 	c.Chain, c.ChainNote = steps, count(n, "error")+", the cause last"
+}
+
+// notes are what limits the truth of what is shown.
+func (v *failureView) notes(l limits) (list []string) {
+	for _, n := range v.Notes[:min(len(v.Notes), l.others)] {
+		list = append(list, cut(visible(n), l.message))
+	}
+	if v.Values.Way != "" {
+		list = append(list, cut(visible(v.Values.Way), l.message))
+	}
+	return list
 }

@@ -19,6 +19,7 @@ type failureContent struct {
 	Rows    []stackRow
 	Created []stackRow
 	NoOwn   bool
+	Notes   []string // where no call of the app's has them beside its variables
 	Panels  []callPanel
 	Panics  []string
 
@@ -242,6 +243,12 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 	}
 	slices.SortFunc(c.Panels, func(a, b callPanel) int { return a.Index - b.Index })
 	c.NoOwn = len(c.Panels) == 0
+	if all && v.root < 0 {
+		c.Notes = v.notes(l)
+		if !v.Values.Here && v.Gone != "" {
+			c.Notes = append(c.Notes, cut(visible(v.Values.Why), l.message))
+		}
+	}
 	if v.root < 0 && len(c.Panels) > 0 {
 		c.Panels[0].On = true
 	}

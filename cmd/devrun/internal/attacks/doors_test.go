@@ -228,7 +228,8 @@ func guessedSecrets(t *testing.T, s *site) {
 // program of this machine; what is left out of it is revealed only after the PIN.
 func valuesWithoutPIN(t *testing.T, s *site) {
 	reveal := s.questions()["/api/reveal"]
-	s.refused(t, forbidden, s.post("/api/reveal", reveal, "-Authorization"), s.get("/api/failures/"+s.ID+"/state", "-Authorization", "X-Devrun: 1", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"),
+	s.refused(t, forbidden, s.post("/api/reveal", reveal, "-Authorization"), s.post("/api/more", reveal, "-Authorization"), s.post("/api/field", reveal, "-Authorization"),
+		s.get("/api/failures/"+s.ID+"/state", "X-Devrun: 1", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"),
 		s.post("/failures/"+s.ID, "", "Sec-Fetch-Site: cross-site"))
 	for _, a := range s.send(t, s.post("/api/reveal", reveal)) {
 		if a.StatusCode != 200 || !strings.Contains(a.body, localValue) {
