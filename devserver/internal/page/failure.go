@@ -86,6 +86,7 @@ type madeKey struct {
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 	v := &failureView{pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
 	v.source = newSources(cmp.Or(f.Built, f.At))
+	v.source.scans = &p.scans
 	if f.Error != nil && len(f.Error.Causes) > 0 {
 		v.makers = v.source.makers(p)
 		e := located(*f.Error, v.makers) // its texts are looked for as they are, without a mask

@@ -68,7 +68,7 @@ func (a *App) requireLogin(next http.HandlerFunc) http.HandlerFunc {
 }
 `
 
-func lineOf(t *testing.T, source, part string) int {
+func lineOf(t testing.TB, source, part string) int {
 	t.Helper()
 	before, _, ok := strings.Cut(source, part)
 	if !ok {
@@ -101,7 +101,7 @@ func iface(name, typ string, holds fault.Value) fault.Value {
 }
 
 // failedApp is an app with the source above.
-func failedApp(t *testing.T) App {
+func failedApp(t testing.TB) App {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "handlers.go"), handlersSource)
@@ -109,7 +109,7 @@ func failedApp(t *testing.T) App {
 }
 
 // panicked is the failure that the design shows.
-func panicked(t *testing.T, app App) fault.Failure {
+func panicked(t testing.TB, app App) fault.Failure {
 	t.Helper()
 	at := func(part string, name string) fault.Frame {
 		return fault.Frame{Func: name, File: filepath.Join(app.Root, "handlers.go"), Line: lineOf(t, handlersSource, part)}

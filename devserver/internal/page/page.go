@@ -36,6 +36,7 @@ type Pages struct {
 	app    App
 	roots  []root
 	editor editor
+	scans  scans
 }
 
 // New returns the Pages of app. An Editor that CheckEditor refuses makes pages

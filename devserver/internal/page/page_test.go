@@ -31,7 +31,7 @@ func testApp(t *testing.T) App {
 	return App{Name: "microblog", Version: "0.1.0", Go: "go1.26.8 linux/amd64", Root: dir}
 }
 
-func write(t *testing.T, name, text string) {
+func write(t testing.TB, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

@@ -54,6 +54,7 @@ type sources struct {
 	built  time.Time // files changed later are not what was compiled; zero when unknown
 	files  map[string]*source
 	scopes map[string]*scope // see scope
+	scans  *scans            // of earlier pages, or nil
 }
 
 func newSources(built time.Time) *sources {
@@ -73,11 +74,14 @@ type source struct {
 func (s *sources) file(path string) *source {
 	if s.files[path] == nil {
 		data, gone := s.read(path)
-		f := &source{data: data, gone: gone, starts: lineStarts(data)}
-		if filepath.Ext(path) == ".go" {
-			f.tokens = scan(data)
-		}
-		s.files[path] = f
+		f := s.scans.of(path, data, func(data []byte) scanned {
+			f := scanned{data: data, starts: lineStarts(data)}
+			if filepath.Ext(path) == ".go" {
+				f.tokens = scan(data)
+			}
+			return f
+		})
+		s.files[path] = &source{gone: gone, data: f.data, starts: f.starts, tokens: f.tokens}
 	}
 	return s.files[path]
 }
