@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
+
+	"devrun/sample/internal/mailtest"
 )
 
 // logged is a log that can be read while it is written.
@@ -56,9 +58,9 @@ func mailing(t *testing.T, c clock, port int, with func(*Config)) (*Mailer, *slo
 // lateHandler is set after the Mailer that logs to it is made.
 type lateHandler struct{ slog.Handler }
 
-func mails(t *testing.T, s *server, n int) []delivered {
+func mails(t *testing.T, s *mailtest.Server, n int) []mailtest.Mail {
 	t.Helper()
-	return eventually(t, fmt.Sprintf("%d mails", n), s.got, func(m []delivered) bool { return len(m) >= n })
+	return eventually(t, fmt.Sprintf("%d mails", n), s.Got, func(m []mailtest.Mail) bool { return len(m) >= n })
 }
 
 func logHas(t *testing.T, l *logged, text string) {
@@ -67,9 +69,9 @@ func logHas(t *testing.T, l *logged, text string) {
 }
 
 func TestFlood(t *testing.T) {
-	s := serve(t, nil)
+	s := mailtest.Serve(t, nil)
 	c := newClock()
-	_, log, out := mailing(t, c, s.port, nil)
+	_, log, out := mailing(t, c, s.Port, nil)
 	slowest := time.Duration(0)
 	for i := range 1000 {
 		began := time.Now()
@@ -79,18 +81,18 @@ func TestFlood(t *testing.T) {
 	}
 	mails(t, s, 1)
 	log.Error("Exception on / [GET]", "err", errors.New("another"))
-	if m := mails(t, s, 2); len(m) != 2 || !strings.Contains(m[1].body, "error: another") {
-		t.Fatalf("%d mails, the last: %s", len(m), m[len(m)-1].body)
+	if m := mails(t, s, 2); len(m) != 2 || !strings.Contains(m[1].Text, "error: another") {
+		t.Fatalf("%d mails, the last: %s", len(m), m[len(m)-1].Text)
 	}
 	c.advance(window)
-	if m := mails(t, s, 3); !strings.Contains(m[2].body, "\nand 999 more since 2026-11-22 ") || !strings.HasPrefix(m[2].body, "Exception on /user/0 [GET]\n") {
-		t.Errorf("%s", m[2].body)
+	if m := mails(t, s, 3); !strings.Contains(m[2].Text, "\nand 999 more since 2026-11-22 ") || !strings.HasPrefix(m[2].Text, "Exception on /user/0 [GET]\n") {
+		t.Errorf("%s", m[2].Text)
 	}
 	// Nothing more happens: nothing more is mailed, and both are forgotten.
 	c.advance(window)
 	log.Error("Exception on /user/5 [GET]", "err", errors.New("query user 5: locked"))
-	if m := mails(t, s, 4); len(m) != 4 || strings.Contains(m[3].body, "more since") {
-		t.Errorf("%d mails, the last: %s", len(m), m[len(m)-1].body)
+	if m := mails(t, s, 4); len(m) != 4 || strings.Contains(m[3].Text, "more since") {
+		t.Errorf("%d mails, the last: %s", len(m), m[len(m)-1].Text)
 	}
 	if n := strings.Count(out.String(), "level=ERROR"); n != 1002 {
 		t.Errorf("the log has %d", n)
@@ -99,9 +101,9 @@ func TestFlood(t *testing.T) {
 }
 
 func TestHourlyCap(t *testing.T) {
-	s := serve(t, nil)
+	s := mailtest.Serve(t, nil)
 	c := newClock()
-	_, log, out := mailing(t, c, s.port, nil)
+	_, log, out := mailing(t, c, s.Port, nil)
 	raise := func(from, to int) {
 		for i := from; i < to; i++ {
 			log.Error("Exception on / [GET]", "err", errors.New("error "+strings.Repeat("x", i)))
@@ -117,7 +119,7 @@ func TestHourlyCap(t *testing.T) {
 		}
 		return n == 3
 	})
-	if n := len(s.got()); n != hourly {
+	if n := len(s.Got()); n != hourly {
 		t.Errorf("%d mails", n)
 	}
 	c.advance(time.Hour)
@@ -149,65 +151,34 @@ func TestServerComesBack(t *testing.T) {
 	if err != nil {
 		t.Skipf("somebody else has the port now: %v", err)
 	}
-	s := serveOn(t, ln, nil)
-	eventually(t, "mails come", func() int { c.advance(pause); return len(s.got()) }, func(n int) bool { return n >= 1 })
+	s := mailtest.ServeOn(t, ln, nil)
+	eventually(t, "mails come", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n >= 1 })
 	logHas(t, out, "errors are mailed again")
 	log.Error("Exception on / [GET]", "err", errors.New("a later one"))
 	eventually(t, "the later one comes", func() string {
 		c.advance(pause + time.Hour)
-		m := s.got()
-		return m[len(m)-1].body
+		m := s.Got()
+		return m[len(m)-1].Text
 	}, func(body string) bool { return strings.Contains(body, "a later one") })
 }
 
 // A mail that the server refuses is given up; the next error is tried.
 func TestServerRefuses(t *testing.T) {
-	s := serve(t, nil)
+	s := mailtest.Serve(t, nil)
 	c := newClock()
-	_, log, out := mailing(t, c, s.port, nil)
-	s.failWith(&smtp.SMTPError{Code: 554, Message: "no, ann@example.com"})
+	_, log, out := mailing(t, c, s.Port, nil)
+	s.FailWith(&smtp.SMTPError{Code: 554, Message: "no, ann@example.com"})
 	raise := func() { log.Error("Exception on / [GET]", "err", errors.New("the same")) }
 	raise()
 	logHas(t, out, "could not be mailed")
-	s.failWith(&smtp.SMTPError{Code: 451, Message: "later"})
+	s.FailWith(&smtp.SMTPError{Code: 451, Message: "later"})
 	eventually(t, "the next is tried, and 451 is told", func() string { c.advance(pause); raise(); return out.String() }, func(s string) bool { return strings.Contains(s, "451") })
-	s.failWith(nil)
-	eventually(t, "it is mailed", func() int { c.advance(pause); return len(s.got()) }, func(n int) bool { return n == 1 })
-}
-
-// silent accepts and says nothing.
-func silent(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	var conns []net.Conn
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, c)
-			mu.Unlock()
-		}
-	}()
-	t.Cleanup(func() {
-		ln.Close()
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range conns {
-			c.Close()
-		}
-	})
-	return ln.Addr().(*net.TCPAddr).Port
+	s.FailWith(nil)
+	eventually(t, "it is mailed", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n == 1 })
 }
 
 func TestSilentServer(t *testing.T) {
-	m, log, _ := mailing(t, realClock{}, silent(t), nil)
+	m, log, _ := mailing(t, realClock{}, mailtest.Silent(t), nil)
 	began := time.Now()
 	for i := range 1000 {
 		log.Error("Exception on / [GET]", "err", errors.New("error "+strings.Repeat("x", i%100)))
@@ -225,7 +196,7 @@ func TestSilentServer(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	m, log, _ = mailing(t, realClock{}, silent(t), nil)
+	m, log, _ = mailing(t, realClock{}, mailtest.Silent(t), nil)
 	log.Error("Exception on / [GET]")
 	began = time.Now()
 	if err := m.Close(ctx); err == nil || time.Since(began) > flushFor/2 {
@@ -235,25 +206,25 @@ func TestSilentServer(t *testing.T) {
 
 // An error just before the end is mailed, and so are the digests.
 func TestCloseFlushes(t *testing.T) {
-	s := serve(t, nil)
-	m, log, out := mailing(t, realClock{}, s.port, nil)
+	s := mailtest.Serve(t, nil)
+	m, log, out := mailing(t, realClock{}, s.Port, nil)
 	for i := range 20 {
 		log.Error("Exception on / [GET]", "err", errors.New("error "+strings.Repeat("x", i%10)))
 	}
 	if err := m.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	got := s.got()
+	got := s.Got()
 	digests := 0
 	for _, m := range got {
-		digests += strings.Count(m.body, "\nand 1 more since ")
+		digests += strings.Count(m.Text, "\nand 1 more since ")
 	}
 	if len(got) != 20 || digests != 10 {
 		t.Errorf("%d mails, %d digests", len(got), digests)
 	}
 	log.Error("too late")
-	if err := m.Close(t.Context()); err != nil || len(s.got()) != 20 {
-		t.Errorf("%v, %d mails", err, len(s.got()))
+	if err := m.Close(t.Context()); err != nil || len(s.Got()) != 20 {
+		t.Errorf("%v, %d mails", err, len(s.Got()))
 	}
 	if strings.Count(out.String(), "level=ERROR") != 21 || strings.Contains(out.String(), "level=WARN") {
 		t.Error(out)

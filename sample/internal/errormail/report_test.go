@@ -7,23 +7,25 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"devrun/sample/internal/mailtest"
 )
 
 // What a visitor typed is in no mail, wherever the app puts it.
 func TestWhatIsMailed(t *testing.T) {
-	s := serve(t, nil)
-	_, log, _ := mailing(t, realClock{}, s.port, nil)
+	s := mailtest.Serve(t, nil)
+	_, log, _ := mailing(t, realClock{}, s.Port, nil)
 	log.With("form", "hunter2").WithGroup("g").With("err", "hunter2").Error("first", "request_id", "hunter2")
 	log.Error("second", "password", "hunter2", "cookie", "session=hunter2", slog.Group("request", "err", "hunter2"),
 		"err", errors.New("rename: duplicate key\nDetail: Key (username)=(hunter2) already exists."))
 	log.Error("third", "err", errors.New(`strconv.Atoi: parsing "hunter2": invalid syntax`))
 	log.Error("line\nbreak\x1b[31m", "user_id", "1\nrequest: forged", "stack", "goroutine 1 [running]:\nmain.f()\n\t/a.go:1 +0x1\nrequest: \x1b[31m\r\n")
 	for _, m := range mails(t, s, 4) {
-		if strings.Contains(m.body, "hunter2") || strings.ContainsAny(m.body, "\x1b\r") {
-			t.Error(m.body)
+		if strings.Contains(m.Text, "hunter2") || strings.ContainsAny(m.Text, "\x1b\r") {
+			t.Error(m.Text)
 		}
 	}
-	if body := s.got()[3].body; !strings.HasPrefix(body, `line\nbreak\x1b[31m`+"\n") || !strings.Contains(body, `user: 1\nrequest: forged`+"\n") {
+	if body := s.Got()[3].Text; !strings.HasPrefix(body, `line\nbreak\x1b[31m`+"\n") || !strings.Contains(body, `user: 1\nrequest: forged`+"\n") {
 		t.Error(body)
 	}
 }
@@ -71,11 +73,11 @@ func TestFingerprint(t *testing.T) {
 
 // What is kept of an error, and mailed, has a size.
 func TestHugeError(t *testing.T) {
-	s := serve(t, nil)
-	_, log, _ := mailing(t, realClock{}, s.port, nil)
+	s := mailtest.Serve(t, nil)
+	_, log, _ := mailing(t, realClock{}, s.Port, nil)
 	huge := strings.Repeat("word ", 1<<20)
 	log.Error(huge, "err", errors.New(huge), "stack", huge, "request_id", huge)
-	if m := mails(t, s, 1)[0]; len(m.body) > maxStack+4*maxText {
-		t.Errorf("%d bytes", len(m.body))
+	if m := mails(t, s, 1)[0]; len(m.Text) > maxStack+4*maxText {
+		t.Errorf("%d bytes", len(m.Text))
 	}
 }

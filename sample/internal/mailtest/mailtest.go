@@ -1,4 +1,5 @@
-package errormail
+// Package mailtest is a mail server for tests, and no part of the app.
+package mailtest
 
 import (
 	"crypto/ecdsa"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"log"
 	"math/big"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"slices"
@@ -20,49 +22,48 @@ import (
 	"testing"
 	"time"
 
-	"mime/quotedprintable"
-
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
-// server is a real mail server on loopback that keeps what it gets.
-type server struct {
+// Server is a real mail server on loopback that keeps what it gets.
+type Server struct {
 	*smtp.Server
-	port  int
-	auths []string // mechanisms that it offers
-	user  string   // and wants, with password
-	pass  string
-	from  string // the only sender that it takes, "" for any
+	Port     int
+	Auths    []string // mechanisms that it offers
+	User     string   // that it wants, "" for anybody
+	Password string
+	From     string // the only sender that it takes, "" for any
 
 	mu     sync.Mutex
-	mails  []delivered
-	logins []string // "PLAIN over TLS"
-	fail   error    // the answer to every mail
+	mails  []Mail
+	logins []string
+	fail   error // the answer to every mail
 }
 
-// delivered is a mail as the server got it.
-type delivered struct {
-	from string
-	to   []string
-	tls  bool
+// Mail is a mail as the server got it.
+type Mail struct {
+	From string // of the envelope, as is To
+	To   []string
+	TLS  bool
 	*mail.Message
-	body string
+	Text string // the body, decoded and with plain line ends
 }
 
-// serve starts a server that is set up by with.
-func serve(t *testing.T, with func(*server)) *server {
+// Serve starts a server that is set up by with, and stops it with the test.
+func Serve(t *testing.T, with func(*Server)) *Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveOn(t, ln, with)
+	return ServeOn(t, ln, with)
 }
 
-func serveOn(t *testing.T, ln net.Listener, with func(*server)) *server {
+// ServeOn is Serve with a listener, of a port that is known before.
+func ServeOn(t *testing.T, ln net.Listener, with func(*Server)) *Server {
 	t.Helper()
-	s := &server{port: ln.Addr().(*net.TCPAddr).Port}
+	s := &Server{Port: ln.Addr().(*net.TCPAddr).Port}
 	s.Server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{s: s, c: c}, nil }))
 	s.Domain = "localhost"
 	s.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that the test makes fail
@@ -80,31 +81,40 @@ func serveOn(t *testing.T, ln net.Listener, with func(*server)) *server {
 	return s
 }
 
-func (s *server) got() []delivered {
+// Got are the mails so far, in the order in which they came.
+func (s *Server) Got() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.mails)
 }
 
-func (s *server) failWith(err error) {
+// Logins are the attempts so far, as in "PLAIN, TLS is true".
+func (s *Server) Logins() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.logins)
+}
+
+// FailWith makes err the answer to every mail; nil takes them again.
+func (s *Server) FailWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = err
 }
 
 type session struct {
-	s    *server
+	s    *Server
 	c    *smtp.Conn
 	auth bool
-	mail delivered
+	mail Mail
 }
 
 func (*session) Reset()                     {}
 func (*session) Logout() error              { return nil }
-func (x *session) AuthMechanisms() []string { return x.s.auths }
+func (x *session) AuthMechanisms() []string { return x.s.Auths }
 func (x *session) overTLS() bool            { _, ok := x.c.TLSConnectionState(); return ok }
 func (x *session) check(user, pass string) error {
-	if user != x.s.user || pass != x.s.pass {
+	if user != x.s.User || pass != x.s.Password {
 		return errors.New("no such login: " + user + " " + pass) // as bad as a server can be
 	}
 	x.auth = true
@@ -144,18 +154,18 @@ func (l *login) Next(response []byte) (challenge []byte, done bool, err error) {
 func (x *session) Mail(from string, _ *smtp.MailOptions) error {
 	x.s.mu.Lock()
 	defer x.s.mu.Unlock()
-	if x.s.user != "" && !x.auth {
+	if x.s.User != "" && !x.auth {
 		return smtp.ErrAuthRequired
 	}
-	if x.s.from != "" && from != x.s.from {
+	if x.s.From != "" && from != x.s.From {
 		return &smtp.SMTPError{Code: 550, Message: "The from address does not match a verified Sender Identity"}
 	}
-	x.mail = delivered{from: from, tls: x.overTLS()}
+	x.mail = Mail{From: from, TLS: x.overTLS()}
 	return nil
 }
 
 func (x *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	x.mail.to = append(x.mail.to, to)
+	x.mail.To = append(x.mail.To, to)
 	return nil
 }
 
@@ -173,13 +183,13 @@ func (x *session) Data(r io.Reader) error {
 	if x.s.fail != nil {
 		return x.s.fail
 	}
-	x.mail.Message, x.mail.body = msg, strings.ReplaceAll(string(body), "\r\n", "\n")
+	x.mail.Message, x.mail.Text = msg, strings.ReplaceAll(string(body), "\r\n", "\n")
 	x.s.mails = append(x.s.mails, x.mail)
 	return nil
 }
 
-// certificate is for 127.0.0.1, of an authority that nobody knows but the pool.
-func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+// Certificate is for 127.0.0.1, of an authority that nobody knows but the pool.
+func Certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -203,66 +213,34 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// eventually waits for ok, and says the last value seen when it does not come.
-func eventually[T any](t *testing.T, what string, get func() T, ok func(T) bool) T {
+// Silent starts a server that accepts connections and says nothing, and returns
+// its port.
+func Silent(t *testing.T) int {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		v := get()
-		if ok(v) {
-			return v
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, v)
-		}
-		time.Sleep(5 * time.Millisecond)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// fakeClock goes on when it is told to.
-type fakeClock struct {
-	mu      sync.Mutex
-	now     time.Time
-	waiting []waiting
-}
-
-type waiting struct {
-	until time.Time
-	c     chan time.Time
-}
-
-func newClock() *fakeClock {
-	return &fakeClock{now: time.Date(2026, 11, 22, 16, 55, 4, 0, time.UTC)}
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *fakeClock) At(t time.Time) <-chan time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := waiting{t, make(chan time.Time, 1)}
-	c.waiting = append(c.waiting, w)
-	c.ring()
-	return w.c
-}
-
-func (c *fakeClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-	c.ring()
-}
-
-func (c *fakeClock) ring() {
-	c.waiting = slices.DeleteFunc(c.waiting, func(w waiting) bool {
-		if w.until.After(c.now) {
-			return false
+	var mu sync.Mutex
+	var conns []net.Conn
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
 		}
-		w.c <- c.now
-		return true
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			c.Close()
+		}
 	})
+	return ln.Addr().(*net.TCPAddr).Port
 }
