@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+
+	"devrun/sample/internal/errormail"
 )
 
-// config is what the environment says.
+// config is what the environment says, and email.json.
 type config struct {
 	Env      string // "development" or "production"
 	Host     string
@@ -15,6 +17,7 @@ type config struct {
 	Database string
 	Secret   []byte // signs the cookies
 	LogLevel slog.Level
+	Mail     errormail.Config // of production; without a server errors are not mailed
 
 	// UncheckedUsername brings the chapter's bug back: a profile takes a name
 	// that somebody else has, until the database objects.
@@ -23,8 +26,8 @@ type config struct {
 
 func (c config) development() bool { return c.Env == "development" }
 
-// configFrom reads APP_ENV, HOST, PORT, DATABASE_URL, SECRET_KEY, LOG_LEVEL and
-// MICROBLOG_BUG.
+// configFrom reads MICROBLOG_ENV or else APP_ENV, HOST, PORT, DATABASE_URL,
+// SECRET_KEY, LOG_LEVEL, MICROBLOG_BUG, and in production where errors are mailed.
 func configFrom(getenv func(string) string) (config, error) {
 	or := func(name, value string) string {
 		if v := getenv(name); v != "" {
@@ -33,14 +36,20 @@ func configFrom(getenv func(string) string) (config, error) {
 		return value
 	}
 	c := config{
-		Env:      or("APP_ENV", or("FLASK_ENV", "production")),
+		Env:      or("MICROBLOG_ENV", or("APP_ENV", or("FLASK_ENV", "production"))),
 		Host:     or("HOST", "127.0.0.1"),
 		Port:     or("PORT", "5000"),
 		Database: or("DATABASE_URL", "sqlite:///app.db"),
 		Secret:   []byte(getenv("SECRET_KEY")),
 	}
 	if c.Env != "development" && c.Env != "production" {
-		return c, fmt.Errorf("APP_ENV is %q; it can be production or development", c.Env)
+		return c, fmt.Errorf("the mode is %q; APP_ENV can be production or development", c.Env)
+	}
+	if !c.development() {
+		var err error
+		if c.Mail, err = errormail.ConfigFrom(getenv, "."); err != nil {
+			return c, err
+		}
 	}
 	if len(c.Secret) == 0 {
 		if !c.development() {

@@ -44,9 +44,9 @@ func (a *app) recovered(w http.ResponseWriter, r *http.Request) {
 // asks no database, which may be what is broken.
 func (a *app) serverError(w http.ResponseWriter, r *http.Request, err error) {
 	v := visitOf(r)
-	details := []any{"request", v.id, "err", err, "stack", string(debug.Stack())}
+	details := []any{"request_id", v.id, "err", err, "stack", string(debug.Stack())}
 	if v.user != nil {
-		details = append(details, "user", v.user.ID)
+		details = append(details, "user_id", v.user.ID)
 	}
 	slog.ErrorContext(r.Context(), fmt.Sprintf("Exception on %s [%s]", r.URL.Path, r.Method), details...)
 	if v.response.begun {
@@ -54,7 +54,7 @@ func (a *app) serverError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	body, err := a.pages.execute("500.html", page{visit: v, Flashes: v.session.Flashes()})
 	if err != nil {
-		slog.ErrorContext(r.Context(), "the error page failed", "request", v.id, "err", err)
+		slog.ErrorContext(r.Context(), "the error page failed", "request_id", v.id, "err", err)
 		http.Error(w, "An unexpected error has occurred", http.StatusInternalServerError)
 		return
 	}

@@ -40,7 +40,7 @@ func TestNotFound(t *testing.T) {
 			check(anonymous, "POST", "/nope")
 			check(anonymous, "PUT", "/nope")
 			check(anonymous, "HEAD", "/nope")
-			if log := s.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "panic") {
+			if log := s.log.String(); strings.Contains(log, " ERROR: ") || strings.Contains(log, "panic") {
 				t.Errorf("%s: a page that is not there was logged", env)
 			}
 		}
@@ -72,7 +72,7 @@ func TestMethods(t *testing.T) {
 	if head.StatusCode != 200 || head.body != "" || head.ContentLength != int64(len(get.body)) {
 		t.Errorf("HEAD /login: %v, Content-Length %d, the page has %d bytes", head, head.ContentLength, len(get.body))
 	}
-	if strings.Contains(s.log.String(), "level=ERROR") {
+	if strings.Contains(s.log.String(), " ERROR: ") {
 		t.Error("a wrong method was logged as an error")
 	}
 }
@@ -96,7 +96,7 @@ func TestServerError(t *testing.T) {
 			}
 		}
 		fail()
-		record := regexp.MustCompile(`level=ERROR msg="Exception on /edit_profile \[POST\]" request=[A-Z2-7]{26} err="the username is taken: .*(UNIQUE constraint failed: user.username|ix_user_username).*" stack="goroutine .*editProfile.*profile\.go:\d+.*" user=\d+\n`)
+		record := regexp.MustCompile(`(?m)^.* ERROR: Exception on /edit_profile \[POST\] request_id=[A-Z2-7]{26} err="the username is taken: .*(UNIQUE constraint failed: user.username|ix_user_username).*" user_id=\d+ \[in .+/errors\.go:\d+\]\n(  .*\n)*  main\.\(\*app\)\.editProfile\(.*\n  \t.*/profile\.go:\d+ `)
 		var log string
 		eventually(t, "the failure is logged", func() error {
 			log = s.log.String()

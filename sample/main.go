@@ -32,7 +32,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	slog.SetDefault(newLog(cfg))
+	endLog, err := startLog(cfg)
+	if err != nil {
+		return err
+	}
+	defer endLog()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the app at once

@@ -219,7 +219,7 @@ func cleanEnv() []string {
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
 		switch name {
-		case "APP_ENV", "FLASK_ENV", "HOST", "PORT", "SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "MICROBLOG_BUG", "ADMINS":
+		case "MICROBLOG_ENV", "APP_ENV", "FLASK_ENV", "HOST", "PORT", "SECRET_KEY", "DATABASE_URL", "LOG_LEVEL", "MICROBLOG_BUG", "ADMINS":
 			continue
 		}
 		if strings.HasPrefix(name, "MAIL_") || strings.HasPrefix(name, "DEVRUN_") {

@@ -141,7 +141,7 @@ func TestRace(t *testing.T) {
 		if got := db.count(t, `SELECT COUNT(*) FROM "user" WHERE username = 'new'`); got != 1 {
 			t.Errorf("%d users are called new", got)
 		}
-		if strings.Contains(s.log.String(), "level=ERROR") {
+		if strings.Contains(s.log.String(), " ERROR: ") {
 			t.Error("a race was logged as an error")
 		}
 	})

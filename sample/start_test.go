@@ -58,10 +58,12 @@ func TestRefusesToStart(t *testing.T) {
 		want string
 	}{
 		{nil, "SECRET_KEY is not set; production needs one to sign its cookies, for example the output of: openssl rand -hex 32"},
-		{[]string{"APP_ENV=staging"}, `APP_ENV is "staging"; it can be production or development`},
+		{[]string{"APP_ENV=staging"}, `the mode is "staging"; APP_ENV can be production or development`},
 		{[]string{"SECRET_KEY=x", "LOG_LEVEL=loud"}, `LOG_LEVEL is "loud"; it can be DEBUG, INFO, WARN or ERROR`},
 		{[]string{"SECRET_KEY=x", "MICROBLOG_BUG=all"}, `MICROBLOG_BUG is "all"; the one bug there is to bring back is username`},
 		{[]string{"SECRET_KEY=x", "MICROBLOG_BUG=username", "HOST=0.0.0.0"}, "MICROBLOG_BUG is set and HOST is 0.0.0.0; with the bug, production is only for 127.0.0.1"},
+		{[]string{"MAIL_SERVER=127.0.0.1", "ADMINS=ann@example.com", "MAIL_PORT=abc"}, `MAIL_PORT is "abc"; it is a number from 1 to 65535`},
+		{[]string{"MAIL_SERVER=127.0.0.1"}, "MAIL_SERVER is set and ADMINS is not: name who gets the mails"},
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=mysql://root:geheim@host/x"}, "DATABASE_URL is neither sqlite:///file.db nor postgres://user:password@host/database"},
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=sqlite:////no/such/directory/app.db"}, "/no/such/directory/app.db: unable to open database file"},
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=postgres://u:geheim@127.0.0.1:1/x"}, "open the PostgreSQL database: failed to connect to"},

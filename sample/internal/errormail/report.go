@@ -142,7 +142,7 @@ var (
 // told: what they say but for the numbers, and where they happened. The request
 // is no part of it.
 func (r report) fingerprint() string {
-	said, place := r.err, site(r.stack)
+	said, place := r.err, site(r.stack, r.place)
 	if said == "" {
 		said = r.message
 	}
@@ -152,18 +152,24 @@ func (r report) fingerprint() string {
 	return numbers.ReplaceAllString(said, "#") + " at " + place
 }
 
-// site is the line of the stack that panicked, or else that took it, past what is
-// Go's own.
-func site(stack string) string {
+// site is the line of the stack that panicked, or else the one that came upon the
+// error: past what is Go's own, and past the file that logged, where errors of
+// many places arrive.
+func site(stack, logged string) string {
 	frames := frame.FindAllStringSubmatch(stack, -1)
+	handling := logged[:strings.LastIndex(logged, ":")+1]
 	for i, f := range frames {
 		if strings.HasPrefix(f[1], "panic(") {
-			frames = frames[i+1:]
+			frames, handling = frames[i+1:], ""
 			break
 		}
 	}
 	for _, f := range frames {
-		if dir := path.Dir(f[2]); !strings.HasSuffix(dir, "/src/runtime") && !strings.HasSuffix(dir, "/src/runtime/debug") {
+		dir := path.Dir(f[2])
+		switch {
+		case strings.HasSuffix(dir, "/src/runtime"), strings.HasSuffix(dir, "/src/runtime/debug"):
+		case handling != "" && strings.HasPrefix(f[2], handling):
+		default:
 			return f[2]
 		}
 	}

@@ -50,10 +50,15 @@ func TestFingerprint(t *testing.T) {
 			"panic({0x7, 0x8})\n\t/usr/local/go/src/runtime/panic.go:787 +0x132\nruntime.panicmem(...)\n\t/usr/local/go/src/runtime/panic.go:262\n" +
 			"main.(*app).index(0xc00001)\n\t/app/handlers.go:" + line + " +0x1d\nmain.main()\n\t/app/main.go:9 +0x1\n"
 	}
-	if got := site(stack("15")); got != "/app/handlers.go:15" {
+	if got := site(stack("15"), "/app/errors.go:31"); got != "/app/handlers.go:15" {
 		t.Errorf("site %s", got)
 	}
-	if got := site(string(debug.Stack())); !strings.Contains(got, "/errormail/report_test.go:") {
+	for logged, want := range map[string]string{"": "/app/errors.go:30", "/app/errors.go:31": "/app/handlers.go:15"} {
+		if got := site(strings.Replace(stack("15"), "panic({", "main.(*app).fail({", 1), logged); got != want {
+			t.Errorf("without a panic, logged at %q: site %s", logged, got)
+		}
+	}
+	if got := site(string(debug.Stack()), ""); !strings.Contains(got, "/errormail/report_test.go:") {
 		t.Errorf("site %s", got)
 	}
 	a := report{message: "Exception on /user/a [GET]", err: "index out of range [5] with length 3", stack: stack("15")}
