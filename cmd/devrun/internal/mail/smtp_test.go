@@ -8,44 +8,12 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
-
-// smtp starts devrun smtp on a port that is free and returns the port and what it
-// prints. It is stopped with the test.
-func smtp(t *testing.T, args ...string) (port string, printed *rig.Output) {
-	t.Helper()
-	printed = new(rig.Output)
-	var said rig.Output
-	cmd := exec.Command(rig.Binary(t), append([]string{"smtp", "--addr", "127.0.0.1:0"}, args...)...)
-	cmd.Stdout, cmd.Stderr = printed, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("devrun smtp ended with %v: %s", err, said.String())
-		}
-	})
-	ready := regexp.MustCompile(`(?m)^devrun: mail to 127\.0\.0\.1:(\d+) is printed here and goes nowhere else`)
-	rig.Eventually(t, "devrun smtp is ready", func() error {
-		m := ready.FindStringSubmatch(said.String())
-		if m == nil {
-			return fmt.Errorf("%q", said.String())
-		}
-		port = m[1]
-		return nil
-	})
-	return port, printed
-}
 
 // python runs a script with the port as its argument and returns what it prints.
 func python(t *testing.T, script, port string) string {
@@ -105,7 +73,7 @@ func TestPythonsErrorHandler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port, printed := smtp(t, c.args...)
+			port, printed := rig.SMTP(t, c.args...)
 			if out := python(t, fmt.Sprintf(errorHandler, c.credentials, c.secure), port); !strings.HasPrefix(out, "Exception on") && out != "" {
 				t.Errorf("python says %s", out)
 			}
@@ -151,7 +119,7 @@ except Exception as e:
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port, printed := smtp(t, c.args...)
+			port, printed := rig.SMTP(t, c.args...)
 			if got := strings.TrimSpace(python(t, fmt.Sprintf(send, c.timeout, c.before), port)); got != c.want {
 				t.Errorf("python says %q, want %q", got, c.want)
 			}
