@@ -5,9 +5,13 @@ package microblog
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,29 +24,61 @@ import (
 func TestMain(m *testing.M) { rig.Main(m) }
 
 // TestBrowser is the chapter as a person sees it, from registration to the
-// failure: in development that is devrun's page, in production the app's.
+// failure: in development that is devrun's page and nothing else, in production
+// the app's, a mail and the log.
 func TestBrowser(t *testing.T) {
 	for _, env := range []string{"development", "production"} {
 		t.Run(env, func(t *testing.T) {
 			t.Parallel()
 			b := rig.Browser(t)
 			r := rig.NewOf(t, "notify")
-			r.Dir = rig.Path(t, "sample")
-			r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username",
-				"DATABASE_URL=sqlite:///"+filepath.Join(t.TempDir(), "walk.db"))
+			r.Dir = copyOfModule(t)
+			port, printed := rig.SMTP(t)
+			r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username", "DATABASE_URL=sqlite:///walk.db",
+				"MAIL_SERVER=127.0.0.1", "MAIL_PORT="+port, "ADMINS=ann@example.com,bob@example.com")
 			r.LaunchWith(func(c *exec.Cmd) {
 				if env == "production" {
 					c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
 				}
-			})
+			}, "./sample")
 			rig.Eventually(t, "microblog answers", func() error {
 				_, _, err := rig.Ask("GET", r.URL("/login"), nil)
 				return err
 			})
 			walk(t, rig.NewTab(t, b, r.URL("/")), env)
+			if env == "development" {
+				if _, err := os.Stat(filepath.Join(r.Dir, "logs")); !errors.Is(err, fs.ErrNotExist) || printed.String() != "" {
+					t.Errorf("development has a log file (%v) and mails %q", err, printed.String())
+				}
+				return
+			}
+			rig.Eventually(t, "the failure is mailed", func() error {
+				// Of quoted-printable only the breaks of long lines matter here.
+				if text := strings.ReplaceAll(printed.String(), "='\nb'", ""); !failureMail.MatchString(text) {
+					return fmt.Errorf("%s", text)
+				}
+				return nil
+			})
+			if log := r.Read("logs/microblog.log"); !failureRecord.MatchString(log) {
+				t.Errorf("the log is\n%s", log)
+			}
 		})
 	}
 }
+
+// failureMail is all that devrun smtp prints of the failure.
+var failureMail = regexp.MustCompile(`^---------- MESSAGE FOLLOWS ----------
+(?:mail options: .+
+)?(?:b'(?:From: <no-reply@127\.0\.0\.1>|To: <ann@example\.com>, <bob@example\.com>|Subject: Microblog Failure|Date: .+|[\w-]+: .+)'
+)+b'X-Peer: 127\.0\.0\.1'
+b''
+b'Exception on /edit_profile \[POST\]'
+(?s:.+UNIQUE constraint failed: user\.username.+editProfile.+profile\.go.+)
+------------ END MESSAGE ------------
+$`)
+
+var failureRecord = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ERROR: Exception on /edit_profile \[POST\] .*UNIQUE constraint failed: user\.username.* \[in .+errors\.go:\d+\]
+  goroutine `)
 
 func walk(t *testing.T, p *rig.Tab, env string) {
 	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())
