@@ -4,22 +4,31 @@ package microblog
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite"
+
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// TestEditsUnderLoad edits microblog while somebody uses it: every request is
-// answered, none asks to log in again, and each start is one line of the log.
+// TestEditsUnderLoad edits microblog, in production as far as it can tell, while
+// somebody uses it and meets errors: every request is answered, none asks to log
+// in again, each start is one line of the log, no line of it is torn, and every
+// error is in a mail, also those of the moment before a restart. What microblog
+// writes, beside its source, restarts nothing.
 func TestEditsUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds microblog again and again")
@@ -28,34 +37,45 @@ func TestEditsUnderLoad(t *testing.T) {
 	const edits = 10
 	r := rig.NewOf(t, "notify")
 	r.Dir = copyOfModule(t)
-	r.Env = append(r.Env, "SECRET_KEY=load", "DATABASE_URL=sqlite:///load.db") // within what devrun watches
-	r.Launch("./sample")
+	r.Env = append(r.Env, "MICROBLOG_ENV=production", "ADMINS=ann@example.com", "MAIL_SERVER=", "MAIL_PORT=",
+		"SECRET_KEY=load", "DATABASE_URL=sqlite:///app.db") // and logs: within what devrun watches
+	// The page of a failure takes its time on a busy machine; its request is not to
+	// be cut off.
+	r.Launch("--smtp", "--grace", "1m", "./sample")
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	susan := &http.Client{Jar: jar, Timeout: 2 * rig.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	post := func(path string, fields url.Values) error {
+	post := func(path string, want int, fields url.Values) error {
 		resp, err := susan.PostForm(r.URL(path), fields)
 		if err != nil {
 			return err
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusFound {
+		if resp.StatusCode != want {
 			return fmt.Errorf("POST %s: %s", path, resp.Status)
 		}
 		return nil
 	}
 	rig.Eventually(t, "susan is registered", func() error {
-		return post("/register", url.Values{"username": {"susan"}, "email": {"susan@example.com"}, "password": {"cat"}, "password2": {"cat"}})
+		return post("/register", http.StatusFound, url.Values{"username": {"susan"}, "email": {"susan@example.com"}, "password": {"cat"}, "password2": {"cat"}})
 	})
-	if err := post("/login", url.Values{"username": {"susan"}, "password": {"cat"}}); err != nil {
+	if err := post("/login", http.StatusFound, url.Values{"username": {"susan"}, "password": {"cat"}}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(r.Dir, "app.db")+"?_busy_timeout=10000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, 'an objection'); END`); err != nil {
 		t.Fatal(err)
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
 	var using sync.WaitGroup
-	asked := 0
+	asked, failed := 0, 0
 	using.Go(func() {
 		for tick := time.NewTicker(200 * time.Millisecond); ; {
 			select {
@@ -63,6 +83,11 @@ func TestEditsUnderLoad(t *testing.T) {
 				tick.Stop()
 				return
 			case <-tick.C:
+			}
+			if err := post("/posts", http.StatusInternalServerError, url.Values{"post": {"hello"}}); err != nil {
+				t.Error(err)
+			} else {
+				failed++
 			}
 			resp, err := susan.Get(r.URL("/index"))
 			if err != nil {
@@ -75,10 +100,10 @@ func TestEditsUnderLoad(t *testing.T) {
 			}
 		}
 	})
-	started := func(n int) string { return fmt.Sprintf("msg=\"Microblog startup %d\"\n", n) }
+	started := func(n int) string { return fmt.Sprintf(" INFO: Microblog startup %d [in ", n) }
 	printed := func() string { return r.Stdout.String() + r.Stderr.String() }
 	last := `"Microblog startup"`
-	for n := range edits {
+	edit := func(n int) {
 		next := fmt.Sprintf("%q", fmt.Sprint("Microblog startup ", n))
 		r.Replace("sample/main.go", last, next)
 		rig.Eventually(t, "the edit runs", func() error {
@@ -89,11 +114,21 @@ func TestEditsUnderLoad(t *testing.T) {
 		})
 		last = next
 	}
+	for n := range edits - 1 {
+		edit(n)
+	}
 	stop()
 	using.Wait()
-	if asked == 0 {
-		t.Error("nobody asked for anything")
+	if asked == 0 || failed == 0 {
+		t.Errorf("%d requests and %d failures", asked, failed)
 	}
+	edit(edits - 1) // ends the last process that has failed
+	rig.Eventually(t, "every error is mailed", func() error {
+		if n := mailedErrors(t, r); n != failed {
+			return fmt.Errorf("%d are, of %d", n, failed)
+		}
+		return nil
+	})
 	for n := range edits {
 		if got := strings.Count(printed(), started(n)); got != 1 {
 			t.Errorf("edit %d started %d times", n, got)
@@ -102,7 +137,70 @@ func TestEditsUnderLoad(t *testing.T) {
 	if got := strings.Count(printed(), "Microblog startup"); got != edits+1 {
 		t.Errorf("%d starts for %d edits", got, edits)
 	}
+	whole(t, filepath.Join(r.Dir, "logs"))
 }
+
+// mailedErrors counts the errors that are in the mailbox: a mail is one, or says
+// how many more there were.
+func mailedErrors(t *testing.T, r *rig.Rig) (n int) {
+	t.Helper()
+	own := strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
+	var box struct {
+		Mails []struct{ URL, Subject string }
+	}
+	ask(t, own+"/mail/", &box)
+	for _, m := range box.Mails {
+		var mail struct{ Text string }
+		ask(t, own+m.URL, &mail)
+		if m.Subject != "Microblog Failure" || !strings.HasPrefix(mail.Text, "Exception on /posts [POST]") {
+			t.Fatalf("%s: %s", m.Subject, mail.Text)
+		}
+		if more := moreSince.FindStringSubmatch(mail.Text); more != nil {
+			count, err := strconv.Atoi(more[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += count
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+var moreSince = regexp.MustCompile(`(?m)^and (\d+) more since `)
+
+// ask gets what devrun tells programs.
+func ask(t *testing.T, url string, into any) {
+	t.Helper()
+	_, body, err := rig.Ask("GET", url, nil, "Accept", "application/json")
+	if err == nil {
+		err = json.Unmarshal([]byte(body), into)
+	}
+	if err != nil {
+		t.Fatalf("GET %s: %v: %s", url, err, body)
+	}
+}
+
+// whole wants log files to consist of records.
+func whole(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "microblog.log*"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("log files: %q, %v", files, err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) >= 10_240 || !logRecord.Match(text) {
+			t.Errorf("%s, of %d bytes, is not of whole records:\n%s", f, len(text), text)
+		}
+	}
+}
+
+var logRecord = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+: .+ \[in .+:\d+\]\n(?:  .*\n)*)+$`)
 
 // copyOfModule is a module with nothing but the sample, to be edited.
 func copyOfModule(t *testing.T) string {
