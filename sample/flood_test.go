@@ -13,13 +13,20 @@ import (
 	"devrun/sample/internal/mailtest"
 )
 
-const flood = 1000 // errors
+// floodOf is how many errors a flood has.
+func floodOf() int {
+	if testing.Short() { // the race detector is slow
+		return 200
+	}
+	return 1000
+}
 
 // A mail server that says nothing costs a visitor nothing: two microblogs, one
 // with such a server and one without mail, fail in turns and answer equally fast.
 // The log has every failure.
 func TestFloodAndSilentMailServer(t *testing.T) {
 	t.Parallel()
+	flood := floodOf()
 	silent := start(t, onSQLite(t), mailTo(mailtest.Silent(t))...)
 	none := start(t, onSQLite(t), "MICROBLOG_BUG=username")
 	failSilent, failNone := silent.failing(t), none.failing(t)
@@ -70,8 +77,8 @@ func p99(took []time.Duration) time.Duration {
 // meanwhile.
 func TestFloodIsOneMailAndADigest(t *testing.T) {
 	t.Parallel()
+	flood, db := floodOf(), onSQLite(t)
 	m := mailtest.Serve(t, nil)
-	db := onSQLite(t)
 	s := start(t, db, mailTo(m.Port)...)
 	fail := s.failing(t)
 	for i := range flood {
