@@ -37,17 +37,21 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// Builder builds one app, again and again. Its methods wait for each other.
+// Builder builds one app, again and again. Build and Learn wait for each other,
+// the rest waits for nothing.
 type Builder struct {
 	dir string // archives and what tools need meanwhile
 
 	mu     sync.Mutex
 	recipe *recipe // nil: the go command has not been asked
 	why    string  // it could not be learned, or why there is none yet
-	off    string  // why there is no fast path in this run, "" if there is
 	store  *store  // archives by what they are made of
 	proven proofs  // which of go's archives have been made here too
 	shapes shapes  // of files, by content
+
+	quick  sync.Mutex
+	off    string // why there is no fast path in this run, "" if there is
+	forget bool   // the next build is go build's
 }
 
 // Result is a build that passed.
@@ -70,22 +74,34 @@ func New(dir string) *Builder {
 
 // Off reports why everything is built with go build in this run, "" if it is not.
 func (b *Builder) Off() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.quick.Lock()
+	defer b.quick.Unlock()
 	return b.off
 }
 
 // Disable has everything built with go build from now on.
 func (b *Builder) Disable(why string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.disable(why)
+	b.quick.Lock()
+	defer b.quick.Unlock()
+	if b.off == "" {
+		b.off = why
+	}
 }
 
-func (b *Builder) disable(why string) {
-	if b.off == "" {
-		b.off, b.recipe = why, nil
-	}
+// Forget has the next build made with go build, whatever is known.
+func (b *Builder) Forget() {
+	b.quick.Lock()
+	defer b.quick.Unlock()
+	b.forget = true
+}
+
+// forgotten reports that Forget was called, once.
+func (b *Builder) forgotten() bool {
+	b.quick.Lock()
+	defer b.quick.Unlock()
+	was := b.forget
+	b.forget = false
+	return was
 }
 
 // Build builds, as build.Run does and with its errors.
@@ -106,15 +122,18 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 	made.Took = time.Since(begin)
 	var refused *refusal
 	if err == nil && errors.As(direct, &refused) && !refused.moved() {
-		b.disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
+		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
 	}
 	return Result{Result: made, Full: direct.Error()}, err
 }
 
 // direct builds without the go command. An error says why that cannot be.
 func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
-	if b.off != "" {
-		return Result{}, errors.New(b.off)
+	if off := b.Off(); off != "" {
+		return Result{}, errors.New(off)
+	}
+	if b.forgotten() {
+		b.recipe, b.why = nil, "a build from scratch is wanted"
 	}
 	if err := ordinary(r); err != nil {
 		return Result{}, err

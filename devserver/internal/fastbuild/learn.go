@@ -28,7 +28,7 @@ import (
 func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.off != "" {
+	if b.Off() != "" {
 		return nil
 	}
 	err := ordinary(r)

@@ -45,7 +45,7 @@ func (b *Builder) prove(ctx context.Context, r build.Request) error {
 			case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist):
 				return nil // this package has changed since: the next save's Learn goes on
 			case errors.As(err, &refused) || errors.Is(err, errDiffers):
-				b.disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
+				b.Disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
 				return nil
 			case err != nil:
 				return err
