@@ -120,9 +120,16 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 	}
 	made, err := build.Run(ctx, r)
 	made.Took = time.Since(begin)
-	var refused *refusal
-	if err == nil && errors.As(direct, &refused) && !refused.moved() {
+	var (
+		refused *refusal
+		stale   *staleError
+	)
+	switch {
+	case err != nil:
+	case errors.As(direct, &refused) && !refused.moved():
 		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
+	case errors.As(direct, &stale):
+		b.recipe, b.why = nil, stale.Error()
 	}
 	return Result{Result: made, Full: direct.Error()}, err
 }
@@ -187,6 +194,10 @@ func (b *Builder) temporary() (string, error) {
 	}
 	return tmp, nil
 }
+
+// staleError says why the go command has to be asked anew, though nothing is
+// unusual about the app.
+type staleError struct{ error }
 
 // refusal is a compiler or a linker that does not like what it was given.
 type refusal struct {

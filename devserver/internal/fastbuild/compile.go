@@ -85,18 +85,27 @@ func (c *compilation) all(ctx context.Context) (map[string]archive, error) {
 func (c *compilation) find(p *pkg, k key) (archive, bool, error) {
 	if k == p.key {
 		a, err := readArchive(p.export)
-		return a, err == nil, err
+		if err != nil {
+			return archive{}, false, lost(err)
+		}
+		return a, true, nil
 	}
 	if a, ok := c.store.get(k); ok {
 		return a, true, nil
 	}
 	switch {
 	case p.other != "":
-		return archive{}, false, fmt.Errorf("%s has to be compiled and %s", p.path, p.other)
+		return archive{}, false, &staleError{fmt.Errorf("%s has to be compiled and %s", p.path, p.other)}
 	case !p.proven:
 		return archive{}, false, fmt.Errorf("it is not known yet whether %s is compiled here as go does", p.path)
 	}
 	return archive{}, false, nil
+}
+
+// lost is for an archive in the go command's cache, which may be trimmed or
+// emptied at any time.
+func lost(err error) error {
+	return &staleError{fmt.Errorf("the build cache has lost a package: %w", err)}
 }
 
 // key is of package i, whose imports have been made.
@@ -243,7 +252,7 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 	for _, line := range l.archives {
 		_, path, _ := strings.Cut(line, "=")
 		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("the build cache has lost a package: %w", err)
+			return lost(err)
 		}
 		config.WriteString(line + "\n")
 	}

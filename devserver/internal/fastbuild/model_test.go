@@ -186,7 +186,11 @@ func (p *modelPackage) write(m *model, i int, files map[string]string) {
 	for _, d := range p.Deps {
 		fmt.Fprintf(&b, "\t\"example.com/prop/p%d\"\n", d)
 	}
-	b.WriteString(")\n\nconst Zero = 0\n\n//go:embed text.txt\nvar text string\n\n//go:embed data\nvar data embed.FS\n\n")
+	b.WriteString(")\n\n")
+	for _, d := range p.Deps {
+		fmt.Fprintf(&b, "const _ = p%d.Zero\n\n", d)
+	}
+	b.WriteString("const Zero = 0\n\n//go:embed text.txt\nvar text string\n\n//go:embed data\nvar data embed.FS\n\n")
 	fmt.Fprintf(&b, "func secret1() int { return %d }\n\nfunc secret2() int { return %d }\n\n", p.Secret, p.Secret+1)
 	b.WriteString("var ticks int\n\nfunc Tick() int { ticks++; return ticks }\n\n")
 	var order []string
