@@ -39,7 +39,7 @@ func TestFullWhenMoreThanContentChanges(t *testing.T) {
 		"file":                {file: "leaf/more.go", text: "package leaf\n", why: "come or gone"},
 		"file for others":     {file: "leaf/more_windows.go", text: "package leaf\n", why: "come or gone"},
 		"assembly":            {file: "leaf/x.s", text: "\n", why: "come or gone"},
-		"profile":             {file: "default.pgo", text: "", why: "come or gone", broken: true},
+		"profile":             {file: "default.pgo", text: "", why: "come or gone"},
 		"no file":             {file: "leaf/extra.go", why: "come or gone"},
 		"file no constraint":  {file: "leaf/other_windows.go", text: "//go:build never\n\npackage leaf\n", why: "constraints"},
 		"go.mod":              {file: "go.mod", text: strings.Replace(appMod, "1.25", "1.24", 1), why: "go.mod has changed"},
@@ -134,6 +134,19 @@ func TestAfterFailedSaves(t *testing.T) {
 	}
 	a.write("cart/c.go", "package cart\n\nimport \"example.com/app/leaf\"\n\nconst C = \"d\" + leaf.G\n")
 	a.direct("dhoh")
+}
+
+// A profile has the go command compile everything once more for package main.
+func TestProfile(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "default.pgo": ""})
+	a.build()
+	if err := a.builder.Learn(t.Context(), a.next()); err == nil || !strings.Contains(err.Error(), "compiled for a profile") {
+		t.Errorf("error %v", err)
+	}
+	a.full("compiled for a profile", "f1g")
+	if off := a.builder.Off(); off != "" {
+		t.Error(off)
+	}
 }
 
 func TestRequestsForGoBuild(t *testing.T) {

@@ -65,8 +65,7 @@ type listed struct {
 		Path, Dir, GoMod, GoVersion string
 		Main                        bool
 	}
-	Error   *struct{ Err string }
-	ForTest string
+	Error *struct{ Err string }
 
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SwigCXXFiles, SysoFiles []string
 	EmbedPatterns, EmbedFiles                                                                               []string
@@ -74,7 +73,7 @@ type listed struct {
 	ImportMap                                                                                               map[string]string
 }
 
-const listFields = "ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Module,Error,ForTest," +
+const listFields = "ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Module,Error," +
 	"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles," +
 	"EmbedPatterns,EmbedFiles,Imports,ImportMap"
 
@@ -184,8 +183,8 @@ func (rec *recipe) take(list []listed, r build.Request, env map[string]string) e
 		case l.Error != nil:
 			return fmt.Errorf("%s: %s", l.ImportPath, firstLine(l.Error.Err))
 		case l.ImportPath == "unsafe":
-		case strings.Contains(l.ImportPath, " ") || l.ForTest != "":
-			return fmt.Errorf("%s is compiled in a way of its own, as for a profile", l.ImportPath)
+		case strings.Contains(l.ImportPath, " "):
+			return fmt.Errorf("%s is compiled in a way of its own", l.ImportPath)
 		case l.Export == "":
 			return fmt.Errorf("the go command has no archive of %s", l.ImportPath)
 		case l.Standard || within(env["GOMODCACHE"], l.Dir):
@@ -203,8 +202,12 @@ func (rec *recipe) take(list []listed, r build.Request, env map[string]string) e
 	if len(rec.packages) == 0 {
 		return errors.New("the app has no package that may change")
 	}
-	if main := rec.packages[len(rec.packages)-1]; main.name != "main" {
+	main := rec.packages[len(rec.packages)-1]
+	if main.name != "main" {
 		return fmt.Errorf("%s is not package main", main.path)
+	}
+	if profile := filepath.Join(main.dir, "default.pgo"); stateOf(profile) != "absent" {
+		return fmt.Errorf("the app is compiled for a profile, %s", profile)
 	}
 	rec.fixed = rec.fixedFiles(list, modules, r, env)
 	return nil
