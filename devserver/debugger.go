@@ -43,7 +43,7 @@ type debugged struct {
 // prepareDebugger sets off the link for the binary of the app, unless that was
 // done; urgent when a request waits for it.
 func (l *loop) prepareDebugger(urgent bool) {
-	if l.app == nil || l.closing || l.build != nil || l.linking != nil || l.learning != nil && !urgent {
+	if l.app == nil || l.closing || l.build != nil || l.linking != nil || l.cancelLearn != nil && !urgent {
 		return
 	}
 	d := l.app.binary.debugger

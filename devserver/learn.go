@@ -8,18 +8,8 @@ import (
 	"devrun/devserver/internal/fastbuild"
 )
 
-// learning is the go command being asked how the app is built, and the proof
-// that devrun does the same.
-type learning struct {
-	cancel context.CancelFunc
-	done   chan struct{} // closed when it has ended
-}
-
 // learned: the next save can be built without the go command, or err says why not.
-type learned struct {
-	by  *learning
-	err error
-}
+type learned struct{ err error }
 
 // doubted: a binary that was built without the go command may not be what it
 // should be.
@@ -28,35 +18,30 @@ type doubted struct {
 	err error
 }
 
-// learn sets that off for what was just built. What is known already costs
-// nothing but a look at the files.
+// learn has the go command say how the app is built, beside everything else and
+// with low priority, and devrun prove that it does the same. What is known already
+// costs nothing but a look at the files.
 func (l *loop) learn(r build.Request) {
+	if l.cancelLearn != nil {
+		l.learnNext = &r
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	by := &learning{cancel, make(chan struct{})}
-	l.learning = by
+	l.cancelLearn = cancel
 	go func() {
 		defer cancel()
-		err := l.builder.Learn(ctx, r)
-		close(by.done)
-		l.tell(learned{by, err})
+		l.tell(learned{l.builder.Learn(ctx, r)})
 	}()
 }
 
-// stopLearning ends it: a newer build is wanted, and the two would be in each
-// other's way. The returned channel is closed when it is gone.
-func (l *loop) stopLearning() <-chan struct{} {
-	if l.learning == nil {
-		return nil
-	}
-	l.learning.cancel()
-	return l.learning.done
-}
-
 func (l *loop) onLearned(e learned) {
-	if l.learning == e.by {
-		l.learning = nil
-	}
+	next := l.learnNext
+	l.cancelLearn, l.learnNext = nil, nil
 	if l.closing {
+		return
+	}
+	if next != nil {
+		l.learn(*next)
 		return
 	}
 	l.sayIfSlow()

@@ -61,9 +61,10 @@ type loop struct {
 	cancelLoad context.CancelFunc // of the newest load
 
 	// How saves are built without the go command, which is asked in the background.
-	builder  *fastbuild.Builder
-	learning *learning // nil if it is not being asked
-	slowSaid bool      // that everything is built with go build
+	builder     *fastbuild.Builder
+	cancelLearn context.CancelFunc // nil if it is not being asked
+	learnNext   *build.Request     // and what for, once it has answered
+	slowSaid    bool               // that everything is built with go build
 
 	// A save on its way: gen is the newest generation that was asked for.
 	gen     int
@@ -273,7 +274,7 @@ func (l *loop) run(stop, kill context.Context) error {
 		if err != nil {
 			return errors.Join(err, l.drain())
 		}
-		if l.closing && l.app == nil && l.build == nil && l.linking == nil && l.learning == nil && !l.loading {
+		if l.closing && l.app == nil && l.build == nil && l.linking == nil && l.cancelLearn == nil && !l.loading {
 			if kill.Err() == nil {
 				l.term.Stopped(time.Since(l.stopped))
 			}
@@ -345,7 +346,9 @@ func (l *loop) beginStop(interrupted bool) {
 		l.cancelLoad()
 	}
 	l.stopDebugger()
-	l.stopLearning()
+	if l.cancelLearn != nil {
+		l.cancelLearn()
+	}
 	l.stopApp()
 }
 
@@ -353,7 +356,7 @@ func (l *loop) beginStop(interrupted bool) {
 // it.
 func (l *loop) drain() error {
 	l.beginStop(false)
-	for l.app != nil || l.build != nil || l.linking != nil || l.learning != nil || l.loading {
+	for l.app != nil || l.build != nil || l.linking != nil || l.cancelLearn != nil || l.loading {
 		if err := l.onEvent(<-l.events); err != nil {
 			return err
 		}

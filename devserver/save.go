@@ -178,7 +178,7 @@ func (l *loop) startBuild() {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
 	l.present()
-	linking, learning := l.stopDebugger(), l.stopLearning()
+	other := l.stopDebugger()
 	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
 	l.build.kept = keep
 	pkgs := l.graph.Packages
@@ -186,10 +186,8 @@ func (l *loop) startBuild() {
 	go func() {
 		defer cancel()
 		before := stamps(sources) // what the save was about: no wait may come before
-		for _, other := range []<-chan struct{}{linking, learning} {
-			if other != nil {
-				<-other
-			}
+		if other != nil {
+			<-other
 		}
 		var res fastbuild.Result
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)

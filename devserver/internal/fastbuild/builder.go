@@ -37,21 +37,20 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// Builder builds one app, again and again. Build and Learn wait for each other,
-// the rest waits for nothing.
+// Builder builds one app, again and again. One Build and one Learn may run at a
+// time, also side by side; the other methods may be called at any time and wait
+// for neither.
 type Builder struct {
-	dir string // archives and what tools need meanwhile
+	dir    string // archives and what tools need meanwhile
+	store  *store // archives by what they are made of; Build's
+	shapes shapes // of files, by content; Build's
+	proven proofs // which of go's archives have been made here too; Learn's
 
 	mu     sync.Mutex
 	recipe *recipe // nil: the go command has not been asked
 	why    string  // it could not be learned, or why there is none yet
-	store  *store  // archives by what they are made of
-	proven proofs  // which of go's archives have been made here too
-	shapes shapes  // of files, by content
-
-	quick  sync.Mutex
-	off    string // why there is no fast path in this run, "" if there is
-	forget bool   // the next build is go build's
+	off    string  // why there is no fast path in this run, "" if there is
+	forget bool    // the next build is go build's
 }
 
 // Result is a build that passed.
@@ -74,15 +73,15 @@ func New(dir string) *Builder {
 
 // Off reports why everything is built with go build in this run, "" if it is not.
 func (b *Builder) Off() string {
-	b.quick.Lock()
-	defer b.quick.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	return b.off
 }
 
 // Disable has everything built with go build from now on.
 func (b *Builder) Disable(why string) {
-	b.quick.Lock()
-	defer b.quick.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.off == "" {
 		b.off = why
 	}
@@ -90,24 +89,44 @@ func (b *Builder) Disable(why string) {
 
 // Forget has the next build made with go build, whatever is known.
 func (b *Builder) Forget() {
-	b.quick.Lock()
-	defer b.quick.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.forget = true
 }
 
-// forgotten reports that Forget was called, once.
-func (b *Builder) forgotten() bool {
-	b.quick.Lock()
-	defer b.quick.Unlock()
-	was := b.forget
-	b.forget = false
-	return was
+// startOver does what Forget has asked for, once.
+func (b *Builder) startOver() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.forget {
+		b.forget, b.recipe, b.why = false, nil, "a build from scratch is wanted"
+	}
+}
+
+// known is the recipe for a build, or why there is none.
+func (b *Builder) known() (*recipe, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.off != "":
+		return nil, errors.New(b.off)
+	case b.recipe == nil:
+		return nil, errors.New(b.why)
+	}
+	return b.recipe, nil
+}
+
+// set notes what is known from now on, or why that is nothing.
+func (b *Builder) set(r *recipe, why error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.recipe = r; why != nil {
+		b.recipe, b.why = nil, why.Error()
+	}
 }
 
 // Build builds, as build.Run does and with its errors.
 func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	begin := time.Now()
 	res, direct := b.direct(ctx, r)
 	if direct == nil {
@@ -129,32 +148,28 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 	case errors.As(direct, &refused) && !refused.moved():
 		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
 	case errors.As(direct, &stale):
-		b.recipe, b.why = nil, stale.Error()
+		b.set(nil, stale)
 	}
 	return Result{Result: made, Full: direct.Error()}, err
 }
 
 // direct builds without the go command. An error says why that cannot be.
 func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
-	if off := b.Off(); off != "" {
-		return Result{}, errors.New(off)
-	}
-	if b.forgotten() {
-		b.recipe, b.why = nil, "a build from scratch is wanted"
-	}
+	b.startOver()
 	if err := ordinary(r); err != nil {
 		return Result{}, err
 	}
-	if b.recipe == nil {
-		return Result{}, errors.New(b.why)
+	rec, err := b.known()
+	if err != nil {
+		return Result{}, err
 	}
-	if b.recipe.settings != settings(r) {
+	if rec.settings != settings(r) {
 		return Result{}, errors.New("flags or the environment have changed")
 	}
 	begin := time.Now()
-	look, err := b.recipe.lookAt(r, b.shapes)
+	look, err := rec.lookAt(r, b.shapes)
 	if err == nil {
-		err = b.recipe.differs(look)
+		err = rec.differs(look)
 	}
 	if err != nil {
 		return Result{}, err
@@ -164,8 +179,8 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 		return Result{}, err
 	}
 	defer os.RemoveAll(tmp)
-	c := &compilation{recipe: b.recipe, request: r, look: look, store: b.store, tmp: tmp}
-	c.request.Env = b.recipe.toolEnv(r, tmp)
+	c := &compilation{recipe: rec, request: r, look: look, store: b.store, tmp: tmp}
+	c.request.Env = rec.toolEnv(r, tmp)
 	archives, err := c.all(ctx)
 	if err != nil {
 		return Result{}, err
@@ -179,7 +194,7 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 		Result:  build.Result{Binary: r.Output},
 		Compile: compiled.Sub(begin),
 		Link:    time.Since(compiled),
-		Made:    &Made{binary: r.Output, recipe: b.recipe, request: r, look: look},
+		Made:    &Made{binary: r.Output, recipe: rec, request: r, look: look},
 	}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -55,7 +56,10 @@ func (c *compilation) all(ctx context.Context) (map[string]archive, error) {
 			mu.Lock()
 			k := c.key(i, made)
 			a, ok, err := c.find(p, k)
-			config := c.importConfig(p, made)
+			var config []byte
+			if !ok && err == nil {
+				config, err = c.importConfig(p, made)
+			}
 			mu.Unlock()
 			if !ok && err == nil {
 				slots <- struct{}{}
@@ -96,7 +100,7 @@ func (c *compilation) find(p *pkg, k key) (archive, bool, error) {
 	switch {
 	case p.other != "":
 		return archive{}, false, &staleError{fmt.Errorf("%s has to be compiled and %s", p.path, p.other)}
-	case !p.proven:
+	case !p.proven.Load():
 		return archive{}, false, fmt.Errorf("it is not known yet whether %s is compiled here as go does", p.path)
 	}
 	return archive{}, false, nil
@@ -142,7 +146,7 @@ func (p *pkg) args() []string {
 	return append([]string{"-p", p.name, "-lang=" + p.lang, "-complete"}, p.flags...)
 }
 
-func (c *compilation) importConfig(p *pkg, made map[string]archive) []byte {
+func (c *compilation) importConfig(p *pkg, made map[string]archive) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# import config\n")
 	for raw, path := range p.importMap {
@@ -153,9 +157,12 @@ func (c *compilation) importConfig(p *pkg, made map[string]archive) []byte {
 		if a, ok := made[path]; ok {
 			file = a.path
 		}
+		if _, err := os.Stat(file); err != nil {
+			return nil, lost(err)
+		}
 		fmt.Fprintf(&b, "packagefile %s=%s\n", path, file)
 	}
-	return b.Bytes()
+	return b.Bytes(), nil
 }
 
 // errMoved is a file that was written between two looks at it.
@@ -232,9 +239,12 @@ func (f file) copy(to string) error {
 func (c *compilation) run(ctx context.Context, tool string, args []string) error {
 	var out bytes.Buffer
 	err := build.RunTool(ctx, c.request, &out, &out, tool, args...)
+	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil && !(ended && exit.Exited()): // killed, or not started
+		return fmt.Errorf("%s: %w", filepath.Base(tool), err)
 	case err != nil:
 		return &refusal{filepath.Base(tool), strings.TrimSpace(out.String() + "\n" + err.Error()), func() bool {
 			now, err := c.recipe.lookAt(c.request, shapes{})

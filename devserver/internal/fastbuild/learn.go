@@ -26,35 +26,32 @@ import (
 // An error is why there will be no fast path for the app as it is. A difference in
 // the proof is none: it disables the Builder, and Off says so.
 func (b *Builder) Learn(ctx context.Context, r build.Request) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.Off() != "" {
 		return nil
 	}
-	err := ordinary(r)
-	if err == nil && !b.known(r) {
-		b.recipe = nil
-		b.recipe, err = b.ask(ctx, r)
+	if rec, err := b.known(); err == nil && rec.fits(r) {
+		if moved, err := b.prove(ctx, rec, r); err != nil || !moved {
+			return err
+		}
 	}
-	if err == nil {
-		err = b.prove(ctx, r)
-	}
+	rec, err := b.ask(ctx, r)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil {
-		b.recipe, b.why = nil, err.Error()
+	if b.set(rec, err); err != nil {
+		return err
 	}
+	_, err = b.prove(ctx, rec, r)
 	return err
 }
 
-// known reports that the recipe is one for r and for what is on disk.
-func (b *Builder) known(r build.Request) bool {
-	if b.recipe == nil || b.recipe.settings != settings(r) {
+// fits reports that the recipe is one for r and for what is on disk.
+func (rec *recipe) fits(r build.Request) bool {
+	if rec.settings != settings(r) {
 		return false
 	}
-	now, err := b.recipe.lookAt(r, b.shapes)
-	return err == nil && b.recipe.differs(now) == nil
+	now, err := rec.lookAt(r, shapes{})
+	return err == nil && rec.differs(now) == nil
 }
 
 // listed is a package as `go list` prints it.
@@ -79,6 +76,9 @@ const listFields = "ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Module,E
 
 // ask makes the recipe.
 func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
+	if err := ordinary(r); err != nil {
+		return nil, err
+	}
 	tmp, err := b.temporary()
 	if err != nil {
 		return nil, err
@@ -102,6 +102,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 		return out.Bytes(), nil
 	}
 
+	known := shapes{}
 	rec := &recipe{settings: settings(r), byPath: map[string]*pkg{}, archives: map[string]string{}}
 	out, err := run("env", "-json")
 	if err != nil {
@@ -135,7 +136,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err := rec.take(list, r, env); err != nil {
 		return nil, err
 	}
-	before, err := rec.lookAt(r, b.shapes)
+	before, err := rec.lookAt(r, known)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err := rec.agrees(cached); err != nil {
 		return nil, err
 	}
-	if rec.look, err = rec.lookAt(r, b.shapes); err != nil {
+	if rec.look, err = rec.lookAt(r, known); err != nil {
 		return nil, err
 	}
 	if !rec.look.same(before) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"devrun/devserver/internal/build"
 )
@@ -18,43 +17,46 @@ type proofs map[string]bool
 // prove compiles each package as the go command did and compares. A package may
 // be compiled by Build once that has gone well; main, and what is near to it, comes
 // first, as it is what is edited most.
-func (b *Builder) prove(ctx context.Context, r build.Request) error {
+func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (moved bool, err error) {
 	tmp, err := b.temporary()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer os.RemoveAll(tmp)
-	rec := b.recipe
 	r.Background = true
 	r.Env = rec.toolEnv(r, tmp)
-	c := &compilation{recipe: rec, request: r, look: rec.look, store: b.store, tmp: tmp}
+	c := &compilation{recipe: rec, request: r, look: rec.look, tmp: tmp}
 	exports := map[string]archive{}
 	for _, p := range rec.packages {
 		exports[p.path] = archive{path: p.export}
 	}
 	for i := len(rec.packages) - 1; i >= 0; i-- {
 		p := rec.packages[i]
-		if p.proven || p.other != "" {
+		if p.proven.Load() || p.other != "" {
 			continue
 		}
 		how := fmt.Sprintf("%s %x", p.export, p.key)
 		if !b.proven[how] {
 			err := c.proof(ctx, i, exports)
-			var refused *refusal
+			var (
+				refused *refusal
+				stale   *staleError
+			)
 			switch {
-			case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist):
-				return nil // this package has changed since: the next save's Learn goes on
+			case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist), errors.As(err, &stale):
+				moved = true
+				continue
 			case errors.As(err, &refused) || errors.Is(err, errDiffers):
 				b.Disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
-				return nil
+				return false, nil
 			case err != nil:
-				return err
+				return false, err
 			}
 			b.proven[how] = true
 		}
-		p.proven = true
+		p.proven.Store(true)
 	}
-	return nil
+	return moved, nil
 }
 
 var errDiffers = errors.New("the archives differ")
@@ -63,7 +65,11 @@ var errDiffers = errors.New("the archives differ")
 func (c *compilation) proof(ctx context.Context, i int, exports map[string]archive) error {
 	p := c.recipe.packages[i]
 	output := filepath.Join(c.tmp, "proof.a")
-	if _, err := c.compile(ctx, i, c.importConfig(p, exports), output, p.buildID); err != nil {
+	config, err := c.importConfig(p, exports)
+	if err != nil {
+		return err
+	}
+	if _, err := c.compile(ctx, i, config, output, p.buildID); err != nil {
 		return err
 	}
 	ours, err := os.ReadFile(output)
@@ -86,23 +92,4 @@ func commonPrefix(a, b []byte) int {
 		n++
 	}
 	return n
-}
-
-// Unproven counts the packages that only go build may compile so far.
-func (b *Builder) Unproven() (n int, why string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.recipe == nil {
-		return 0, b.why
-	}
-	var others []string
-	for _, p := range b.recipe.packages {
-		switch {
-		case p.other != "":
-			others = append(others, p.path+" "+p.other)
-		case !p.proven:
-			n++
-		}
-	}
-	return n, strings.Join(others, ", ")
 }

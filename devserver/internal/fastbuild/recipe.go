@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"devrun/devserver/internal/build"
 )
 
 // recipe is what the go command said about an app: all that a build needs but
-// for the content of files. It is not changed once it is made.
+// for the content of files. Once it is made, no more than proofs come to it.
 type recipe struct {
 	settings  [sha256.Size]byte
 	env       []string          // NAME=value, as `go env` prints them
@@ -40,7 +41,7 @@ type pkg struct {
 	export    string            // the go command's archive
 	buildID   string            // of that
 	other     string            // why only the go command can compile it, "" if it need not
-	proven    bool              // a compile here gives export byte for byte
+	proven    atomic.Bool       // a compile here gives export byte for byte
 	key       key               // of export
 }
 
