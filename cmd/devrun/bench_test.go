@@ -52,13 +52,12 @@ func BenchmarkSaveToServed(b *testing.B) {
 			runner.wait("v0")
 			n := 0
 			rig.Eventually(b, "devrun builds a save by itself", func() error {
-				runner.idle()
+				runner.rest() // it is being found out how
 				n++
 				runner.write(fmt.Sprintf("v%d", n))
 				runner.wait(fmt.Sprintf("v%d", n))
-				if !strings.Contains(runner.out.String(), " · link ") {
-					time.Sleep(100 * time.Millisecond) // it is being found out how, which a save interrupts
-					return errors.New(runner.out.String())
+				if out := runner.out.String(); !strings.Contains(out, " · link ") {
+					return errors.New(out)
 				}
 				return nil
 			})
@@ -68,11 +67,11 @@ func BenchmarkSaveToServed(b *testing.B) {
 			for b.Loop() {
 				n++
 				v := fmt.Sprintf("v%d", n)
+				runner.rest() // what devrun does after a save is counted to neither
 				start := time.Now()
 				plain.write(v)
 				handCPU = append(handCPU, ms(plain.byHand(v)))
 				hand = append(hand, ms(time.Since(start)))
-				runner.idle()
 				used := usedBy(b, runner.cmd.Process.Pid)
 				start = time.Now()
 				runner.write(v)
@@ -356,8 +355,20 @@ func (a *benchApp) wait(version string) (failed int) {
 	return 0
 }
 
-// idle waits until devrun has no child but the app, so that what it does
-// after a save is not counted to the next one.
+// rest waits until devrun has nothing to do any more: the debug information,
+// which it has linked a second after the app is ready and then reads, is there.
+func (a *benchApp) rest() {
+	rig.Eventually(a.b, "devrun comes to rest", func() error {
+		before := usedBy(a.b, a.cmd.Process.Pid)
+		time.Sleep(1500 * time.Millisecond)
+		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(rig.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
+			return fmt.Errorf("it used %v and has %d children", used, n)
+		}
+		return nil
+	})
+}
+
+// idle waits until devrun has no child but the app.
 func (a *benchApp) idle() {
 	for len(rig.Children(a.cmd.Process.Pid)) > 1 {
 		time.Sleep(5 * time.Millisecond)

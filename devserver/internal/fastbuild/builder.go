@@ -174,6 +174,7 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	defer look.forget()
 	tmp, err := b.temporary()
 	if err != nil {
 		return Result{}, err

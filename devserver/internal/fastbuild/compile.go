@@ -165,9 +165,6 @@ func (c *compilation) importConfig(p *pkg, made map[string]archive) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// errMoved is a file that was written between two looks at it.
-var errMoved = errors.New("a file was written while it was built")
-
 // compile makes the archive of package i at output, from copies of what was
 // looked at: a file that is saved meanwhile can then not get in between.
 func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, output, buildID string) (archive, error) {
@@ -217,22 +214,6 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 		return archive{}, err
 	}
 	return readArchive(output)
-}
-
-// copy writes what f was when it was looked at.
-func (f file) copy(to string) error {
-	now := f
-	text, err := now.read()
-	if err != nil {
-		return err
-	}
-	if now.sum != f.sum {
-		return errMoved
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	return os.WriteFile(to, text, 0o600)
 }
 
 // run runs a compiler or a linker.

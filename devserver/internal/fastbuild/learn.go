@@ -18,8 +18,9 @@ import (
 
 // Learn asks the go command what the app consists of, after it has built it, and
 // proves that compiling here gives the same: then, and package by package as that
-// goes on, Build needs the go command no more. It takes some seconds of a
-// processor, or more for an app of many packages, in the background. What it
+// goes on, Build needs the go command no more. The question takes about as long
+// as a build of nothing, twice; the proof compiles the user's packages, with low
+// priority. What it
 // finds stays valid for as long as Build finds nothing changed; Learn on
 // what is known already does nothing.
 //
@@ -35,6 +36,12 @@ func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 		}
 	}
 	rec, err := b.ask(ctx, r)
+	for range attempts {
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		rec, err = b.ask(ctx, r)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -42,8 +49,13 @@ func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 		return err
 	}
 	_, err = b.prove(ctx, rec, r)
+	rec.look.forget()
 	return err
 }
+
+// attempts is how often the go command is asked again when a file is saved while it
+// answers: somebody who never stops must not keep it busy.
+const attempts = 5
 
 // fits reports that the recipe is one for r and for what is on disk.
 func (rec *recipe) fits(r build.Request) bool {
@@ -88,7 +100,6 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Background = true
 	quiet := r
 	quiet.Env = build.Environ(r, tmp)
 	run := func(args ...string) ([]byte, error) {
@@ -143,6 +154,9 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	out, err = run(slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(string(out), rec.compiler+" ") {
+		return nil, errMoved // all was compiled a moment ago
 	}
 	isOwn := func(path string) bool { return rec.byPath[path] != nil }
 	var cached map[string]string

@@ -16,7 +16,8 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// look is what the files of an app are at one time.
+// look is what the files of an app are at one time, with their contents: what is
+// saved later has no part in what is made of it.
 type look struct {
 	fixed    map[string]string // state of each of the recipe's fixed files
 	overlay  map[string]string // path in the build -> file to read instead
@@ -34,6 +35,7 @@ type file struct {
 	name string // slashed, in the package's directory
 	path string // where to read it
 	sum  [sha256.Size]byte
+	text []byte // nil after forget
 }
 
 // sourceExts are the endings of files that the go command reads in a package's
@@ -103,8 +105,7 @@ func (p *pkg) look(added []string, overlay map[string]string, known, fresh shape
 		if actual := overlay[f.path]; actual != "" {
 			f.path = actual
 		}
-		text, err := f.read()
-		if err != nil {
+		if err := f.read(); err != nil {
 			return l, err
 		}
 		l.files = append(l.files, f)
@@ -113,7 +114,7 @@ func (p *pkg) look(added []string, overlay map[string]string, known, fresh shape
 		}
 		s, ok := known[f.sum]
 		if !ok {
-			s = shapeOf(text)
+			s = shapeOf(f.text)
 		}
 		fresh[f.sum] = s
 		fmt.Fprintf(&b, "%s: %s\n", name, s.text)
@@ -143,7 +144,7 @@ func (p *pkg) lookEmbedded(l *packageLook) (err error) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		f := file{name: name, path: filepath.Join(p.dir, filepath.FromSlash(name))}
-		if _, err := f.read(); err != nil {
+		if err := f.read(); err != nil {
 			return err
 		}
 		l.embeds = append(l.embeds, f)
@@ -151,11 +152,43 @@ func (p *pkg) lookEmbedded(l *packageLook) (err error) {
 	return nil
 }
 
-// read gives the content and notes what it is.
-func (f *file) read() ([]byte, error) {
-	text, err := os.ReadFile(f.path)
-	f.sum = sha256.Sum256(text)
-	return text, err
+// read takes the content as it is now.
+func (f *file) read() (err error) {
+	f.text, err = os.ReadFile(f.path)
+	f.sum = sha256.Sum256(f.text)
+	return err
+}
+
+// copy writes what f was when it was looked at, or returns errMoved where that is
+// not to be had any more.
+func (f file) copy(to string) error {
+	if f.text == nil {
+		sum := f.sum
+		if err := f.read(); err != nil {
+			return err
+		}
+		if f.sum != sum {
+			return errMoved
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(to, f.text, 0o600)
+}
+
+// errMoved is a file that was written between two looks at it.
+var errMoved = errors.New("a file was written while it was built")
+
+// forget frees the contents, when they have been compiled.
+func (l *look) forget() {
+	for _, p := range l.packages {
+		for _, files := range [][]file{p.files, p.embeds} {
+			for i := range files {
+				files[i].text = nil
+			}
+		}
+	}
 }
 
 // named is the file of a name.
