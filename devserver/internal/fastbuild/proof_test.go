@@ -171,8 +171,14 @@ func TestStoreForgets(t *testing.T) {
 	if _, ok := s.get(key{0}); ok {
 		t.Error("what is not wanted is kept")
 	}
+	if err := os.Remove(s.place(key{1})); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.get(key{1}); ok {
+		t.Error("a file that is gone is there")
+	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
+	if err != nil || len(entries) != 0 {
 		t.Errorf("%d files are left (%v)", len(entries), err)
 	}
 }

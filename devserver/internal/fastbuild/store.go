@@ -43,6 +43,10 @@ func (s *store) get(k key) (archive, bool) {
 	if a == nil {
 		return archive{}, false
 	}
+	if _, err := os.Stat(a.path); err != nil { // somebody tidies up
+		delete(s.made, k)
+		return archive{}, false
+	}
 	a.used = s.turn
 	return a.archive, true
 }
