@@ -195,6 +195,7 @@ func (d *debugger) close() {
 	}
 }
 
+// onHurry has a failure shown without the variables that it has waited for.
 func (l *loop) onHurry(f *failure) {
 	if !f.seen {
 		l.onExamined(examined{f: f, err: errNotYet})

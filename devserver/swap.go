@@ -61,6 +61,11 @@ func (l *loop) stopApp() {
 		return
 	}
 	l.app.stopping = true
+	for _, f := range l.failures { // a request that waits for a debugger would keep the app from ending
+		if f.app == l.app {
+			l.onHurry(f)
+		}
+	}
 	gen, p, grace := l.app.gen, l.app.proc, l.cfg.Grace
 	late := time.AfterFunc(grace, func() { l.tell(overdue{gen}) })
 	go func() {
