@@ -10,7 +10,7 @@ import (
 )
 
 func TestLoginRequired(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		v := newVisitor(t, s.url)
 		for path, next := range map[string]string{
@@ -32,7 +32,7 @@ func TestLoginRequired(t *testing.T) {
 }
 
 func TestRegister(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		v := newVisitor(t, start(t, db).url)
 		v.register("susan", "susan@example.com")
 		if a := v.get("/login"); !a.shows("<li>Congratulations, you are now a registered user!</li>", "<title>Sign In - Microblog</title>", `New User? <a href="/register">Click to Register!</a>`) {
@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestLogin(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		v := newVisitor(t, s.url)
 		v.register("susan", "susan@example.com")
@@ -115,7 +115,7 @@ func TestNext(t *testing.T) {
 
 // What next says goes through the login as next decides.
 func TestLoginGoesOn(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		newVisitor(t, s.url).register("susan", "susan@example.com")
 		for next, want := range map[string]string{
@@ -130,7 +130,7 @@ func TestLoginGoesOn(t *testing.T) {
 }
 
 func TestRememberMe(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		newVisitor(t, s.url).register("susan", "susan@example.com")
 		login := func(remember string) []*http.Cookie {
@@ -172,7 +172,7 @@ func TestRememberMe(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		v := newVisitor(t, s.url)
 		if a := v.get("/logout"); !a.to("/index") {

@@ -12,8 +12,9 @@ import (
 
 // database is an empty one for a test.
 type database struct {
-	name string // sqlite or postgres
-	url  string
+	name   string // sqlite or postgres
+	url    string
+	shared *server // that start gives, nil for one of the test's own
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL, side by side with others.
@@ -29,8 +30,20 @@ func onBoth(t *testing.T, test func(t *testing.T, db database)) {
 	})
 }
 
+// everywhere is onBoth, in production, and once more on both in development under
+// devrun, which the tests share one after the other.
+func everywhere(t *testing.T, test func(t *testing.T, db database)) {
+	onBoth(t, test)
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name+" under devrun", func(t *testing.T) {
+			t.Parallel()
+			test(t, underDevrun(t, name))
+		})
+	}
+}
+
 func onSQLite(t *testing.T) database {
-	return database{"sqlite", "sqlite:///" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
+	return database{name: "sqlite", url: "sqlite:///" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
 }
 
 var databases atomic.Int64
@@ -47,7 +60,7 @@ func onPostgres(t *testing.T) database {
 	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
 		t.Fatal(err)
 	}
-	return database{"postgres", url(name)}
+	return database{name: "postgres", url: url(name)}
 }
 
 // open is a look at what microblog keeps, beside microblog.

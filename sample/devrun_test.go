@@ -31,6 +31,62 @@ func startDevrun(t *testing.T, db database, env ...string) *server {
 	return s
 }
 
+// shared are the microblogs under devrun that tests have one after the other, on
+// each database one.
+var shared = map[string]*struct {
+	sync.Mutex
+	server *server
+}{"sqlite": {}, "postgres": {}}
+
+// underDevrun is an empty database with a microblog under devrun on it, until the
+// test ends.
+func underDevrun(t *testing.T, name string) database {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and runs devrun")
+	}
+	one := shared[name]
+	one.Lock()
+	t.Cleanup(one.Unlock)
+	if one.server == nil {
+		db := database{name: name, url: "sqlite:///" + filepath.Join(filepath.Dir(binary), "shared.db")}
+		if name == "postgres" {
+			db = onPostgres(t)
+		}
+		runner, err := devrun()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &server{t: t, dir: dir, db: db, command: []string{runner}}
+		s.begin([]string{"APP_ENV=development"})
+		one.server = s
+		if !s.answers() {
+			t.Fatalf("microblog did not start:\n%s", s.log)
+		}
+	}
+	db := one.server.db
+	db.shared = one.server
+	for _, table := range []string{"post", `"user"`} {
+		if _, err := db.open(t).Exec("DELETE FROM " + table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}
+
+func stopDevruns() {
+	for _, one := range shared {
+		if one.server != nil {
+			interrupt(one.server.cmd.Process)
+			<-one.server.done // devrun ends what does not end by itself
+		}
+	}
+}
+
 // The chapter's failure in development: devrun's page has the database's words
 // and the line of the app, and nothing of production happens.
 func TestFailureUnderDevrun(t *testing.T) {

@@ -48,8 +48,11 @@ func TestNotFound(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	t.Parallel()
-	s := start(t, onSQLite(t))
+	everywhere(t, testMethods)
+}
+
+func testMethods(t *testing.T, db database) {
+	s := start(t, db)
 	v := newVisitor(t, s.url)
 	for _, c := range []struct{ method, path, allow string }{
 		{"PUT", "/login", "GET, HEAD, OPTIONS, POST"},
@@ -250,7 +253,7 @@ func TestDevelopmentPanics(t *testing.T) {
 }
 
 func TestForms(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		susan := s.as(t, "susan")
 		for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://evil.test"}} {

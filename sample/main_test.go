@@ -43,6 +43,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer stopPostgres()
+	defer stopDevruns()
 	return m.Run()
 }
 
@@ -117,6 +118,14 @@ type server struct {
 // otherwise, and waits until it answers.
 func start(t *testing.T, db database, env ...string) *server {
 	t.Helper()
+	if db.shared != nil {
+		if len(env) > 0 {
+			t.Fatalf("%q is not for a microblog that tests share", env)
+		}
+		s := *db.shared
+		s.t, s.db = t, db
+		return &s
+	}
 	s := &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
 	s.run(env)
 	return s
@@ -146,6 +155,14 @@ func (s *server) settle(env []string) {
 
 func (s *server) launch(env []string) {
 	s.t.Helper()
+	s.begin(env)
+	cmd, done := s.cmd, s.done
+	s.t.Cleanup(func() { s.stop(cmd, done) })
+}
+
+// begin starts it, for somebody else to end.
+func (s *server) begin(env []string) {
+	s.t.Helper()
 	port, err := freePort()
 	if err != nil {
 		s.t.Fatal(err)
@@ -164,7 +181,6 @@ func (s *server) launch(env []string) {
 		cmd.Wait()
 		close(done)
 	}()
-	s.t.Cleanup(func() { s.stop(cmd, done) })
 }
 
 // stop ends a microblog as an administrator does.

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPosts(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		john, susan := s.as(t, "john"), s.as(t, "susan")
 		if a := john.get("/index"); !a.shows("Nobody has said anything here yet.") {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestProfile(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		susan := s.as(t, "susan")
 		s.as(t, "john")
@@ -106,7 +106,7 @@ func TestEditProfile(t *testing.T) {
 // and the database decides.
 func TestRace(t *testing.T) {
 	const n = 20
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		all := make([]*visitor, n)
 		for i := range all {
@@ -170,7 +170,7 @@ func together(t *testing.T, n int, try func(i int) (answer, error)) []answer {
 }
 
 func TestNames(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		for i, name := range []string{"jürgen ✓ Ω", strings.Repeat("é", 64), "מִיכָאֵל", "👩🏽‍🚀", " lead", "a?b#c%d+e&f", "2026-01-02", `<img src=x onerror=y>`} {
 			v := newVisitor(t, s.url)
@@ -202,7 +202,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestAboutMe(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	everywhere(t, func(t *testing.T, db database) {
 		v := start(t, db).as(t, "susan")
 		save := func(about string) answer { return v.post("/edit_profile", "username", "susan", "about_me", about) }
 		for _, about := range []string{"<script>alert(1)</script>\"'&", strings.Repeat("😀", 140), "\r\nleading line", "a\r\nb"} {

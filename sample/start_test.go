@@ -41,7 +41,7 @@ func TestMigrationsAtOnce(t *testing.T) {
 func TestSQLiteFile(t *testing.T) {
 	t.Parallel()
 	for address, file := range map[string]string{"": "app.db", "sqlite:///one.db": "one.db", "sqlite:///odd %41?#&name.db": "odd %41?#&name.db"} {
-		s := start(t, database{"sqlite", address})
+		s := start(t, database{name: "sqlite", url: address})
 		s.as(t, "susan")
 		if fi, err := os.Stat(filepath.Join(s.dir, file)); err != nil || fi.Size() == 0 {
 			entries, _ := os.ReadDir(s.dir)
