@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
-	"devrun/devserver/internal/fastbuild"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gograph"
 	"devrun/devserver/internal/page"
@@ -22,7 +21,7 @@ import (
 	"devrun/watcher"
 )
 
-// job is a build under way.
+// job is a go build under way.
 type job struct {
 	gen    int
 	hooked bool
@@ -71,7 +70,7 @@ func (l *loop) onBatch(b watcher.Batch) {
 	case restart:
 		l.restart(names)
 	case rebuild:
-		l.clock = clock{written: newest(d.files), saved: time.Now()}
+		l.clock = clock{saved: time.Now()}
 		// One save may come in two steps, and a file may be saved again: during
 		// the build the line that is there says it already.
 		if grown := l.note(names); grown || l.build == nil {
@@ -189,7 +188,7 @@ func (l *loop) startBuild() {
 		if other != nil {
 			<-other
 		}
-		var res fastbuild.Result
+		var res build.Result
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
 		if keep {
 			if file, err := l.keeper.overlay(r.Overlay, pkgs); err == nil { // else the console has less to call
@@ -197,13 +196,13 @@ func (l *loop) startBuild() {
 			}
 		}
 		if err == nil || errors.Is(err, fs.ErrExist) {
-			res, err = l.builder.Build(ctx, r)
+			res, err = build.Run(ctx, r)
 		}
 		touched := ctx.Err() == nil && !maps.Equal(before, stamps(sources))
 		if touched {
 			l.watcher.Rescan()
 		}
-		l.tell(built{request: r, gen: r.Generation, result: res, touched: touched, err: err})
+		l.tell(built{request: r, gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
 	}()
 }
 
@@ -230,16 +229,6 @@ func packageDirs(g *gograph.Graph) map[string]string {
 // touched meanwhile: a program that never stops touching one must not keep the
 // app from being served.
 const maxRepeats = 3
-
-// newest is when the last of the files was written, zero when none is there.
-func newest(files []string) (at time.Time) {
-	for _, f := range files {
-		if fi, err := os.Stat(f); err == nil && fi.ModTime().After(at) {
-			at = fi.ModTime()
-		}
-	}
-	return at
-}
 
 // stamp tells one state of a file from another, without reading it.
 type stamp struct {
@@ -303,22 +292,17 @@ func (l *loop) onBuilt(e built) {
 		l.unkeptSaid = true
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
-	l.term.Built(e.result.Took)
-	l.clock.built, l.clock.link = time.Now(), e.result.Link
-	if l.cfg.Verbose && e.result.Full != "" {
-		l.term.Notice("built with go build: " + e.result.Full)
-	}
-	l.sayIfSlow()
+	l.term.Built(e.took)
+	l.clock.built = time.Now()
 	l.failed, l.facts.broken = nil, false
 	if l.graph.Broken() {
 		l.load()
 	}
-	b := &binary{gen: e.gen, hooked: job.hooked, path: e.result.Binary, at: time.Now()}
+	b := &binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()}
 	if job.hooked {
-		b.debugger = &debugger{request: e.request, made: e.result.Made}
+		b.debugger = &debugger{request: e.request}
 	}
 	l.swap(b)
-	l.learn(e.request)
 }
 
 // unsuspend puts the hook back after a build that went without it on trial.

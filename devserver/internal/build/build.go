@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,9 +75,13 @@ func Run(ctx context.Context, r Request) (Result, error) {
 }
 
 func run(ctx context.Context, r Request) (Result, error) {
-	tool, err := GoTool()
+	// The parent-death signal comes when the thread ends that started the command.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	tool, err := exec.LookPath("go")
 	if err != nil {
-		return Result{}, err
+		return Result{}, errors.New("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH")
 	}
 	if r.Dir, err = filepath.Abs(r.Dir); err != nil {
 		return Result{}, fmt.Errorf("find the directory to build in: %w", err)
@@ -90,12 +93,16 @@ func run(ctx context.Context, r Request) (Result, error) {
 	}
 	defer os.RemoveAll(tmp)
 
-	r.Env = Environ(r, tmp)
+	if r.Env == nil {
+		r.Env = os.Environ()
+	}
+	// The go command spells its working directory as PWD does.
+	r.Env = append(slices.Clone(r.Env), "PWD="+r.Dir, "GOTMPDIR="+tmp, "TMPDIR="+tmp, "TMP="+tmp)
 	if r.GOFLAGS == "" && !r.Optimised {
 		// A go command that fails here fails in the build too, and says why there.
-		var out bytes.Buffer
-		if err := RunTool(ctx, r, &out, nil, tool, "env", "GOFLAGS"); err == nil {
-			r.GOFLAGS = strings.TrimSpace(out.String())
+		cmd := command(ctx, tool, r, "env", "GOFLAGS")
+		if out, err := cmd.Output(); err == nil {
+			r.GOFLAGS = strings.TrimSpace(string(out))
 		}
 	}
 	effective := r
@@ -106,22 +113,32 @@ func run(ctx context.Context, r Request) (Result, error) {
 	}
 
 	args := Args(effective)
+	cmd := command(ctx, tool, r, args[1:]...)
 	out := &capture{limit: outputLimit}
-	var to io.Writer = out
-	line, told := args[1:], func() {}
+	cmd.Stdout, cmd.Stderr = out, out
+	told := func() {}
 	if r.Progress != nil {
+		cmd.Args = slices.Insert(cmd.Args, 2, "-v")
 		counting, stop := context.WithCancel(ctx)
 		p := newProgress(r, out)
-		to, line = p, slices.Insert(slices.Clone(line), 1, "-v")
+		cmd.Stdout, cmd.Stderr = p, p
 		go p.count(counting, tool, r, args)
 		told = func() { stop(); p.end() }
 	}
-	err = RunTool(ctx, r, to, to, tool, line...)
+	if err = cmd.Start(); err == nil {
+		if r.Background {
+			lowPriority(cmd.Process.Pid)
+		}
+		err = cmd.Wait()
+	}
 	told()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
+		if cmd.Process != nil {
+			awaitGroup(cmd.Process.Pid)
+		}
 	case errors.As(err, &exit):
 		err = newFailure(r, args, out.String(), exit)
 	case err != nil:
@@ -142,51 +159,13 @@ func run(ctx context.Context, r Request) (Result, error) {
 	return Result{}, err
 }
 
-// GoTool is the go command that PATH names.
-func GoTool() (string, error) {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		return "", errors.New("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH")
-	}
-	return tool, nil
-}
-
-// Environ is the environment in which the tools of a request run, with tmp for
-// their temporary files.
-func Environ(r Request, tmp string) []string {
-	env := r.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	// The go command spells its working directory as PWD does.
-	return append(slices.Clone(env), "PWD="+r.Dir, "GOTMPDIR="+tmp, "TMPDIR="+tmp, "TMP="+tmp)
-}
-
-// RunTool runs the go command, a compiler or a linker in r.Dir with r.Env, with
-// low priority for a request in the background, and returns when it has ended.
-// When ctx ends it is killed with all that it started and gone before RunTool
-// returns.
-func RunTool(ctx context.Context, r Request, stdout, stderr io.Writer, path string, args ...string) error {
-	// The parent-death signal comes when the thread ends that started the command.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, stdout, stderr
+func command(ctx context.Context, tool string, r Request, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Dir, cmd.Env = r.Dir, r.Env
 	// For a process that left the group and holds the output open.
 	cmd.WaitDelay = leaveOpen
 	ownGroup(cmd)
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	if r.Background {
-		lowPriority(cmd.Process.Pid)
-	}
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		awaitGroup(cmd.Process.Pid)
-	}
-	return err
+	return cmd
 }
 
 // leaveOpen bounds the wait for output after the go command itself has gone.
