@@ -63,6 +63,15 @@ func onPostgres(t *testing.T) database {
 	return database{name: "postgres", url: url(name)}
 }
 
+// another is an empty one of the same kind.
+func another(t *testing.T, db database) database {
+	t.Helper()
+	if db.name == "postgres" {
+		return onPostgres(t)
+	}
+	return onSQLite(t)
+}
+
 // open is a look at what microblog keeps, beside microblog.
 func (d database) open(t *testing.T) *sql.DB {
 	t.Helper()

@@ -25,47 +25,48 @@ func floodOf() int {
 // with such a server and one without mail, fail in turns and answer equally fast.
 // The log has every failure.
 func TestFloodAndSilentMailServer(t *testing.T) {
-	t.Parallel()
-	flood := floodOf()
-	silent := start(t, onSQLite(t), mailTo(mailtest.Silent(t))...)
-	none := start(t, onSQLite(t), "MICROBLOG_BUG=username")
-	failSilent, failNone := silent.failing(t), none.failing(t)
-	var withServer, without []time.Duration
-	timed := func(fail func(), took *[]time.Duration) {
+	onBoth(t, func(t *testing.T, db database) {
+		flood := floodOf()
+		silent := start(t, db, mailTo(mailtest.Silent(t))...)
+		none := start(t, another(t, db), "MICROBLOG_BUG=username")
+		failSilent, failNone := silent.failing(t), none.failing(t)
+		var withServer, without []time.Duration
+		timed := func(fail func(), took *[]time.Duration) {
+			began := time.Now()
+			fail()
+			*took = append(*took, time.Since(began))
+		}
 		began := time.Now()
-		fail()
-		*took = append(*took, time.Since(began))
-	}
-	began := time.Now()
-	for i := range flood {
-		if i%2 == 0 {
-			timed(failSilent, &withServer)
-			timed(failNone, &without)
-		} else {
-			timed(failNone, &without)
-			timed(failSilent, &withServer)
+		for i := range flood {
+			if i%2 == 0 {
+				timed(failSilent, &withServer)
+				timed(failNone, &without)
+			} else {
+				timed(failNone, &without)
+				timed(failSilent, &withServer)
+			}
 		}
-	}
-	a, b := p99(withServer), p99(without)
-	t.Logf("p99 of %d responses is %v with a silent mail server and %v without mail; the slowest took %v and %v; all took %v",
-		flood, a, b, slices.Max(withServer), slices.Max(without), time.Since(began))
-	if noise := max(50*time.Millisecond, b); a > b+noise { // a mail that is waited for costs 5 s
-		t.Errorf("p99 is %v with a silent mail server and %v without mail", a, b)
-	}
-	for _, s := range []*server{silent, none} {
-		ids := map[string]bool{}
-		for _, m := range regexp.MustCompile(`(?m)^.* ERROR: Exception on /edit_profile \[POST\] request_id=(\w+) .*\]$`).FindAllStringSubmatch(s.log.String(), -1) {
-			ids[m[1]] = true
+		a, b := p99(withServer), p99(without)
+		t.Logf("p99 of %d responses is %v with a silent mail server and %v without mail; the slowest took %v and %v; all took %v",
+			flood, a, b, slices.Max(withServer), slices.Max(without), time.Since(began))
+		if noise := max(50*time.Millisecond, b); a > b+noise { // a mail that is waited for costs 5 s
+			t.Errorf("p99 is %v with a silent mail server and %v without mail", a, b)
 		}
-		if len(ids) != flood {
-			t.Errorf("the log has %d of %d errors", len(ids), flood)
+		for _, s := range []*server{silent, none} {
+			ids := map[string]bool{}
+			for _, m := range regexp.MustCompile(`(?m)^.* ERROR: Exception on /edit_profile \[POST\] request_id=(\w+) .*\]$`).FindAllStringSubmatch(s.log.String(), -1) {
+				ids[m[1]] = true
+			}
+			if len(ids) != flood {
+				t.Errorf("the log has %d of %d errors", len(ids), flood)
+			}
+			s.stop(s.cmd, s.done)
+			// The files have the newest of them, whole and without a gap.
+			if log := s.logged(); !strings.HasSuffix(s.log.String(), log) || len(log) < logBackups*logBytes/2 {
+				t.Errorf("the %d bytes of the log files are not the end of what went to standard error", len(log))
+			}
 		}
-		s.stop(s.cmd, s.done)
-		// The files have the newest of them, whole and without a gap.
-		if log := s.logged(); !strings.HasSuffix(s.log.String(), log) || len(log) < logBackups*logBytes/2 {
-			t.Errorf("the %d bytes of the log files are not the end of what went to standard error", len(log))
-		}
-	}
+	})
 }
 
 func p99(took []time.Duration) time.Duration {
@@ -76,128 +77,135 @@ func p99(took []time.Duration) time.Duration {
 // A thousand times the same error is one mail and a digest. Another one is mailed
 // meanwhile.
 func TestFloodIsOneMailAndADigest(t *testing.T) {
-	t.Parallel()
-	flood, db := floodOf(), onSQLite(t)
-	m := mailtest.Serve(t, nil)
-	s := start(t, db, mailTo(m.Port)...)
-	fail := s.failing(t)
-	for i := range flood {
-		if i == flood/2 {
-			if _, err := db.open(t).Exec(`ALTER TABLE post RENAME TO elsewhere`); err != nil {
-				t.Fatal(err)
+	onBoth(t, func(t *testing.T, db database) {
+		flood := floodOf()
+		m := mailtest.Serve(t, nil)
+		s := start(t, db, mailTo(m.Port)...)
+		fail := s.failing(t)
+		for i := range flood {
+			if i == flood/2 {
+				if _, err := db.open(t).Exec(`ALTER TABLE post RENAME TO elsewhere`); err != nil {
+					t.Fatal(err)
+				}
+				susan := newVisitor(t, s.url)
+				susan.signIn("susan")
+				if a := susan.get("/index"); a.StatusCode != 500 {
+					t.Errorf("%v", a)
+				}
+				received(t, m, 2)
 			}
-			susan := newVisitor(t, s.url)
-			susan.signIn("susan")
-			if a := susan.get("/index"); a.StatusCode != 500 {
-				t.Errorf("%v", a)
-			}
-			received(t, m, 2)
+			fail()
 		}
-		fail()
-	}
-	if got := m.Got(); len(got) != 2 || !strings.HasPrefix(got[0].Text, "Exception on /edit_profile [POST]\n") || !strings.HasPrefix(got[1].Text, "Exception on /index [GET]\n") {
-		t.Errorf("%d mails, %v", len(got), got)
-	}
-	s.stop(s.cmd, s.done)
-	got := m.Got()
-	if len(got) != 3 || !strings.Contains(got[2].Text, fmt.Sprintf("\nand %d more since ", flood-1)) || !strings.HasPrefix(got[2].Text, "Exception on /edit_profile [POST]\n") {
-		t.Errorf("%d mails, the last: %v", len(got), got[len(got)-1])
-	}
+		if got := m.Got(); len(got) != 2 || !strings.HasPrefix(got[0].Text, "Exception on /edit_profile [POST]\n") || !strings.HasPrefix(got[1].Text, "Exception on /index [GET]\n") {
+			t.Errorf("%d mails, %v", len(got), got)
+		}
+		s.stop(s.cmd, s.done)
+		got := m.Got()
+		if len(got) != 3 || !strings.Contains(got[2].Text, fmt.Sprintf("\nand %d more since ", flood-1)) || !strings.HasPrefix(got[2].Text, "Exception on /edit_profile [POST]\n") {
+			t.Errorf("%d mails, the last: %v", len(got), got[len(got)-1])
+		}
+	})
 }
 
 // A mail server that is not there is one line of the log. When it is back, so are
 // the mails.
 func TestMailServerComesBack(t *testing.T) {
-	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().(*net.TCPAddr)
-	ln.Close()
-	s := start(t, onSQLite(t), mailTo(addr.Port)...)
-	fail := s.failing(t)
-	fail()
-	trouble := `(?m)^.* WARNING: an error could not be mailed reason=".*connection refused" \[in .*\]$`
-	eventually(t, "the trouble is logged", func() error { return matches(s.log.String(), trouble) })
-	for range 20 {
+	onBoth(t, func(t *testing.T, db database) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := ln.Addr().(*net.TCPAddr)
+		ln.Close()
+		s := start(t, db, mailTo(addr.Port)...)
+		fail := s.failing(t)
 		fail()
-	}
-	if ln, err = net.Listen("tcp", addr.String()); err != nil {
-		t.Skipf("somebody else has the port now: %v", err)
-	}
-	m := mailtest.ServeOn(t, ln, nil)
-	received(t, m, 1)
-	eventually(t, "the end of the trouble is logged", func() error { return matches(s.log.String(), ` INFO: errors are mailed again `) })
-	if n := len(regexp.MustCompile(trouble).FindAllString(s.log.String(), -1)); n != 1 {
-		t.Errorf("the trouble is logged %d times", n)
-	}
-	s.stop(s.cmd, s.done)
-	if got := m.Got(); len(got) != 2 || !strings.Contains(got[1].Text, "\nand 20 more since ") {
-		t.Errorf("%d mails, %v", len(got), got)
-	}
+		trouble := `(?m)^.* WARNING: an error could not be mailed reason=".*connection refused" \[in .*\]$`
+		eventually(t, "the trouble is logged", func() error { return matches(s.log.String(), trouble) })
+		for range 20 {
+			fail()
+		}
+		if ln, err = net.Listen("tcp", addr.String()); err != nil {
+			t.Skipf("somebody else has the port now: %v", err)
+		}
+		m := mailtest.ServeOn(t, ln, nil)
+		received(t, m, 1)
+		eventually(t, "the end of the trouble is logged", func() error { return matches(s.log.String(), ` INFO: errors are mailed again `) })
+		if n := len(regexp.MustCompile(trouble).FindAllString(s.log.String(), -1)); n != 1 {
+			t.Errorf("the trouble is logged %d times", n)
+		}
+		s.stop(s.cmd, s.done)
+		if got := m.Got(); len(got) != 2 || !strings.Contains(got[1].Text, "\nand 20 more since ") {
+			t.Errorf("%d mails, %v", len(got), got)
+		}
+	})
 }
 
 // More different errors than wait for a mail server are counted, and do not pile
 // up. Of those that wait, no more than thirty are mailed in an hour.
 func TestMoreErrorsThanMails(t *testing.T) {
-	t.Parallel()
-	const waiting, hourly, kinds = 32, 30, 60
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().(*net.TCPAddr)
-	ln.Close()
-	db := onSQLite(t)
-	s := start(t, db, mailTo(addr.Port)...)
-	susan := s.as(t, "susan")
-	// The database says what a post says: any number of different errors.
-	if _, err := db.open(t).Exec(`CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, NEW.body); END`); err != nil {
-		t.Fatal(err)
-	}
-	fail := func(i int) {
-		t.Helper()
-		if a := susan.post("/posts", "post", strings.Repeat("x", 1+i)); a.StatusCode != 500 {
-			t.Fatalf("%v", a)
+	onBoth(t, func(t *testing.T, db database) {
+		const waiting, hourly, kinds = 32, 30, 60
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	fail(0)
-	before := s.peak()
-	for round := range 10 {
-		for i := range kinds {
-			fail(i)
+		addr := ln.Addr().(*net.TCPAddr)
+		ln.Close()
+		s := start(t, db, mailTo(addr.Port)...)
+		susan := s.as(t, "susan")
+		// The database says what a post says: any number of different errors.
+		objection := `CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, NEW.body); END`
+		if db.name == "postgres" {
+			objection = `CREATE FUNCTION objection() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', NEW.body; END $$;
+			CREATE TRIGGER objection BEFORE INSERT ON post FOR EACH ROW EXECUTE FUNCTION objection()`
 		}
-		if round == 0 {
-			before = s.peak()
+		if _, err := db.open(t).Exec(objection); err != nil {
+			t.Fatal(err)
 		}
-	}
-	dropped := func() (n int) {
-		for _, m := range regexp.MustCompile(` WARNING: errors were not mailed: .* count=(\d+) `).FindAllStringSubmatch(s.log.String(), -1) {
-			count, err := strconv.Atoi(m[1])
-			if err != nil {
-				t.Fatal(err)
+		fail := func(i int) {
+			t.Helper()
+			if a := susan.post("/posts", "post", strings.Repeat("x", 1+i)); a.StatusCode != 500 {
+				t.Fatalf("%v", a)
 			}
-			n += count
 		}
-		return n
-	}
-	eventually(t, "what is not mailed is counted", func() error {
-		if n := dropped(); n < kinds-waiting-1 {
-			return fmt.Errorf("%d", n)
+		fail(0)
+		before := s.peak()
+		for round := range 10 {
+			for i := range kinds {
+				fail(i)
+			}
+			if round == 0 {
+				before = s.peak()
+			}
 		}
-		return nil
+		dropped := func() (n int) {
+			for _, m := range regexp.MustCompile(` WARNING: errors were not mailed: .* count=(\d+) `).FindAllStringSubmatch(s.log.String(), -1) {
+				count, err := strconv.Atoi(m[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += count
+			}
+			return n
+		}
+		eventually(t, "what is not mailed is counted", func() error {
+			if n := dropped(); n < kinds-waiting-1 {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+		if after := s.peak(); after > before+16<<10 {
+			t.Errorf("the server took %d kB at most, and %d kB after %d errors", before, after, 10*kinds)
+		}
+		if ln, err = net.Listen("tcp", addr.String()); err != nil {
+			t.Skipf("somebody else has the port now: %v", err)
+		}
+		m := mailtest.ServeOn(t, ln, nil)
+		received(t, m, hourly)
+		s.stop(s.cmd, s.done)
+		if got := m.Got(); len(got) != hourly {
+			t.Errorf("%d mails", len(got))
+		}
 	})
-	if after := s.peak(); after > before+16<<10 {
-		t.Errorf("the server took %d kB at most, and %d kB after %d errors", before, after, 10*kinds)
-	}
-	if ln, err = net.Listen("tcp", addr.String()); err != nil {
-		t.Skipf("somebody else has the port now: %v", err)
-	}
-	m := mailtest.ServeOn(t, ln, nil)
-	received(t, m, hourly)
-	s.stop(s.cmd, s.done)
-	if got := m.Got(); len(got) != hourly {
-		t.Errorf("%d mails", len(got))
-	}
 }

@@ -86,71 +86,74 @@ func TestErrorMail(t *testing.T) {
 // In development nobody is mailed, and a broken setting of mail is none of its
 // business.
 func TestNoMailInDevelopment(t *testing.T) {
-	t.Parallel()
-	m := mailtest.Serve(t, nil)
-	s := start(t, onSQLite(t), mailTo(m.Port, "APP_ENV=development", "MAIL_USE_TLS=perhaps")...)
-	susan, _ := s.as(t, "susan"), s.as(t, "john")
-	if a, err := susan.try("POST", "/edit_profile", form("username", "john")); err == nil {
-		t.Errorf("an answer: %v", a)
-	}
-	s.stop(s.cmd, s.done)
-	if got := m.Got(); len(got) > 0 {
-		t.Errorf("%v", got)
-	}
+	onBoth(t, func(t *testing.T, db database) {
+		m := mailtest.Serve(t, nil)
+		s := start(t, db, mailTo(m.Port, "APP_ENV=development", "MAIL_USE_TLS=perhaps")...)
+		susan, _ := s.as(t, "susan"), s.as(t, "john")
+		if a, err := susan.try("POST", "/edit_profile", form("username", "john")); err == nil {
+			t.Errorf("an answer: %v", a)
+		}
+		s.stop(s.cmd, s.done)
+		if got := m.Got(); len(got) > 0 {
+			t.Errorf("%v", got)
+		}
+	})
 }
 
 // An error just before the end is mailed.
 func TestMailAtTheEnd(t *testing.T) {
-	t.Parallel()
-	m := mailtest.Serve(t, nil)
-	s := start(t, onSQLite(t), mailTo(m.Port)...)
-	fail := s.failing(t)
-	fail()
-	fail()
-	s.stop(s.cmd, s.done)
-	if got := m.Got(); len(got) != 2 || !strings.Contains(got[1].Text, "\nand 1 more since ") {
-		t.Errorf("%d mails, %v", len(got), got)
-	}
+	onBoth(t, func(t *testing.T, db database) {
+		m := mailtest.Serve(t, nil)
+		s := start(t, db, mailTo(m.Port)...)
+		fail := s.failing(t)
+		fail()
+		fail()
+		s.stop(s.cmd, s.done)
+		if got := m.Got(); len(got) != 2 || !strings.Contains(got[1].Text, "\nand 1 more since ") {
+			t.Errorf("%d mails, %v", len(got), got)
+		}
+	})
 }
 
 // The settings may be in a file; the environment has the last word, and what is
 // wrong stops the start with its place.
 func TestMailFile(t *testing.T) {
-	t.Parallel()
-	m := mailtest.Serve(t, nil)
-	s := &server{t: t, dir: t.TempDir(), db: onSQLite(t), command: []string{binary}}
-	write := func(text string, mode os.FileMode) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(s.dir, "email.json"), []byte(text), mode); err != nil {
+	onBoth(t, func(t *testing.T, db database) {
+		m := mailtest.Serve(t, nil)
+		s := &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
+		write := func(text string, mode os.FileMode) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(s.dir, "email.json"), []byte(text), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(fmt.Sprintf(`{"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": %d, "ADMINS": ["carol@example.com"]}`, m.Port), 0o600)
+		s.run([]string{"MICROBLOG_BUG=username"})
+		s.failing(t)()
+		if got := received(t, m, 1)[0]; !slices.Equal(got.To, []string{"carol@example.com"}) || strings.Contains(s.log.String(), "email.json") {
+			t.Errorf("to %s\n%s", got.To, s.log)
+		}
+		s.stop(s.cmd, s.done)
+
+		if err := os.Chmod(filepath.Join(s.dir, "email.json"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-	}
-	write(fmt.Sprintf(`{"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": %d, "ADMINS": ["carol@example.com"]}`, m.Port), 0o600)
-	s.run([]string{"MICROBLOG_BUG=username"})
-	s.failing(t)()
-	if got := received(t, m, 1)[0]; !slices.Equal(got.To, []string{"carol@example.com"}) || strings.Contains(s.log.String(), "email.json") {
-		t.Errorf("to %s\n%s", got.To, s.log)
-	}
-	s.stop(s.cmd, s.done)
+		s.db = another(t, db)
+		s.run([]string{"MICROBLOG_BUG=username", "ADMINS=dave@example.com"})
+		s.failing(t)()
+		if got := received(t, m, 2)[1]; !slices.Equal(got.To, []string{"dave@example.com"}) {
+			t.Errorf("to %s", got.To)
+		}
+		if err := matches(s.log.String(), ` WARNING: email.json may hold a password and others on this machine can read it: chmod 600 `); err != nil {
+			t.Error(err)
+		}
+		s.stop(s.cmd, s.done)
 
-	if err := os.Chmod(filepath.Join(s.dir, "email.json"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s.db = onSQLite(t)
-	s.run([]string{"MICROBLOG_BUG=username", "ADMINS=dave@example.com"})
-	s.failing(t)()
-	if got := received(t, m, 2)[1]; !slices.Equal(got.To, []string{"dave@example.com"}) {
-		t.Errorf("to %s", got.To)
-	}
-	if err := matches(s.log.String(), ` WARNING: email.json may hold a password and others on this machine can read it: chmod 600 `); err != nil {
-		t.Error(err)
-	}
-	s.stop(s.cmd, s.done)
-
-	write("{\n\"MAIL_SERVER\": \"127.0.0.1\",\n\"MAIL_PORT\": \"abc\"}", 0o600)
-	s.launch(nil)
-	<-s.done
-	if want := "microblog: email.json line 3: MAIL_PORT is \"abc\"; it is a number from 1 to 65535\n"; s.log.String() != want || s.cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("%v: %s", s.cmd.ProcessState, s.log)
-	}
+		write("{\n\"MAIL_SERVER\": \"127.0.0.1\",\n\"MAIL_PORT\": \"abc\"}", 0o600)
+		s.launch(nil)
+		<-s.done
+		if want := "microblog: email.json line 3: MAIL_PORT is \"abc\"; it is a number from 1 to 65535\n"; s.log.String() != want || s.cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%v: %s", s.cmd.ProcessState, s.log)
+		}
+	})
 }
