@@ -31,7 +31,9 @@
   const end = (why) => {
     const s = $('[data-ended]'), parked = $('[data-parked]'), stays = $('[data-stays]'), note = $('[data-goroutine]');
     if (s && why) s.textContent = why;
+    const typing = con?.contains(document.activeElement);
     state('ended');
+    if (typing) $('.w-ended')?.focus(); // what is still typed is no shortcut
     if (parked) parked.textContent = '';
     if (stays && why) stays.textContent = why;
     if (note) note.textContent = note.dataset.goroutine + ', gone';

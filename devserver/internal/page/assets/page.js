@@ -93,7 +93,7 @@
     $$('[data-help]').forEach((b) => b.addEventListener('click', () => help.showModal()));
     $('[data-close]')?.addEventListener('click', () => help.close());
     addEventListener('keydown', (e) => {
-      if (e.metaKey || e.ctrlKey || e.altKey || e.target.closest?.('input, textarea, select, dialog')) return;
+      if (e.metaKey || e.ctrlKey || e.altKey || e.target.closest?.('input, textarea, select, dialog, .w-ended')) return;
       const act = {
         j: () => step(1), k: () => step(-1), n: folds, c: markdown,
         e: () => ($('.on [data-editor]') || $('.btn.go'))?.click(), '?': () => help?.showModal(),
