@@ -143,7 +143,7 @@ func skeleton(t *testing.T, text string, check func(n *html.Node)) string {
 var allowed = map[string][]string{
 	"html": {"lang", "data-devrun-page", "data-wait", "data-resend"}, "head": {}, "meta": {"charset", "name", "content", "http-equiv"}, "noscript": {},
 	"title": {}, "link": {"rel", "href"}, "script": {"src", "defer"}, "body": {}, "header": {"class"}, "main": {"class", "id"},
-	"div": {"class", "role", "hidden", "data-stack", "aria-live", "id", "data-failure", "data-waiting", "data-state", "data-parked"}, "p": {"class", "id", "role", "data-stays"}, "i": {"class", "role", "aria-label"},
+	"div": {"tabindex", "class", "role", "hidden", "data-stack", "aria-live", "id", "data-failure", "data-waiting", "data-state", "data-parked"}, "p": {"class", "id", "role", "data-stays"}, "i": {"class", "role", "aria-label"},
 	"span": {"class", "data-n", "aria-hidden", "data-ended", "data-goroutine"}, "b": {}, "u": {}, "small": {}, "code": {"class"}, "kbd": {"class"},
 	"button": {"class", "id", "type", "title", "data-help", "data-copy", "data-copy-from", "data-close", "aria-label", "aria-pressed", "data-more", "data-reload", "data-reveal", "data-frame", "data-release", "data-again", "data-rest", "data-from", "data-all", "data-field", "data-path"},
 	"time":   {"datetime"}, "h1": {}, "h2": {"id"}, "h3": {},
