@@ -171,8 +171,9 @@ func (l *loop) startBuild() {
 		UserPatterns: l.graph.Patterns(), MainDir: l.graph.Main.Dir, PackageDirs: packageDirs(l.graph), GOFLAGS: l.graph.GOFLAGS,
 		Output: filepath.Join(l.genDir(l.gen), appName(l.graph)),
 	}
-	gen := l.gen
-	r.Progress = func(done, of int) { l.tell(progressed{gen, done, of}) }
+	if gen := l.gen; gen == 1 { // later ones are short, and the graph may not have all of their packages
+		r.Progress = func(done, of int) { l.tell(progressed{gen, done, of}) }
+	}
 	if l.overlay != nil {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}

@@ -276,7 +276,7 @@ func testInPlace(t *testing.T) {
 	}
 	// Where a line cannot be taken back both are kept.
 	r := rig.New(t, "notify").Start()
-	r.Says(`(?s)\Adevrun: building \.\ndevrun: built in \d+\.\d\ds\n`)
+	r.Says(`(?s)\Adevrun: building \.\n(devrun: building \., \d+ of \d+ packages\n)?devrun: built in \d+\.\d\ds\n`)
 }
 
 func testColour(t *testing.T) {
