@@ -53,6 +53,7 @@ func TestFloodAndSilentMailServer(t *testing.T) {
 			t.Errorf("p99 is %v with a silent mail server and %v without mail", a, b)
 		}
 		for _, s := range []*server{silent, none} {
+			s.stop(s.cmd, s.done) // all that it wrote is here now
 			ids := map[string]bool{}
 			for _, m := range regexp.MustCompile(`(?m)^.* ERROR: Exception on /edit_profile \[POST\] request_id=(\w+) .*\]$`).FindAllStringSubmatch(s.log.String(), -1) {
 				ids[m[1]] = true
@@ -60,7 +61,6 @@ func TestFloodAndSilentMailServer(t *testing.T) {
 			if len(ids) != flood {
 				t.Errorf("the log has %d of %d errors", len(ids), flood)
 			}
-			s.stop(s.cmd, s.done)
 			// The files have the newest of them, whole and without a gap.
 			if log := s.logged(); !strings.HasSuffix(s.log.String(), log) || len(log) < logBackups*logBytes/2 {
 				t.Errorf("the %d bytes of the log files are not the end of what went to standard error", len(log))
