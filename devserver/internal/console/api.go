@@ -26,20 +26,9 @@ const (
 	maxAnswer = 4 << 20
 )
 
-// scripted is ownScript for what needs the console.
-func (c *Console) scripted(w http.ResponseWriter, r *http.Request) bool {
-	if !ownScript(w, r) {
-		return false
-	}
-	if !c.cfg.Enabled {
-		refuse(w, http.StatusForbidden, "off", "the console is off, because devrun has no terminal to show its PIN in; start devrun in a terminal to turn it on")
-	}
-	return c.cfg.Enabled
-}
-
-// ownScript refuses what did not come from the script of devrun's own page. The
+// scripted refuses what did not come from the script of devrun's own page. The
 // gate has seen r before; this is what a page need not do and a script must.
-func ownScript(w http.ResponseWriter, r *http.Request) bool {
+func scripted(w http.ResponseWriter, r *http.Request) bool {
 	one := func(name string, allowed ...string) bool {
 		values := r.Header.Values(name)
 		return len(values) == 1 && slices.Contains(allowed, values[0])
@@ -62,7 +51,7 @@ func ownScript(w http.ResponseWriter, r *http.Request) bool {
 
 // enabled is scripted, and refuses where nobody can have the PIN.
 func (c *Console) enabled(w http.ResponseWriter, r *http.Request) bool {
-	if !c.scripted(w, r) {
+	if !scripted(w, r) {
 		return false
 	}
 	if !c.cfg.Enabled {
@@ -126,74 +115,48 @@ func (c *Console) serveUnlock(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *Console) serveEval(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc) {
-		return
+// asks serves the questions of one kind, which sessions may ask and which have what is
+// wanted. One of a kind is under way for a failure, so a release goes ahead while an
+// evaluation runs: it is how to end a failure whose evaluation does not end.
+func (c *Console) asks(s *slots, kind string, wanted want, call func(context.Context, question) (any, error)) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q question
+		if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wanted) {
+			return
+		}
+		c.run(w, r, s, kind+" "+*q.Failure, func(ctx context.Context) (any, error) { return call(ctx, q) })
 	}
-	c.run(w, r, c.evals, *q.Failure, func(ctx context.Context) (any, error) {
-		return c.cfg.Backend.Eval(ctx, *q.Failure, *q.Frame, *q.Src)
-	})
 }
 
-func (c *Console) serveComplete(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantSrc|wantPos) {
-		return
+// questions are the addresses of what is asked of a failure.
+func (c *Console) questions() map[string]func(http.ResponseWriter, *http.Request) {
+	b := c.cfg.Backend
+	return map[string]func(http.ResponseWriter, *http.Request){
+		"/api/eval": c.asks(c.evals, "eval", wantFrame|wantSrc, func(ctx context.Context, q question) (any, error) {
+			return b.Eval(ctx, *q.Failure, *q.Frame, *q.Src)
+		}),
+		"/api/complete": c.asks(c.looks, "complete", wantFrame|wantSrc|wantPos, func(ctx context.Context, q question) (any, error) {
+			return b.Complete(ctx, *q.Failure, *q.Frame, *q.Src, *q.Pos)
+		}),
+		"/api/reveal": c.asks(c.looks, "reveal", wantFrame|wantPath, func(ctx context.Context, q question) (any, error) {
+			return b.Reveal(ctx, *q.Failure, *q.Frame, q.Path)
+		}),
+		"/api/field": c.asks(c.looks, "field", wantPart|wantPath, func(ctx context.Context, q question) (any, error) {
+			return b.Field(ctx, *q.Failure, *q.Part, q.Path)
+		}),
+		"/api/more": c.asks(c.looks, "more", wantFrame|wantPath|wantFrom, func(ctx context.Context, q question) (any, error) {
+			return b.More(ctx, *q.Failure, *q.Frame, q.Path, *q.From)
+		}),
+		"/api/release": c.asks(c.looks, "release", 0, func(_ context.Context, q question) (any, error) {
+			return struct{}{}, b.Release(*q.Failure)
+		}),
 	}
-	c.run(w, r, c.looks, "complete "+*q.Failure, func(ctx context.Context) (any, error) {
-		return c.cfg.Backend.Complete(ctx, *q.Failure, *q.Frame, *q.Src, *q.Pos)
-	})
-}
-
-func (c *Console) serveReveal(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath) {
-		return
-	}
-	c.run(w, r, c.looks, "reveal "+*q.Failure, func(ctx context.Context) (any, error) {
-		return c.cfg.Backend.Reveal(ctx, *q.Failure, *q.Frame, q.Path)
-	})
-}
-
-// serveField is reveal for what is no variable: a field of the request or of the
-// answer.
-func (c *Console) serveField(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantPart|wantPath) {
-		return
-	}
-	c.run(w, r, c.looks, "field "+*q.Failure, func(ctx context.Context) (any, error) {
-		return c.cfg.Backend.Field(ctx, *q.Failure, *q.Part, q.Path)
-	})
-}
-
-func (c *Console) serveMore(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, wantFrame|wantPath|wantFrom) {
-		return
-	}
-	c.run(w, r, c.looks, "more "+*q.Failure, func(ctx context.Context) (any, error) {
-		return c.cfg.Backend.More(ctx, *q.Failure, *q.Frame, q.Path, *q.From)
-	})
-}
-
-// serveRelease goes ahead while an evaluation runs: it is how to end a failure
-// whose evaluation does not end.
-func (c *Console) serveRelease(w http.ResponseWriter, r *http.Request) {
-	var q question
-	if !c.trusted(w, r) || !read(w, r, &q) || !q.ok(w, 0) {
-		return
-	}
-	c.run(w, r, c.looks, "release "+*q.Failure, func(context.Context) (any, error) {
-		return struct{}{}, c.cfg.Backend.Release(*q.Failure)
-	})
 }
 
 // serveState tells the page what has become of its failure and of the app. That
 // is on the page itself, which is read without the PIN.
 func (c *Console) serveState(w http.ResponseWriter, r *http.Request, failure string) {
-	if !c.scripted(w, r) {
+	if !scripted(w, r) {
 		return
 	}
 	c.run(w, r, nil, failure, func(context.Context) (any, error) {

@@ -39,11 +39,9 @@ func (c *Console) addresses() map[string]route {
 	} {
 		all[path] = route{methods: reading, serve: serve}
 	}
-	for path, serve := range map[string]func(http.ResponseWriter, *http.Request){
-		"/api/unlock": c.serveUnlock, "/api/eval": c.serveEval, "/api/complete": c.serveComplete,
-		"/api/release": c.serveRelease, "/api/reveal": c.serveReveal,
-		"/api/field": c.serveField, "/api/more": c.serveMore,
-	} {
+	asked := c.questions()
+	asked["/api/unlock"] = c.serveUnlock
+	for path, serve := range asked {
 		all[path] = route{methods: []string{http.MethodPost}, serve: serve}
 	}
 	return all
@@ -156,7 +154,7 @@ const maxMailQuestion = 1 << 10
 
 // serveMailDelete asks for no PIN: what it loses is a copy that devrun has made.
 func (c *Console) serveMailDelete(w http.ResponseWriter, r *http.Request) {
-	if !ownScript(w, r) {
+	if !scripted(w, r) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxMailQuestion)

@@ -325,4 +325,8 @@ func TestOff(t *testing.T) {
 	if s.calls.Load() != 0 || s.asked.Load() != 0 {
 		t.Errorf("%d calls, asked for %d times", s.calls.Load(), s.asked.Load())
 	}
+	// What the page itself tells goes on being told.
+	if resp, body := s.send(s.get("/api/failures/f1/state")); resp.StatusCode != 200 {
+		t.Errorf("the state: %d %s", resp.StatusCode, body)
+	}
 }
