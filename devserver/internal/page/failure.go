@@ -84,22 +84,15 @@ type madeKey struct {
 }
 
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
-	v := &failureView{pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
-	v.source = newSources(cmp.Or(f.Built, f.At))
-	v.source.scans = &p.scans
+	source := p.sourcesOf(f)
+	var makers []maker
 	if f.Error != nil && len(f.Error.Causes) > 0 {
-		v.makers = v.source.makers(p)
-		e := located(*f.Error, v.makers) // its texts are looked for as they are, without a mask
+		makers = source.makers(p)
+		e := located(*f.Error, makers) // its texts are looked for as they are, without a mask
 		f.Error = &e
 	}
-	v.Failure = fault.Redacted(boundedFailure(f))
-	for i, c := range v.Calls {
-		fr := p.frame(c.Frame)
-		v.frames = append(v.frames, fr)
-		if fr.own && v.root < 0 {
-			v.root, v.bad = i, []int{i}
-		}
-	}
+	v := p.explained(f, source)
+	v.at, v.makers, v.made = at, makers, map[madeKey]*answer{}
 	// Source is read now, not when somebody looks.
 	for _, own := range []bool{true, false} {
 		left := fits[0].libs
@@ -116,12 +109,33 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 	if f.Error == nil && v.root >= 0 && v.onlyError() != "" {
 		v.makers = v.source.makers(p)
 	}
-	v.reason = v.source.why(v.Failure, v.frames, v.root)
-	v.why = v.explain()
 	v.policy = policy
 	if at.Away {
 		v.policy = awayPolicy(at.WaitURL)
 	}
+	return v
+}
+
+// sourcesOf are the files that a failure is in.
+func (p *Pages) sourcesOf(f fault.Failure) *sources {
+	s := newSources(cmp.Or(f.Built, f.At))
+	s.scans = &p.scans
+	return s
+}
+
+// explained is a failure with what led to it, which is all that its sentence takes: no
+// source is read but what that depends on.
+func (p *Pages) explained(f fault.Failure, source *sources) *failureView {
+	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, source: source, total: len(f.Calls), root: -1}
+	for i, c := range v.Calls {
+		fr := p.frame(c.Frame)
+		v.frames = append(v.frames, fr)
+		if fr.own && v.root < 0 {
+			v.root, v.bad = i, []int{i}
+		}
+	}
+	v.reason = v.source.why(v.Failure, v.frames, v.root)
+	v.why = v.explain()
 	return v
 }
 
