@@ -10,20 +10,23 @@
 //	devserver.go   Config, Run and Build: what the command line asks for
 //	loop.go        the loop: its state and the events that change it
 //	save.go        a save: what it asks for, the build, the graph
+//	stamps.go      whether a source was touched while it was built
 //	swap.go        one process for another: stop, start, ready, crash
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	facts.go       what decide has to know, made from the graph
 //	fronts.go      the app's public addresses and what they answer
-//	more.go        what a page leaves out of a value
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered
+//	heard.go       what the hook says of them, as the rest of devrun speaks of it
+//	served.go      the same without the hook, from stderr
 //	coding.go      the text of an answer that the app has compressed
 //	debugger.go    the debug information of the binary, made ahead of need
 //	keep.go        what the console can call though the app does not
 //	look.go        the view into one process
 //	ask.go         devrun's own origin: its pages, and what they ask
 //	eval.go        an expression in a frame
+//	more.go        what a page leaves out of a value
 //	mail.go        the app's mail: taken, told, shown
 //	smtp.go        the same alone, for devrun smtp
 //

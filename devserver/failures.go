@@ -31,7 +31,6 @@ type failure struct {
 	done    bool          // of a Status: its handler has returned, Production is the whole answer
 	answers bool          // its request waits for a page
 	stays   bool          // its goroutine is there until it is released
-	early   bool          // its handler goes on once the variables are read: Proceed
 	late    bool          // its handler has returned: there is nothing to read
 	session *expr.Session // what the console has defined
 }
@@ -60,18 +59,20 @@ const debuggerWait = 5 * time.Second
 func (l *loop) onFailed(m wire.Failure) {
 	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, session: &expr.Session{}}
 	f.Generation, f.Pid, f.Built = l.app.gen, l.app.proc.Pid(), l.app.built
-	f.stays = m.Stays
-	if f.early = !m.Returned && !m.Stays; f.early {
+	f.stays, f.late = m.Stays, m.Returned
+	if f.goesOn() {
 		f.Gone = goneEarly
-	}
-	if f.early && f.How == fault.Status {
-		f.Gone += " Without a panic a goroutine stays only if --hold says so, as in --hold=10,5xx."
+		if f.How == fault.Status {
+			f.Gone += " Without a panic a goroutine stays only if --hold says so, as in --hold=10,5xx."
+		}
 	}
 	f.answers = !m.Hijacked && !m.Response.Started
-	f.late = m.Returned
 	l.keep(f)
 	l.examine(f)
 }
+
+// goesOn reports that its handler goes on once the variables are read: Proceed.
+func (f *failure) goesOn() bool { return !f.stays && !f.late }
 
 // keep puts f with the others, under a name.
 func (l *loop) keep(f *failure) {
@@ -222,7 +223,7 @@ func (l *loop) onExamined(e examined) {
 		e.said = fault.Redacted(f.Failure).Message
 	}
 	l.announceFailure(f, e)
-	if f.early {
+	if f.goesOn() {
 		l.sendTo(f, wire.Message{Kind: wire.Proceed, ID: f.id})
 	}
 	l.answer(f)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/proxy"
 )
@@ -72,7 +71,7 @@ func (l *loop) onServed(a *app, r *http.Request, message string, g fault.Gorouti
 			How: fault.Panicked, Message: message, Goroutine: g.ID, Request: servedRequest(r),
 			Gone: goneUnhooked,
 		},
-		session: &expr.Session{},
+		late: true,
 	}
 	for _, fr := range g.Frames {
 		f.Calls = append(f.Calls, fault.Call{Frame: fr})
