@@ -15,8 +15,8 @@ var devrun = sync.OnceValues(func() (string, error) {
 	return path, goBuild(path, "../cmd/devrun")
 })
 
-// startDevrun is start under devrun, in development.
-func startDevrun(t *testing.T, db database, env ...string) *server {
+// newDevrun is a microblog to be run under devrun.
+func newDevrun(t *testing.T, db database) *server {
 	t.Helper()
 	runner, err := devrun()
 	if err != nil {
@@ -26,7 +26,13 @@ func startDevrun(t *testing.T, db database, env ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, dir: dir, db: db, command: []string{runner}}
+	return &server{t: t, dir: dir, db: db, command: []string{runner}}
+}
+
+// startDevrun is start under devrun, in development.
+func startDevrun(t *testing.T, db database, env ...string) *server {
+	t.Helper()
+	s := newDevrun(t, db)
 	s.run(append(env, "APP_ENV=development"))
 	return s
 }
@@ -53,15 +59,7 @@ func underDevrun(t *testing.T, name string) database {
 		if name == "postgres" {
 			db = onPostgres(t)
 		}
-		runner, err := devrun()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &server{t: t, dir: dir, db: db, command: []string{runner}}
+		s := newDevrun(t, db)
 		s.begin([]string{"APP_ENV=development"})
 		one.server = s
 		if !s.answers() {

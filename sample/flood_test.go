@@ -107,17 +107,25 @@ func TestFloodIsOneMailAndADigest(t *testing.T) {
 	})
 }
 
+// serveAt is a mail server at a port that was free.
+func serveAt(t *testing.T, port int) *mailtest.Server {
+	t.Helper()
+	ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+	if err != nil {
+		t.Skipf("somebody else has the port now: %v", err)
+	}
+	return mailtest.ServeOn(t, ln, nil)
+}
+
 // A mail server that is not there is one line of the log. When it is back, so are
 // the mails.
 func TestMailServerComesBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := ln.Addr().(*net.TCPAddr)
-		ln.Close()
-		s := start(t, db, mailTo(addr.Port)...)
+		s := start(t, db, mailTo(port)...)
 		fail := s.failing(t)
 		fail()
 		trouble := `(?m)^.* WARNING: an error could not be mailed reason=".*connection refused" \[in .*\]$`
@@ -125,10 +133,7 @@ func TestMailServerComesBack(t *testing.T) {
 		for range 20 {
 			fail()
 		}
-		if ln, err = net.Listen("tcp", addr.String()); err != nil {
-			t.Skipf("somebody else has the port now: %v", err)
-		}
-		m := mailtest.ServeOn(t, ln, nil)
+		m := serveAt(t, port)
 		received(t, m, 1)
 		eventually(t, "the end of the trouble is logged", func() error { return matches(s.log.String(), ` INFO: errors are mailed again `) })
 		if n := len(regexp.MustCompile(trouble).FindAllString(s.log.String(), -1)); n != 1 {
@@ -146,13 +151,11 @@ func TestMailServerComesBack(t *testing.T) {
 func TestMoreErrorsThanMails(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		const waiting, hourly, kinds = 32, 30, 60
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr := ln.Addr().(*net.TCPAddr)
-		ln.Close()
-		s := start(t, db, mailTo(addr.Port)...)
+		s := start(t, db, mailTo(port)...)
 		susan := s.as(t, "susan")
 		// The database says what a post says: any number of different errors.
 		objection := `CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, NEW.body); END`
@@ -198,10 +201,7 @@ func TestMoreErrorsThanMails(t *testing.T) {
 		if after := s.peak(); after > before+16<<10 {
 			t.Errorf("the server took %d kB at most, and %d kB after %d errors", before, after, 10*kinds)
 		}
-		if ln, err = net.Listen("tcp", addr.String()); err != nil {
-			t.Skipf("somebody else has the port now: %v", err)
-		}
-		m := mailtest.ServeOn(t, ln, nil)
+		m := serveAt(t, port)
 		received(t, m, hourly)
 		s.stop(s.cmd, s.done)
 		if got := m.Got(); len(got) != hourly {
