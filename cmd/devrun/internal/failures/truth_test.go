@@ -68,6 +68,11 @@ func testTruth(t *testing.T, toolchain string) {
 		}
 		f := fails(s.Rig, fmt.Sprint("/deep?n=", 1000*n))
 		all = append(all, f)
+		if !f.Values.Here {
+			wrong++
+			t.Errorf("failure %d: %s", n, f.Values.Why)
+			continue
+		}
 		if len(f.Notes) > 0 {
 			doubtful++
 			continue
@@ -100,8 +105,13 @@ func testTruth(t *testing.T, toolchain string) {
 				wrong++
 				t.Errorf("failure %d, call %d, again:\n got %s\nwant %s", n/1000, depth, got, want)
 			}
+			// The app keeps a pointer into a stack that others soon push out.
+			if got, want := c.eval(f.ID, depth, "lent = append(lent, pointer)"), ""; got != want {
+				t.Errorf("failure %d, call %d, lent: %s", n/1000, depth, got)
+			}
 		}
 	}
+	_, lent := s.Get("/version")
 	// Many at once, each with its own values.
 	var wg sync.WaitGroup
 	for client := range 8 {
@@ -122,7 +132,16 @@ func testTruth(t *testing.T, toolchain string) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d failures, %d calls looked at again, %d wrong, %d doubtful, %.0f collections a second", len(all), again, wrong, doubtful, rate)
+	rig.Eventually(t, "the collector has looked at all of it", func() error {
+		if now := collections(s.Rig); now < first+gcs+200 {
+			return fmt.Errorf("%d times", now)
+		}
+		return nil
+	})
+	if _, now := s.Get("/version"); now != lent {
+		t.Errorf("the app is not the one of the beginning any more: %q, then %q", lent, now)
+	}
+	t.Logf("app %s: %d failures, %d calls looked at again, %d wrong, %d doubtful, %.0f collections a second", strings.TrimSpace(lent), len(all), again, wrong, doubtful, rate)
 }
 
 // collections are how often the app's collector has run.

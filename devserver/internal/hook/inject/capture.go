@@ -69,7 +69,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if watch != nil {
 		q.ran = watch()
 	}
-	h.ws.start(func() bool { return q.serve(h.next, seen, ctx) })
+	h.ws.start(func() bool {
+		normal := q.serve(h.next, seen, ctx)
+		if q.lent {
+			remain()
+		}
+		return normal
+	})
 	q.wait(stop)
 }
 
@@ -97,9 +103,16 @@ type request struct {
 	ran    func() bool // the collector, since the start
 	base   uintptr     // where the stack was at the start
 	out    chan outcome
+	lent   bool // an evaluation had the stack
 
 	response
 }
+
+// remain keeps the stack of the goroutine that calls it. Values of an evaluation
+// are in the heap and may point into the stack that they are from; the collector
+// ends an app in which it finds a pointer to a stack that is gone. The price is
+// a goroutine and its 64 kB for each failure that was asked in.
+func remain() { select {} }
 
 // outcome is what becomes of the app's handler, as its goroutine tells it to
 // net/http's.
@@ -164,7 +177,7 @@ func (q *request) unwound() bool {
 	}
 	q.out <- o
 	if o.p != nil {
-		q.f.stay(o.p, false)
+		q.lent = q.f.stay(o.p, false) || q.lent
 		q.drop()
 	}
 	return true

@@ -168,7 +168,7 @@ func (q *request) fail() {
 	case p == nil:
 	case h.stays:
 		q.out <- outcome{kind: stays, p: p}
-		q.f.stay(p, true)
+		q.lent = q.f.stay(p, true) || q.lent
 	default:
 		q.look(p)
 		if h.is == "recovered" {

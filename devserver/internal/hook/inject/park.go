@@ -30,6 +30,7 @@ type parked struct {
 	pins  []unsafe.Pointer // what the goroutine's stack refers to
 	state any              // the evaluator's own
 	waits bool             // counted in failures.waiting
+	asked bool             // something was evaluated in it; guarded by failures.mu
 
 	proceed chan struct{}       // capacity 1
 	answer  chan *wire.Response // capacity 1
@@ -151,9 +152,9 @@ func (f *failures) release(id string) {
 
 // stay keeps the goroutine that calls it where it is, first until it is known
 // whether devrun's answer goes out, then until it is released: by devrun, by
-// newer failures, by time. It returns false when there is no answer and the app
-// has to give its own, at once if it must.
-func (f *failures) stay(p *parked, must bool) bool {
+// newer failures, by time. When there is no answer and the app has to give its
+// own, it goes on at once if it must. It reports whether anything was evaluated.
+func (f *failures) stay(p *parked, must bool) (asked bool) {
 	answered := false
 	select {
 	case answered = <-p.decided:
@@ -172,7 +173,9 @@ func (f *failures) stay(p *parked, must bool) bool {
 	}
 	f.forget(p)
 	f.c.send(wire.Message{Kind: wire.Released, ID: p.id})
-	return answered
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return p.asked
 }
 
 // queue lets the oldest go when there are too many.
@@ -210,6 +213,7 @@ func (f *failures) eval(m wire.Message) {
 	default:
 		f.evals++
 		p.evals.Add(1)
+		p.asked = true
 	}
 	f.mu.Unlock()
 	go func() {
