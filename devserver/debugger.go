@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/fastbuild"
 	"devrun/devserver/internal/inspect"
 )
 
@@ -17,6 +18,7 @@ import (
 // better to do.
 type debugger struct {
 	request build.Request
+	made    *fastbuild.Made // to be compared with what go build links here; nil if that made it too
 
 	cancel context.CancelFunc // of the link
 	done   chan struct{}      // closed when it has ended
@@ -41,7 +43,7 @@ type debugged struct {
 // prepareDebugger sets off the link for the binary of the app, unless that was
 // done; urgent when a request waits for it.
 func (l *loop) prepareDebugger(urgent bool) {
-	if l.app == nil || l.closing || l.build != nil || l.linking != nil {
+	if l.app == nil || l.closing || l.build != nil || l.linking != nil || l.cancelLearn != nil && !urgent {
 		return
 	}
 	d := l.app.binary.debugger
@@ -52,26 +54,35 @@ func (l *loop) prepareDebugger(urgent bool) {
 	d.cancel, d.done = cancel, make(chan struct{})
 	l.linking = d
 	go func() {
-		info, err := d.make(ctx, urgent)
+		info, doubt, err := d.make(ctx, urgent)
 		close(d.done)
+		if doubt != nil {
+			l.tell(doubted{d, doubt})
+		}
 		l.tell(debugged{d, info, err})
 	}()
 }
 
-// make links and reads.
-func (d *debugger) make(ctx context.Context, urgent bool) (*inspect.Binary, error) {
+// make links and reads. What the go command has linked then shows whether the
+// binary that runs is what it should be; doubt says that it is not, or that this
+// could not be seen.
+func (d *debugger) make(ctx context.Context, urgent bool) (info *inspect.Binary, doubt, err error) {
 	r := d.request
 	r.Debugger, r.Background = true, !urgent
 	r.Output = filepath.Join(filepath.Dir(r.Output), "debugger", filepath.Base(r.Output))
 	if err := os.Mkdir(filepath.Dir(r.Output), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(filepath.Dir(r.Output))
 	res, err := build.Run(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("link the app with debug information: %w", err)
+		return nil, nil, fmt.Errorf("link the app with debug information: %w", err)
 	}
-	return inspect.Load(ctx, res.Binary)
+	if d.made != nil {
+		doubt = d.made.Check(res.Binary)
+	}
+	info, err = inspect.Load(ctx, res.Binary)
+	return info, doubt, err
 }
 
 // stopDebugger ends a link under way: a newer build is wanted, and there are

@@ -21,6 +21,7 @@
 //	heard.go       what the hook says of them, as the rest of devrun speaks of it
 //	served.go      the same without the hook, from stderr
 //	coding.go      the text of an answer that the app has compressed
+//	learn.go       how to build without the go command, found out in the background
 //	debugger.go    the debug information of the binary, made ahead of need
 //	keep.go        what the console can call though the app does not
 //	look.go        the view into one process
@@ -33,7 +34,8 @@
 //	watcher            what changed on disk
 //	internal/gograph   what the app is made of
 //	internal/hook      what is compiled into the app in development
-//	internal/build     source to binary, or diagnostics
+//	internal/build     source to binary with the go command, or diagnostics
+//	internal/fastbuild the same for a save, without the go command
 //	internal/proc      one app process and its children
 //	internal/wire      what the hook and devrun say to each other
 //	internal/proxy     the listener that survives restarts
@@ -50,7 +52,8 @@
 // # A save
 //
 // watcher sees it; decide says "rebuild"; from here on new requests wait in
-// proxy. build compiles while the old app still runs; when the binary is
+// proxy. fastbuild compiles and links, or has go build do it where a change is
+// no ordinary one, while the old app still runs; when the binary is
 // linked the old app is stopped and the new one started. The hook, inside the
 // app, says where it listens; proxy lets the waiting requests go on; reload
 // tells the browsers. A newer save at any point cancels what is under way:

@@ -112,7 +112,7 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 		return "", err
 	}
 	file := filepath.Join(k.dir, "overlay-keep.json")
-	return file, os.WriteFile(file, text, 0o600)
+	return file, writeWhole(file, text) // the go command may be reading it
 }
 
 // file is the keep file of the package in dir, "" for none.
@@ -126,7 +126,7 @@ func (k *keeper) file(dir string, files []string) string {
 		if source := keepSource(files); source != nil {
 			id := sha256.Sum256([]byte(dir))
 			file := filepath.Join(k.dir, "keep-"+hex.EncodeToString(id[:8])+".go")
-			if os.WriteFile(file, source, 0o600) == nil {
+			if writeWhole(file, source) == nil {
 				made.file = file
 			}
 		}

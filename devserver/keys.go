@@ -32,6 +32,7 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 	case term.KeyBuild:
 		l.clock = clock{saved: time.Now()}
 		l.term.Building(l.cfg.Package)
+		l.builder.Forget()
 		l.load()
 		l.rebuild()
 	case term.KeyPIN:

@@ -12,6 +12,7 @@ import (
 
 	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/console"
+	"devrun/devserver/internal/fastbuild"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gograph"
 	"devrun/devserver/internal/hook"
@@ -59,10 +60,16 @@ type loop struct {
 
 	cancelLoad context.CancelFunc // of the newest load
 
+	// How saves are built without the go command, which is asked in the background.
+	builder     *fastbuild.Builder
+	cancelLearn context.CancelFunc // nil if it is not being asked
+	learnNext   *build.Request     // and what for, once it has answered
+	slowSaid    bool               // that everything is built with go build
+
 	// A save on its way: gen is the newest generation that was asked for.
 	gen     int
 	saved   []string // files saved since the last generation that was started
-	build   *job     // the go build under way, nil if none
+	build   *job     // the build under way, nil if none
 	repeats int      // builds made again because a source was touched meanwhile
 	next    *binary  // linked, waits for the old process to end
 	good    *binary  // the newest that was linked
@@ -92,8 +99,7 @@ type (
 	built struct {
 		request build.Request
 		gen     int
-		binary  string
-		took    time.Duration
+		result  fastbuild.Result
 		err     error
 
 		touched bool // a source was, while it was built
@@ -144,6 +150,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}
+	l.builder = fastbuild.New(filepath.Join(dir, "fast"))
 	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
 	if cfg.SMTP {
@@ -267,7 +274,7 @@ func (l *loop) run(stop, kill context.Context) error {
 		if err != nil {
 			return errors.Join(err, l.drain())
 		}
-		if l.closing && l.app == nil && l.build == nil && l.linking == nil && !l.loading {
+		if l.closing && l.app == nil && l.build == nil && l.linking == nil && l.cancelLearn == nil && !l.loading {
 			if kill.Err() == nil {
 				l.term.Stopped(time.Since(l.stopped))
 			}
@@ -286,6 +293,10 @@ func (l *loop) onEvent(e any) error {
 		return l.onSaid(e)
 	case exited:
 		return l.onExited(e)
+	case learned:
+		l.onLearned(e)
+	case doubted:
+		l.onDoubted(e)
 	case debugged:
 		l.onDebugged(e)
 	case examined:
@@ -296,6 +307,7 @@ func (l *loop) onEvent(e any) error {
 		l.onHurry(e.f)
 	case idle:
 		if l.app != nil && l.app.gen == e.gen {
+			l.app.idle = true
 			l.prepareDebugger(false)
 		}
 	case call:
@@ -334,6 +346,9 @@ func (l *loop) beginStop(interrupted bool) {
 		l.cancelLoad()
 	}
 	l.stopDebugger()
+	if l.cancelLearn != nil {
+		l.cancelLearn()
+	}
 	l.stopApp()
 }
 
@@ -341,7 +356,7 @@ func (l *loop) beginStop(interrupted bool) {
 // it.
 func (l *loop) drain() error {
 	l.beginStop(false)
-	for l.app != nil || l.build != nil || l.linking != nil || l.loading {
+	for l.app != nil || l.build != nil || l.linking != nil || l.cancelLearn != nil || l.loading {
 		if err := l.onEvent(<-l.events); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/fastbuild"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gograph"
 	"devrun/devserver/internal/page"
@@ -21,7 +22,7 @@ import (
 	"devrun/watcher"
 )
 
-// job is a go build under way.
+// job is a build under way.
 type job struct {
 	gen    int
 	hooked bool
@@ -70,7 +71,7 @@ func (l *loop) onBatch(b watcher.Batch) {
 	case restart:
 		l.restart(names)
 	case rebuild:
-		l.clock = clock{saved: time.Now()}
+		l.clock = clock{written: newest(d.files), saved: time.Now()}
 		// One save may come in two steps, and a file may be saved again: during
 		// the build the line that is there says it already.
 		if grown := l.note(names); grown || l.build == nil {
@@ -189,7 +190,7 @@ func (l *loop) startBuild() {
 		if other != nil {
 			<-other
 		}
-		var res build.Result
+		var res fastbuild.Result
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
 		if keep {
 			if file, err := l.keeper.overlay(r.Overlay, pkgs); err == nil { // else the console has less to call
@@ -197,13 +198,13 @@ func (l *loop) startBuild() {
 			}
 		}
 		if err == nil || errors.Is(err, fs.ErrExist) {
-			res, err = build.Run(ctx, r)
+			res, err = l.builder.Build(ctx, r)
 		}
 		touched := ctx.Err() == nil && !maps.Equal(before, stamps(sources))
 		if touched {
 			l.watcher.Rescan()
 		}
-		l.tell(built{request: r, gen: r.Generation, binary: res.Binary, took: res.Took, touched: touched, err: err})
+		l.tell(built{request: r, gen: r.Generation, result: res, touched: touched, err: err})
 	}()
 }
 
@@ -273,17 +274,22 @@ func (l *loop) onBuilt(e built) {
 		l.unkeptSaid = true
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
-	l.term.Built(e.took)
-	l.clock.built = time.Now()
+	l.term.Built(e.result.Took)
+	l.clock.built, l.clock.link = time.Now(), e.result.Link
+	if l.cfg.Verbose && e.result.Full != "" {
+		l.term.Notice("built with go build: " + e.result.Full)
+	}
+	l.sayIfSlow()
 	l.failed, l.facts.broken = nil, false
 	if l.graph.Broken() {
 		l.load()
 	}
-	b := &binary{gen: e.gen, hooked: job.hooked, path: e.binary, at: time.Now()}
+	b := &binary{gen: e.gen, hooked: job.hooked, path: e.result.Binary, at: time.Now()}
 	if job.hooked {
-		b.debugger = &debugger{request: e.request}
+		b.debugger = &debugger{request: e.request, made: e.result.Made}
 	}
 	l.swap(b)
+	l.learn(e.request)
 }
 
 // unsuspend puts the hook back after a build that went without it on trial.

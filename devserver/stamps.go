@@ -25,3 +25,13 @@ func stamps(files []string) map[string]stamp {
 	}
 	return m
 }
+
+// newest is when the last of the files was written, zero when none is there.
+func newest(files []string) (at time.Time) {
+	for _, f := range files {
+		if fi, err := os.Stat(f); err == nil && fi.ModTime().After(at) {
+			at = fi.ModTime()
+		}
+	}
+	return at
+}

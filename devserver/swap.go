@@ -27,12 +27,21 @@ type app struct {
 	results  answers[wire.EvalValue]
 	peeks    answers[wire.Memory]
 	ready    bool      // it listens
+	idle     bool      // and has for a while
 	stopping bool      // it was asked to end
 	typed    time.Time // when a key last went to it
 }
 
 // clock is when the parts of a save were over; zero where one did not happen.
-type clock struct{ saved, built, stopped, started time.Time }
+type clock struct {
+	written, saved, built, stopped, started time.Time
+
+	link time.Duration // the end of the build, if the go command had no part in it
+}
+
+// longestWatch is how old a file may be that was just saved: an older one has
+// been moved to its place.
+const longestWatch = 5 * time.Second
 
 // swap puts b in the place of what runs: the old process first ends, then the
 // new one starts, so that the two never share a database or a lock.
@@ -225,10 +234,18 @@ func (l *loop) phases() {
 	}
 	var ps []term.Phase
 	from := c.saved
+	if watch := c.saved.Sub(c.written); watch >= 0 && watch < longestWatch {
+		ps = append(ps, term.Phase{Name: "watch", Took: watch})
+	}
+	var compiled time.Time
+	building := "build"
+	if c.link > 0 {
+		compiled, building = c.built.Add(-c.link), "link"
+	}
 	for _, p := range []struct {
 		name string
 		end  time.Time
-	}{{"build", c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
+	}{{"compile", compiled}, {building, c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
 		if !p.end.IsZero() {
 			ps = append(ps, term.Phase{Name: p.name, Took: p.end.Sub(from)})
 			from = p.end

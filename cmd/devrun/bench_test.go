@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,43 +25,99 @@ import (
 // the new version: with devrun, and with what one would do by hand, which is
 // to build with plain `go build`, kill the old process and start the new one.
 // The two take turns in one run, each polled every 5 ms. Reported are the
-// medians in ms, their ratio, and devrun's requests that failed.
+// medians in ms, their ratio, the processor time of the two, devrun's requests
+// that failed, and how many of devrun's builds were made with the go command.
 //
 //	go test ./cmd/devrun -run '^$' -bench SaveToServed -benchtime 9x
 func BenchmarkSaveToServed(b *testing.B) {
-	for _, size := range []struct {
-		name string
-		deps string // of the app: Go source, "" for none
+	for _, app := range []struct {
+		name   string
+		deps   string // of the app: Go source, "" for none
+		source func(version string, port int) map[string]string
 	}{
-		{"small-7MB", ""},
-		{"large-19MB", largeDeps},
+		{"small-7MB", "", onePackage},
+		{"large-19MB", largeDeps, onePackage},
+		{"multi-7MB-body", "", fivePackages},
+		{"multi-7MB-line", "", func(version string, port int) map[string]string {
+			files := fivePackages(version, port)
+			n, _ := strconv.Atoi(strings.TrimPrefix(version, "v"))
+			files["leaf/leaf.go"] = strings.Repeat("// A line.\n", n+1) + files["leaf/leaf.go"]
+			return files
+		}},
 	} {
-		b.Run(size.name, func(b *testing.B) {
-			plain, runner := newBenchApp(b, size.deps), newBenchApp(b, size.deps)
+		b.Run(app.name, func(b *testing.B) {
+			plain, runner := newBenchApp(b, app.deps, app.source), newBenchApp(b, app.deps, app.source)
 			plain.byHand("v0")
-			runner.devrun()
+			runner.devrun("-v")
 			runner.wait("v0")
-			var hand, dev []float64
+			n := 0
+			rig.Eventually(b, "devrun builds a save by itself", func() error {
+				runner.rest() // it is being found out how
+				n++
+				runner.write(fmt.Sprintf("v%d", n))
+				runner.wait(fmt.Sprintf("v%d", n))
+				if out := runner.out.String(); !strings.Contains(out, " · link ") {
+					return errors.New(out)
+				}
+				return nil
+			})
+			var hand, dev, handCPU, devCPU []float64
 			failed := 0
-			for i := 0; b.Loop(); i++ {
-				v := fmt.Sprintf("v%d", i+1)
+			before := strings.Count(runner.out.String(), "· link ")
+			for b.Loop() {
+				n++
+				v := fmt.Sprintf("v%d", n)
+				runner.rest() // what devrun does after a save is counted to neither
 				start := time.Now()
 				plain.write(v)
-				plain.byHand(v)
-				hand = append(hand, float64(time.Since(start).Microseconds())/1000)
-				runner.idle()
+				handCPU = append(handCPU, ms(plain.byHand(v)))
+				hand = append(hand, ms(time.Since(start)))
+				used := usedBy(b, runner.cmd.Process.Pid)
 				start = time.Now()
 				runner.write(v)
 				failed += runner.wait(v)
-				dev = append(dev, float64(time.Since(start).Microseconds())/1000)
+				dev = append(dev, ms(time.Since(start)))
+				devCPU = append(devCPU, ms(usedBy(b, runner.cmd.Process.Pid)-used))
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(median(hand), "go-build-ms")
 			b.ReportMetric(median(dev), "devrun-ms")
 			b.ReportMetric(median(dev)/median(hand), "ratio")
+			b.ReportMetric(median(handCPU), "go-build-cpu-ms")
+			b.ReportMetric(median(devCPU), "devrun-cpu-ms")
 			b.ReportMetric(float64(failed), "failed")
+			rig.Eventually(b, "the last save is reported", func() error {
+				if !strings.HasSuffix(strings.TrimSpace(runner.out.String()), ")") {
+					return errors.New(runner.out.String())
+				}
+				return nil
+			})
+			direct := strings.Count(runner.out.String(), "· link ") - before
+			b.ReportMetric(float64(len(dev)-direct), "go-builds")
 		})
 	}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// usedBy is the processor time of a process and of its children that have ended,
+// to a hundredth of a second.
+func usedBy(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	ticks := 0
+	for _, f := range fields[11:15] { // utime, stime, cutime, cstime
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100
 }
 
 func median(v []float64) float64 {
@@ -105,14 +163,16 @@ func init() {
 
 // benchApp is one copy of an app that serves its version.
 type benchApp struct {
-	b    *testing.B
-	dir  string
-	port int
-	cmd  *exec.Cmd
+	b      *testing.B
+	dir    string
+	port   int
+	source func(version string, port int) map[string]string
+	cmd    *exec.Cmd
+	out    *rig.Output // of the newest process
 }
 
-func newBenchApp(b *testing.B, deps string) *benchApp {
-	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b)}
+func newBenchApp(b *testing.B, deps string, source func(version string, port int) map[string]string) *benchApp {
+	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		b.Fatal(err)
@@ -134,9 +194,25 @@ func newBenchApp(b *testing.B, deps string) *benchApp {
 	return a
 }
 
+// write writes the files that are not there yet or differ.
 func (a *benchApp) write(version string) {
 	a.b.Helper()
-	text := fmt.Sprintf(`package main
+	for name, text := range a.source(version, a.port) {
+		path := filepath.Join(a.dir, filepath.FromSlash(name))
+		if was, err := os.ReadFile(path); err == nil && string(was) == text {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			a.b.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			a.b.Fatal(err)
+		}
+	}
+}
+
+func onePackage(version string, port int) map[string]string {
+	return map[string]string{"main.go": fmt.Sprintf(`package main
 
 import (
 	"fmt"
@@ -150,16 +226,71 @@ func main() {
 	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
 	log.Fatal(http.ListenAndServe("127.0.0.1:%d", nil))
 }
-`, version, a.port)
-	if err := os.WriteFile(filepath.Join(a.dir, "main.go"), []byte(text), 0o644); err != nil {
-		a.b.Fatal(err)
+`, version, port)}
+}
+
+// fivePackages is an app whose version is in a package that all others import.
+func fivePackages(version string, port int) map[string]string {
+	files := map[string]string{
+		"leaf/leaf.go": fmt.Sprintf("package leaf\n\n// Version is what is served.\nfunc Version() string {\n\treturn %q\n}\n\n// Name is the app's.\nfunc Name() string { return \"bench\" }\n", version),
+		"main.go": fmt.Sprintf(`package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+
+	"example.test/bench/cart"
+	"example.test/bench/leaf"
+	"example.test/bench/orders"
+	"example.test/bench/users"
+)
+
+func main() {
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, leaf.Version()) })
+	http.Handle("/cart", cart.Handler())
+	http.Handle("/orders", orders.Handler())
+	http.Handle("/users", users.Handler())
+	log.Fatal(http.ListenAndServe("127.0.0.1:%d", nil))
+}
+`, port),
 	}
+	for _, name := range []string{"cart", "orders", "users"} {
+		files[name+"/"+name+".go"] = fmt.Sprintf(`package %[1]s
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"example.test/bench/leaf"
+)
+
+// Item is one of many.
+type Item struct {
+	Name, Shop string
+	Price      int
+}
+
+// Handler lists them.
+func Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		items := []Item{{"%[1]s", leaf.Name(), 1}, {"more", leaf.Name(), 2}}
+		if err := json.NewEncoder(w).Encode(items); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+}
+`, name)
+	}
+	return files
 }
 
 func (a *benchApp) start(name string, args ...string) {
 	a.b.Helper()
 	a.cmd = exec.Command(name, args...)
 	a.cmd.Dir, a.cmd.Env = a.dir, append(os.Environ(), "APP_ENV=development")
+	a.out = &rig.Output{}
+	a.cmd.Stdout, a.cmd.Stderr = a.out, a.out
 	if err := a.cmd.Start(); err != nil {
 		a.b.Fatal(err)
 	}
@@ -172,8 +303,9 @@ func (a *benchApp) stop(sig os.Signal) {
 	}
 }
 
-// byHand builds, kills, starts and waits for the answer.
-func (a *benchApp) byHand(version string) {
+// byHand builds, kills, starts and waits for the answer. It returns the processor
+// time of the build.
+func (a *benchApp) byHand(version string) time.Duration {
 	a.b.Helper()
 	build := exec.Command("go", "build", "-o", "bench", ".")
 	build.Dir = a.dir
@@ -186,10 +318,11 @@ func (a *benchApp) byHand(version string) {
 	a.stop(os.Kill)
 	a.start("./bench")
 	a.wait(version)
+	return build.ProcessState.UserTime() + build.ProcessState.SystemTime()
 }
 
-func (a *benchApp) devrun() {
-	a.start(rig.Binary(a.b))
+func (a *benchApp) devrun(args ...string) {
+	a.start(rig.Binary(a.b), args...)
 	a.b.Cleanup(func() { a.stop(os.Interrupt) })
 }
 
@@ -222,8 +355,20 @@ func (a *benchApp) wait(version string) (failed int) {
 	return 0
 }
 
-// idle waits until devrun has no child but the app, so that what it does
-// after a save is not counted to the next one.
+// rest waits until devrun has nothing to do any more: the debug information,
+// which it has linked a second after the app is ready and then reads, is there.
+func (a *benchApp) rest() {
+	rig.Eventually(a.b, "devrun comes to rest", func() error {
+		before := usedBy(a.b, a.cmd.Process.Pid)
+		time.Sleep(1500 * time.Millisecond)
+		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(rig.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
+			return fmt.Errorf("it used %v and has %d children", used, n)
+		}
+		return nil
+	})
+}
+
+// idle waits until devrun has no child but the app.
 func (a *benchApp) idle() {
 	for len(rig.Children(a.cmd.Process.Pid)) > 1 {
 		time.Sleep(5 * time.Millisecond)
@@ -290,7 +435,7 @@ func BenchmarkStylesheet(b *testing.B) {
 //
 //	go test ./cmd/devrun -run '^$' -bench Idle -benchtime 10x
 func BenchmarkIdle(b *testing.B) {
-	a := newBenchApp(b, "")
+	a := newBenchApp(b, "", onePackage)
 	a.devrun()
 	a.wait("v0")
 	// The debug information is linked and read once a generation, which is no part

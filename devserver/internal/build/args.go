@@ -6,13 +6,18 @@ import (
 )
 
 // Args is the command line of the build, "go" included.
+func Args(r Request) []string {
+	return append(append([]string{"go", "build", "-o", r.Output}, Flags(r)...), r.Package)
+}
+
+// Flags are the build flags of a request, as go build and go list take them.
 //
 // The go command gives a package the flags of the last -gcflags (-ldflags) that
 // matches it and forgets the others, those of GOFLAGS included. So each value of
 // the user is passed again with ours before it, in the user's order: what the
 // user says last still wins, and against ours too.
-func Args(r Request) []string {
-	args := []string{"go", "build", "-o", r.Output}
+func Flags(r Request) []string {
+	var args []string
 	if !r.Optimised {
 		args = append(args, "-buildvcs=false")
 		args = append(args, quiet(r.GOFLAGS)...)
@@ -33,7 +38,7 @@ func Args(r Request) []string {
 		if r.LDFlags != "" {
 			args = append(args, "-ldflags="+r.LDFlags)
 		}
-		return append(args, r.Package)
+		return args
 	}
 	if r.Overlay != "" {
 		args = append(args, "-overlay="+r.Overlay)
@@ -44,8 +49,39 @@ func Args(r Request) []string {
 	for _, value := range ldflags(r) {
 		args = append(args, "-ldflags="+value)
 	}
-	return append(args, r.Package)
+	return args
 }
+
+// CompilerFlags are those that the -gcflags of a request without the user's own
+// give to the package of an import path.
+func CompilerFlags(r Request, importPath string) []string {
+	in := func(pattern string) bool {
+		path, below := strings.CutSuffix(pattern, "/...")
+		return importPath == path || below && strings.HasPrefix(importPath, path+"/")
+	}
+	switch {
+	case r.HookPattern != "" && in(strings.TrimSuffix(r.HookPattern, "/...")+"/..."):
+		return []string{noPointerChecks}
+	case slices.ContainsFunc(r.UserPatterns, in):
+		return strings.Fields(debugging(""))
+	}
+	return nil
+}
+
+// GOFLAGS are the flags that the user's GOFLAGS holds, name and value, in order.
+func GOFLAGS(r Request) [][2]string {
+	var flags [][2]string
+	fields, _ := split(r.GOFLAGS)
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, "=")
+		flags = append(flags, [2]string{trimDashes(name), value})
+	}
+	return flags
+}
+
+// The hook reads the runtime's structures by address, which the pointer checks
+// that -race turns on would take for a mistake.
+const noPointerChecks = "-d=checkptr=0"
 
 // gcflags: the user's packages for debugging, all others as they are.
 func gcflags(r Request) []string {
@@ -72,9 +108,7 @@ func gcflags(r Request) []string {
 		}
 	}
 	if r.HookPattern != "" {
-		// The hook reads the runtime's structures by address, which the pointer
-		// checks that -race turns on would take for a mistake.
-		values = append(values, strings.TrimSuffix(r.HookPattern, "/...")+"/...=-d=checkptr=0")
+		values = append(values, strings.TrimSuffix(r.HookPattern, "/...")+"/...="+noPointerChecks)
 	}
 	return values
 }

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,13 +76,9 @@ func Run(ctx context.Context, r Request) (Result, error) {
 }
 
 func run(ctx context.Context, r Request) (Result, error) {
-	// The parent-death signal comes when the thread ends that started the command.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
-	tool, err := exec.LookPath("go")
+	tool, err := GoTool()
 	if err != nil {
-		return Result{}, errors.New("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH")
+		return Result{}, err
 	}
 	if r.Dir, err = filepath.Abs(r.Dir); err != nil {
 		return Result{}, fmt.Errorf("find the directory to build in: %w", err)
@@ -93,16 +90,12 @@ func run(ctx context.Context, r Request) (Result, error) {
 	}
 	defer os.RemoveAll(tmp)
 
-	if r.Env == nil {
-		r.Env = os.Environ()
-	}
-	// The go command spells its working directory as PWD does.
-	r.Env = append(slices.Clone(r.Env), "PWD="+r.Dir, "GOTMPDIR="+tmp, "TMPDIR="+tmp, "TMP="+tmp)
+	r.Env = Environ(r, tmp)
 	if r.GOFLAGS == "" && !r.Optimised {
 		// A go command that fails here fails in the build too, and says why there.
-		cmd := command(ctx, tool, r, "env", "GOFLAGS")
-		if out, err := cmd.Output(); err == nil {
-			r.GOFLAGS = strings.TrimSpace(string(out))
+		var out bytes.Buffer
+		if err := RunTool(ctx, r, &out, nil, tool, "env", "GOFLAGS"); err == nil {
+			r.GOFLAGS = strings.TrimSpace(out.String())
 		}
 	}
 	effective := r
@@ -113,32 +106,22 @@ func run(ctx context.Context, r Request) (Result, error) {
 	}
 
 	args := Args(effective)
-	cmd := command(ctx, tool, r, args[1:]...)
 	out := &capture{limit: outputLimit}
-	cmd.Stdout, cmd.Stderr = out, out
-	told := func() {}
+	var to io.Writer = out
+	line, told := args[1:], func() {}
 	if r.Progress != nil {
-		cmd.Args = slices.Insert(cmd.Args, 2, "-v")
 		counting, stop := context.WithCancel(ctx)
 		p := newProgress(r, out)
-		cmd.Stdout, cmd.Stderr = p, p
+		to, line = p, slices.Insert(slices.Clone(line), 1, "-v")
 		go p.count(counting, tool, r, args)
 		told = func() { stop(); p.end() }
 	}
-	if err = cmd.Start(); err == nil {
-		if r.Background {
-			lowPriority(cmd.Process.Pid)
-		}
-		err = cmd.Wait()
-	}
+	err = RunTool(ctx, r, to, to, tool, line...)
 	told()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
-		if cmd.Process != nil {
-			awaitGroup(cmd.Process.Pid)
-		}
 	case errors.As(err, &exit):
 		err = newFailure(r, args, out.String(), exit)
 	case err != nil:
@@ -159,13 +142,51 @@ func run(ctx context.Context, r Request) (Result, error) {
 	return Result{}, err
 }
 
-func command(ctx context.Context, tool string, r Request, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, tool, args...)
-	cmd.Dir, cmd.Env = r.Dir, r.Env
+// GoTool is the go command that PATH names.
+func GoTool() (string, error) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		return "", errors.New("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH")
+	}
+	return tool, nil
+}
+
+// Environ is the environment in which the tools of a request run, with tmp for
+// their temporary files.
+func Environ(r Request, tmp string) []string {
+	env := r.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	// The go command spells its working directory as PWD does.
+	return append(slices.Clone(env), "PWD="+r.Dir, "GOTMPDIR="+tmp, "TMPDIR="+tmp, "TMP="+tmp)
+}
+
+// RunTool runs the go command, a compiler or a linker in r.Dir with r.Env, with
+// low priority for a request in the background, and returns when it has ended.
+// When ctx ends it is killed with all that it started and gone before RunTool
+// returns.
+func RunTool(ctx context.Context, r Request, stdout, stderr io.Writer, path string, args ...string) error {
+	// The parent-death signal comes when the thread ends that started the command.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, stdout, stderr
 	// For a process that left the group and holds the output open.
 	cmd.WaitDelay = leaveOpen
 	ownGroup(cmd)
-	return cmd
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if r.Background {
+		lowPriority(cmd.Process.Pid)
+	}
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		awaitGroup(cmd.Process.Pid)
+	}
+	return err
 }
 
 // leaveOpen bounds the wait for output after the go command itself has gone.

@@ -79,12 +79,12 @@ func (p *progress) count(ctx context.Context, tool string, r Request, args []str
 	}
 	// The flags of go build without "-o FILE".
 	list := slices.Concat([]string{"list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"}, args[4:])
-	out, err := command(ctx, tool, r, list...).Output()
-	if err != nil {
+	var out bytes.Buffer
+	if RunTool(ctx, r, &out, nil, tool, list...) != nil {
 		return // the build itself says what is wrong
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of = p.done + bytes.Count(bytes.TrimSpace(out), []byte("\n")) + 1
+	p.of = p.done + bytes.Count(bytes.TrimSpace(out.Bytes()), []byte("\n")) + 1
 	p.told()
 }

@@ -47,11 +47,11 @@ func TestProgress(t *testing.T) {
 	}
 	r := Request{Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Env: append(os.Environ(), "GOCACHE="+t.TempDir())}
 	r.PackageDirs = map[string]string{}
-	list, err := command(context.Background(), "go", r, "list", "-deps", ".").Output()
-	if err != nil {
+	var list strings.Builder
+	if err := RunTool(context.Background(), r, &list, nil, "go", "list", "-deps", "."); err != nil {
 		t.Fatal(err)
 	}
-	for pkg := range strings.FieldsSeq(string(list)) {
+	for pkg := range strings.FieldsSeq(list.String()) {
 		r.PackageDirs[pkg] = "."
 	}
 	last, of := 0, 0

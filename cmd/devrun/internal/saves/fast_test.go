@@ -1,0 +1,114 @@
+//go:build linux
+
+package saves
+
+import (
+	"archive/zip"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"devrun/cmd/devrun/internal/rig"
+)
+
+// direct waits until a save is built without the go command: what the app
+// consists of is asked in the background, and a save may come before the answer.
+func direct(r *rig.Rig, save func(version string)) {
+	r.T.Helper()
+	n := 1
+	rig.Eventually(r.T, "a save is built without the go command", func() error {
+		n++
+		v := fmt.Sprintf("v%d", n)
+		before := len(r.Stderr.String())
+		save(v)
+		r.Served(v)
+		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· link ") {
+			return fmt.Errorf("devrun says %s", out)
+		}
+		return nil
+	})
+}
+
+func testFast(t *testing.T, mode string) {
+	r := rig.New(t, mode).Start("-v")
+	direct(r, r.SetVersion)
+	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
+	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
+	// What the go command decides is left to it, and known afterwards.
+	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
+	r.Says(`^devrun: built with go build: a file has come or gone in `)
+	direct(r, func(v string) { r.SetVersion("m" + v); r.Served("m" + v); r.SetVersion(v) })
+}
+
+// The module cache is taken to be immutable. Where it is not, a save is built with
+// what was there before: the link for the debugger shows it, and the app becomes
+// the one that go build makes.
+func TestHonestBinary(t *testing.T) {
+	r := rig.New(t, "notify")
+	base := filepath.Dir(r.Dir)
+	cache := filepath.Join(base, "modcache")
+	proxy(t, filepath.Join(base, "proxy"), "example.test/dep", "v1.0.0", map[string]string{
+		"go.mod": "module example.test/dep\n\ngo 1.25\n", "dep.go": "package dep\n\nfunc Name() string { return \"first\" }\n",
+	})
+	r.Env = append(r.Env, "GOPROXY=file://"+filepath.Join(base, "proxy"), "GONOSUMDB=example.test", "GOMODCACHE="+cache, "GOFLAGS=")
+	get := exec.Command("go", "get", "-modcacherw", "example.test/dep@v1.0.0")
+	get.Dir, get.Env = r.Dir, append(os.Environ(), r.Env...)
+	if out, err := get.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	r.Write("dep.go", "package main\n\nimport (\n\t\"fmt\"\n\t\"net/http\"\n\n\t\"example.test/dep\"\n)\n\nfunc init() {\n\thttp.HandleFunc(\"/dep\", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, dep.Name()) })\n}\n")
+	r.Start("-v")
+	r.Answers("/dep", "first\n")
+	direct(r, r.SetVersion)
+	r.Says(`built with go build: `)
+
+	file := filepath.Join(cache, "example.test", "dep@v1.0.0", "dep.go")
+	if err := os.WriteFile(file, []byte("package dep\n\nfunc Name() string { return \"other\" }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.SetVersion("w1")
+	r.Served("w1")
+	r.Says(`^devrun: a binary that was compiled directly is not what go build makes: section \.rodata at 0x[0-9a-f]+, in \S+ \(go\S+, linux/\w+\)$`)
+	r.Says(`please report the line above`)
+	r.Answers("/dep", "other\n")
+	r.SetVersion("w2")
+	r.Served("w2")
+	r.Says(`^devrun: built with go build: a binary that was compiled directly is not`)
+}
+
+// proxy writes a module as the go command finds it at a GOPROXY.
+func proxy(t *testing.T, dir, path, version string, files map[string]string) {
+	t.Helper()
+	at := filepath.Join(dir, filepath.FromSlash(path), "@v")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{".info": fmt.Sprintf(`{"Version": %q}`, version), ".mod": files["go.mod"]} {
+		if err := os.WriteFile(filepath.Join(at, version+name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Create(filepath.Join(at, version+".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for name, text := range files {
+		w, err := z.Create(path + "@" + version + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,224 @@
+// Package fastbuild builds an app that is being written without the go command:
+// it compiles the packages that a save has changed, those whose imports mean
+// something else by it, and links. Most of the time that `go build` takes for
+// a small change is not in those.
+//
+// What it knows it has from the go command ([Builder.Learn]): the packages, the
+// archives in its cache, the link. It trusts none of its own conclusions before
+// its own compiles have given the go command's archives byte for byte, and
+// builds with go build whatever is out of the ordinary, so that a build is
+// either go's own or one that go would have made with the same code in it:
+//
+//   - an input that the go command looks at ahead of compiling has changed: the
+//     list of files, imports, constraints, directives, embed patterns, go.mod
+//     and the like, the toolchain, flags, the environment;
+//   - a package with more than Go files in it (cgo, assembly) has to be compiled;
+//   - the build is not an ordinary one: -race, -trimpath, a profile, flags for the
+//     compiler;
+//   - the code does not compile or link: the go command says why in its own words.
+//
+// The rest is decided by the content of files, and a package is compiled from
+// copies of exactly what was looked at. An import counts by the fingerprint of
+// its export data, which is all of it that a compiler reads; the linker
+// refuses packages whose fingerprints do not fit.
+//
+// The module cache and GOROOT are taken to be immutable.
+package fastbuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"devrun/devserver/internal/build"
+)
+
+// Builder builds one app, again and again. One Build and one Learn may run at a
+// time, also side by side; the other methods may be called at any time and wait
+// for neither.
+type Builder struct {
+	dir    string // archives and what tools need meanwhile
+	store  *store // archives by what they are made of; Build's
+	shapes shapes // of files, by content; Build's
+	proven proofs // which of go's archives have been made here too; Learn's
+
+	mu     sync.Mutex
+	recipe *recipe // nil: the go command has not been asked
+	why    string  // it could not be learned, or why there is none yet
+	off    string  // why there is no fast path in this run, "" if there is
+	forget bool    // the next build is go build's
+}
+
+// Result is a build that passed.
+type Result struct {
+	build.Result
+	Full    string        // why go build made it, "" if this package did
+	Compile time.Duration // what Took consists of, if it did
+	Link    time.Duration
+	Made    *Made // for comparison with what go build makes; nil if that made it
+}
+
+// notLearned is why the first build is go build's.
+const notLearned = "the go command has not been asked yet what the app consists of"
+
+// New returns a Builder that keeps its files in dir, which it makes. They are
+// nothing to anybody once the Builder is not used any more.
+func New(dir string) *Builder {
+	return &Builder{dir: dir, why: notLearned, store: newStore(filepath.Join(dir, "archives")), proven: proofs{}, shapes: shapes{}}
+}
+
+// Off reports why everything is built with go build in this run, "" if it is not.
+func (b *Builder) Off() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.off
+}
+
+// Disable has everything built with go build from now on.
+func (b *Builder) Disable(why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.off == "" {
+		b.off = why
+	}
+}
+
+// Forget has the next build made with go build, whatever is known.
+func (b *Builder) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget = true
+}
+
+// startOver does what Forget has asked for, once.
+func (b *Builder) startOver() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.forget {
+		b.forget, b.recipe, b.why = false, nil, "a build from scratch is wanted"
+	}
+}
+
+// known is the recipe for a build, or why there is none.
+func (b *Builder) known() (*recipe, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.off != "":
+		return nil, errors.New(b.off)
+	case b.recipe == nil:
+		return nil, errors.New(b.why)
+	}
+	return b.recipe, nil
+}
+
+// set notes what is known from now on, or why that is nothing.
+func (b *Builder) set(r *recipe, why error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.recipe = r; why != nil {
+		b.recipe, b.why = nil, why.Error()
+	}
+}
+
+// Build builds, as build.Run does and with its errors.
+func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
+	begin := time.Now()
+	res, direct := b.direct(ctx, r)
+	if direct == nil {
+		res.Took = time.Since(begin)
+		return res, nil
+	}
+	_ = os.Remove(r.Output) // the linker may have begun it; go build says what is wrong with its place
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	made, err := build.Run(ctx, r)
+	made.Took = time.Since(begin)
+	var (
+		refused *refusal
+		stale   *staleError
+	)
+	switch {
+	case err != nil:
+	case errors.As(direct, &refused) && !refused.moved():
+		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
+	case errors.As(direct, &stale):
+		b.set(nil, stale)
+	}
+	return Result{Result: made, Full: direct.Error()}, err
+}
+
+// direct builds without the go command. An error says why that cannot be.
+func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
+	b.startOver()
+	if err := ordinary(r); err != nil {
+		return Result{}, err
+	}
+	rec, err := b.known()
+	if err != nil {
+		return Result{}, err
+	}
+	if rec.settings != settings(r) {
+		return Result{}, errors.New("flags or the environment have changed")
+	}
+	begin := time.Now()
+	look, err := rec.lookAt(r, b.shapes)
+	if err == nil {
+		err = rec.differs(look)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	defer look.forget()
+	tmp, err := b.temporary()
+	if err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(tmp)
+	c := &compilation{recipe: rec, request: r, look: look, store: b.store, tmp: tmp}
+	c.request.Env = rec.toolEnv(r, tmp)
+	archives, err := c.all(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	compiled := time.Now()
+	if err := c.link(ctx, archives); err != nil {
+		return Result{}, err
+	}
+	b.store.prune()
+	return Result{
+		Result:  build.Result{Binary: r.Output},
+		Compile: compiled.Sub(begin),
+		Link:    time.Since(compiled),
+		Made:    &Made{binary: r.Output, recipe: rec, request: r, look: look},
+	}, nil
+}
+
+// temporary makes a directory for one build.
+func (b *Builder) temporary() (string, error) {
+	if err := os.MkdirAll(b.store.dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a directory for archives: %w", err)
+	}
+	tmp, err := os.MkdirTemp(b.dir, "build-")
+	if err != nil {
+		return "", fmt.Errorf("make a directory for the build: %w", err)
+	}
+	return tmp, nil
+}
+
+// staleError says why the go command has to be asked anew, though nothing is
+// unusual about the app.
+type staleError struct{ error }
+
+// refusal is a compiler or a linker that does not like what it was given.
+type refusal struct {
+	tool, output string
+	moved        func() bool // the sources are others by now
+}
+
+func (r *refusal) Error() string { return r.tool + ": " + firstLine(r.output) }

@@ -1,0 +1,192 @@
+package fastbuild
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"devrun/devserver/internal/build"
+)
+
+// Learn asks the go command what the app consists of, after it has built it, and
+// proves that compiling here gives the same: then, and package by package as that
+// goes on, Build needs the go command no more. The question takes about as long
+// as a build of nothing, twice; the proof compiles the user's packages, with low
+// priority. What it
+// finds stays valid for as long as Build finds nothing changed; Learn on
+// what is known already does nothing.
+//
+// An error is why there will be no fast path for the app as it is. A difference in
+// the proof is none: it disables the Builder, and Off says so.
+func (b *Builder) Learn(ctx context.Context, r build.Request) error {
+	if b.Off() != "" {
+		return nil
+	}
+	if rec, err := b.known(); err == nil && rec.fits(r) {
+		if moved, err := b.prove(ctx, rec, r); err != nil || !moved {
+			return err
+		}
+	}
+	rec, err := b.ask(ctx, r)
+	for range attempts {
+		if !errors.Is(err, errMoved) {
+			break
+		}
+		rec, err = b.ask(ctx, r)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if b.set(rec, err); err != nil {
+		return err
+	}
+	_, err = b.prove(ctx, rec, r)
+	rec.look.forget()
+	return err
+}
+
+// attempts is how often the go command is asked again when a file is saved while it
+// answers: somebody who never stops must not keep it busy.
+const attempts = 5
+
+// fits reports that the recipe is one for r and for what is on disk.
+func (rec *recipe) fits(r build.Request) bool {
+	if rec.settings != settings(r) {
+		return false
+	}
+	now, err := rec.lookAt(r, shapes{})
+	return err == nil && rec.differs(now) == nil
+}
+
+// ask makes the recipe.
+func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
+	if err := ordinary(r); err != nil {
+		return nil, err
+	}
+	tmp, err := b.temporary()
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	tool, err := build.GoTool()
+	if err != nil {
+		return nil, err
+	}
+	quiet := r
+	quiet.Env = build.Environ(r, tmp)
+	run := func(args ...string) ([]byte, error) {
+		var out, text bytes.Buffer
+		if err := build.RunTool(ctx, quiet, &out, &text, tool, args...); err != nil {
+			return nil, fmt.Errorf("go %s: %w: %s", args[0], err, firstLine(text.String()))
+		}
+		if args[0] == "build" {
+			return text.Bytes(), nil
+		}
+		return out.Bytes(), nil
+	}
+
+	known := shapes{}
+	rec := &recipe{settings: settings(r), byPath: map[string]*pkg{}, archives: map[string]string{}}
+	out, err := run("env", "-json")
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	if err := json.Unmarshal(out, &env); err != nil {
+		return nil, fmt.Errorf("read the output of go env: %w", err)
+	}
+	for name, value := range env {
+		rec.env = append(rec.env, name+"="+value)
+	}
+	slices.Sort(rec.env)
+	exe := env["GOEXE"]
+	if env["GOHOSTOS"] == "windows" {
+		exe = ".exe"
+	}
+	rec.compiler = filepath.Join(env["GOTOOLDIR"], "compile"+exe)
+	linker := filepath.Join(env["GOTOOLDIR"], "link"+exe)
+	rec.linking.linker = linker
+
+	flags := build.Flags(r)
+	out, err = run(slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
+	if err != nil {
+		return nil, err
+	}
+	list, err := readList(out)
+	if err != nil {
+		return nil, err
+	}
+	if err := rec.take(list, r, env); err != nil {
+		return nil, err
+	}
+	before, err := rec.lookAt(r, known)
+	if err != nil {
+		return nil, err
+	}
+	out, err = run(slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(string(out), rec.compiler+" ") {
+		return nil, errMoved // all was compiled a moment ago
+	}
+	isOwn := func(path string) bool { return rec.byPath[path] != nil }
+	var cached map[string]string
+	if rec.linking, cached, err = parseLinking(string(out), linker, isOwn); err != nil {
+		return nil, err
+	}
+	// The link names the archives of what was there after the look, the list those
+	// of what was there before it: the same ones are of what was looked at.
+	if err := rec.agrees(cached); err != nil {
+		return nil, err
+	}
+	if rec.look, err = rec.lookAt(r, known); err != nil {
+		return nil, err
+	}
+	if !rec.look.same(before) {
+		return nil, errMoved
+	}
+	return rec, rec.setKeys()
+}
+
+// agrees checks that the link takes the archives that the list named.
+func (rec *recipe) agrees(cached map[string]string) error {
+	for _, p := range rec.packages {
+		if cached[p.path] != p.export {
+			return errMoved
+		}
+	}
+	for path, archive := range rec.archives {
+		if cached[path] != archive {
+			return errMoved
+		}
+	}
+	return nil
+}
+
+// setKeys gives the go command's archives their keys, and checks that what is
+// compiled is what was looked at.
+func (rec *recipe) setKeys() error {
+	made := map[string]archive{}
+	c := &compilation{recipe: rec, look: rec.look}
+	for i, p := range rec.packages {
+		for _, name := range p.files {
+			if _, ok := named(rec.look.packages[i].files, name); !ok {
+				return fmt.Errorf("%s is not in %s", name, p.dir)
+			}
+		}
+		a, err := readArchive(p.export)
+		if err != nil {
+			return err
+		}
+		p.key = c.key(i, made)
+		made[p.path] = a
+	}
+	return nil
+}

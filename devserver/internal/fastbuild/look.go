@@ -1,0 +1,269 @@
+package fastbuild
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"devrun/devserver/internal/build"
+)
+
+// look is what the files of an app are at one time, with their contents: what is
+// saved later has no part in what is made of it.
+type look struct {
+	fixed    map[string]string // state of each of the recipe's fixed files
+	overlay  map[string]string // path in the build -> file to read instead
+	packages []packageLook     // in the order of the recipe's
+}
+
+type packageLook struct {
+	files    []file // all of source in its directory, sorted
+	embeds   []file // what go:embed puts in, sorted
+	embedded map[string][]string
+	shape    string
+}
+
+type file struct {
+	name string // slashed, in the package's directory
+	path string // where to read it
+	sum  [sha256.Size]byte
+	text []byte // nil after forget
+}
+
+// sourceExts are the endings of files that the go command reads in a package's
+// directory.
+var sourceExts = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
+	".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
+
+// isSource tells what may be a part of the build, or decide on it, by its name.
+func isSource(name string) bool {
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || strings.HasSuffix(name, "_test.go") {
+		return false
+	}
+	return slices.Contains(sourceExts, filepath.Ext(name)) || name == "default.pgo" || name == "go.mod"
+}
+
+// lookAt reads all files that may change. Shapes are kept in known for the next
+// time.
+func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
+	l := &look{fixed: map[string]string{}, packages: make([]packageLook, len(r.packages))}
+	for _, path := range r.fixed {
+		l.fixed[path] = stateOf(path)
+	}
+	tool, err := build.GoTool()
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range []string{tool, r.compiler, r.linking.linker} {
+		l.fixed[path] = stampOf(path)
+	}
+	if l.overlay, err = overlaid(req.Overlay); err != nil {
+		return nil, err
+	}
+	added := map[string][]string{} // names by directory
+	for path := range l.overlay {
+		added[filepath.Dir(path)] = append(added[filepath.Dir(path)], filepath.Base(path))
+	}
+	fresh := shapes{}
+	for i, p := range r.packages {
+		if l.packages[i], err = p.look(added[p.dir], l.overlay, known, fresh); err != nil {
+			return nil, err
+		}
+	}
+	clear(known)
+	for sum, s := range fresh {
+		known[sum] = s
+	}
+	return l, nil
+}
+
+func (p *pkg) look(added []string, overlay map[string]string, known, fresh shapes) (packageLook, error) {
+	var l packageLook
+	entries, err := os.ReadDir(p.dir)
+	if err != nil && !(errors.Is(err, fs.ErrNotExist) && len(added) > 0) {
+		return l, err
+	}
+	names := slices.Clone(added)
+	for _, e := range entries {
+		if isSource(e.Name()) && !e.IsDir() && !slices.Contains(added, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	var imports []string
+	for _, name := range names {
+		f := file{name: name, path: filepath.Join(p.dir, name)}
+		if actual := overlay[f.path]; actual != "" {
+			f.path = actual
+		}
+		if err := f.read(); err != nil {
+			return l, err
+		}
+		l.files = append(l.files, f)
+		if filepath.Ext(name) != ".go" {
+			continue
+		}
+		s, ok := known[f.sum]
+		if !ok {
+			s = shapeOf(f.text)
+		}
+		fresh[f.sum] = s
+		fmt.Fprintf(&b, "%s: %s\n", name, s.text)
+		if slices.Contains(p.files, name) {
+			imports = append(imports, s.imports...) // which file of a package imports is all the same
+		} else {
+			fmt.Fprintf(&b, "%q\n", s.imports)
+		}
+	}
+	slices.Sort(imports)
+	fmt.Fprintf(&b, "%q\n", slices.Compact(imports))
+	l.shape = b.String()
+	return l, p.lookEmbedded(&l)
+}
+
+func (p *pkg) lookEmbedded(l *packageLook) (err error) {
+	if len(p.patterns) == 0 {
+		return nil
+	}
+	if l.embedded, err = embedded(p.dir, p.patterns); err != nil {
+		return fmt.Errorf("%s: %w", p.dir, err)
+	}
+	var names []string
+	for _, n := range l.embedded {
+		names = append(names, n...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		f := file{name: name, path: filepath.Join(p.dir, filepath.FromSlash(name))}
+		if err := f.read(); err != nil {
+			return err
+		}
+		l.embeds = append(l.embeds, f)
+	}
+	return nil
+}
+
+// read takes the content as it is now.
+func (f *file) read() (err error) {
+	f.text, err = os.ReadFile(f.path)
+	f.sum = sha256.Sum256(f.text)
+	return err
+}
+
+// copy writes what f was when it was looked at, or returns errMoved where that is
+// not to be had any more.
+func (f file) copy(to string) error {
+	if f.text == nil {
+		sum := f.sum
+		if err := f.read(); err != nil {
+			return err
+		}
+		if f.sum != sum {
+			return errMoved
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(to, f.text, 0o600)
+}
+
+// errMoved is a file that was written between two looks at it.
+var errMoved = errors.New("a file was written while it was built")
+
+// forget frees the contents, when they have been compiled.
+func (l *look) forget() {
+	for _, p := range l.packages {
+		for _, files := range [][]file{p.files, p.embeds} {
+			for i := range files {
+				files[i].text = nil
+			}
+		}
+	}
+}
+
+// named is the file of a name.
+func named(files []file, name string) (file, bool) {
+	i, ok := slices.BinarySearchFunc(files, name, func(f file, name string) int { return strings.Compare(f.name, name) })
+	if !ok {
+		return file{}, false
+	}
+	return files[i], true
+}
+
+// same reports that nothing at all has changed.
+func (l *look) same(o *look) bool {
+	return bytes.Equal(l.sum(), o.sum())
+}
+
+func (l *look) sum() []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n%q\n", l.fixed, l.overlay) // fmt sorts maps
+	for _, p := range l.packages {
+		fmt.Fprintf(h, "%q\n%q\n", p.shape, p.embedded)
+		for _, f := range slices.Concat(p.files, p.embeds) {
+			fmt.Fprintf(h, "%q %x\n", f.name, f.sum)
+		}
+	}
+	return h.Sum(nil)
+}
+
+// overlaid reads the file of -overlay.
+func overlaid(name string) (map[string]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var o struct{ Replace map[string]string }
+	if err := json.Unmarshal(text, &o); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	for path, actual := range o.Replace {
+		if actual == "" || !filepath.IsAbs(path) || !filepath.IsAbs(actual) || !isSource(filepath.Base(path)) {
+			return nil, fmt.Errorf("%s does more than to add files", name)
+		}
+	}
+	return o.Replace, nil
+}
+
+// stateOf is the content of a file, the names in a directory, or that there is
+// neither.
+func stateOf(path string) string {
+	if entries, err := os.ReadDir(path); err == nil {
+		names := []string{"directory"}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return strings.Join(names, "/")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "absent"
+		}
+		return err.Error()
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// stampOf tells one state of a file from another without reading it.
+func stampOf(path string) string {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(fi.Size(), fi.ModTime(), fi.Mode())
+}

@@ -1,0 +1,197 @@
+package fastbuild
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"devrun/devserver/internal/build"
+)
+
+// A compile that does not give the go command's archive is the end of direct
+// builds, whatever the reason.
+func TestProofFails(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	// The go command is told what the request does not say.
+	a.request.UserPatterns = nil
+	a.request.Env = append(a.request.Env, "GOFLAGS=-gcflags=-B")
+	a.full(notLearned, "f1g")
+	if err := a.builder.Learn(t.Context(), a.next()); err != nil {
+		t.Fatal(err)
+	}
+	if off := a.builder.Off(); !strings.Contains(off, "example.com/app compiled directly is not what go build makes of it") {
+		t.Errorf("off because %q", off)
+	}
+	a.full("compiled directly is not", "f1g")
+}
+
+// What a linker or compiler here refuses and go build takes is a mistake here.
+func TestRefusal(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	a.build()
+	a.learn()
+	a.builder.recipe.linking.after = append(a.builder.recipe.linking.after, "-nonsense")
+	a.full("link: flag provided but not defined: -nonsense", "f1g")
+	if off := a.builder.Off(); !strings.Contains(off, "go build takes what a direct build does not") {
+		t.Errorf("off because %q", off)
+	}
+}
+
+// The linker is the last to see that a package was not compiled again.
+func TestLinkerRefusesOtherFingerprints(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	a.build()
+	a.learn()
+	rec := a.builder.recipe
+	main := rec.packages[len(rec.packages)-1]
+	main.imports = nil // as if its key forgot them
+	c := &compilation{recipe: rec, look: rec.look}
+	main.key = c.key(len(rec.packages)-1, nil)
+	a.write("leaf/leaf.go", strings.Replace(leafGo, `"g"`, `"h"`, 1))
+	a.full("fingerprint mismatch", "f1h")
+	if off := a.builder.Off(); !strings.Contains(off, "fingerprint mismatch") {
+		t.Errorf("off because %q", off)
+	}
+}
+
+func TestMade(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads ELF files")
+	}
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	a.build()
+	a.learn()
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	made := a.direct("f2g").Made
+	honest := func() string {
+		r := a.next()
+		r.Debugger = true
+		if _, err := build.Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r.Output
+	}
+	right := honest()
+	if err := made.Check(right); err != nil {
+		t.Error(err)
+	}
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
+	wrong := honest()
+	if err := made.Check(wrong); err != nil {
+		t.Errorf("files that have changed since say nothing: %v", err)
+	}
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	_, different := errors.AsType[*Difference](made.Check(wrong))
+	if err := made.Check(wrong); !different || !strings.Contains(err.Error(), "section .rodata") || !strings.Contains(err.Error(), "linux/") {
+		t.Errorf("error %v", err)
+	}
+	if err := made.Check(filepath.Join(a.dir, "go.mod")); err == nil {
+		t.Error("a file that is no program says nothing")
+	}
+}
+
+// What is compiled is what was looked at, whatever is written meanwhile.
+func TestMovedFile(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	a.build()
+	a.learn()
+	rec := a.builder.recipe
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	r := a.next()
+	look, err := rec.lookAt(r, shapes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp, err := a.builder.temporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &compilation{recipe: rec, request: r, look: look, store: a.builder.store, tmp: tmp}
+	c.request.Env = rec.toolEnv(r, tmp)
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
+	archives, err := c.all(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.link(t.Context(), archives); err != nil {
+		t.Fatal(err)
+	}
+	if got := output(t, r.Output); got != "f2g" {
+		t.Errorf("the app says %q", got)
+	}
+	a.direct("f3g")
+	look.forget()
+	c.store = newStore(t.TempDir())
+	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The build cache may be emptied at any time.
+func TestEmptiedCache(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	a.request.Env = append(a.request.Env, "GOCACHE="+filepath.Join(filepath.Dir(a.dir), "cache"))
+	a.build()
+	a.learn()
+	a.direct("f1g")
+	clean := exec.Command("go", "clean", "-cache")
+	clean.Dir, clean.Env = a.dir, a.request.Env
+	if out, err := clean.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	a.full("the build cache has lost a package", "f2g")
+	if off := a.builder.Off(); off != "" {
+		t.Error(off)
+	}
+	a.learn()
+	a.direct("f2g")
+}
+
+func TestStoreForgets(t *testing.T) {
+	dir := t.TempDir()
+	s := newStore(dir)
+	for i := range byte(2) {
+		k := key{i}
+		if err := os.WriteFile(s.place(k), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.put(k, archive{path: s.place(k)})
+	}
+	for range keptTurns + 2 {
+		if _, ok := s.get(key{1}); !ok {
+			t.Fatal("what is wanted in each turn is gone")
+		}
+		s.prune()
+	}
+	if _, ok := s.get(key{0}); ok {
+		t.Error("what is not wanted is kept")
+	}
+	if err := os.Remove(s.place(key{1})); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.get(key{1}); ok {
+		t.Error("a file that is gone is there")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("%d files are left (%v)", len(entries), err)
+	}
+}
+
+func TestUnquoteWords(t *testing.T) {
+	got, err := unquoteWords(`GOROOT='/usr/local/my go' /bin/link -o a.out -X "main.x=a \"b\"" -w=1 ""`)
+	want := "GOROOT=/usr/local/my go|/bin/link|-o|a.out|-X|main.x=a \"b\"|-w=1|"
+	if err != nil || strings.Join(got, "|") != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, line := range []string{`a "b`, `A='b`, `"a"b`} {
+		if got, err := unquoteWords(line); err == nil {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package fastbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"devrun/devserver/internal/build"
+)
+
+// proofs are the archives of the go command that were made here too, by how.
+type proofs map[string]bool
+
+// prove compiles each package as the go command did and compares. A package may
+// be compiled by Build once that has gone well; main, and what is near to it, comes
+// first, as it is what is edited most.
+func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (moved bool, err error) {
+	tmp, err := b.temporary()
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(tmp)
+	r.Background = true
+	r.Env = rec.toolEnv(r, tmp)
+	c := &compilation{recipe: rec, request: r, look: rec.look, tmp: tmp}
+	exports := map[string]archive{}
+	for _, p := range rec.packages {
+		exports[p.path] = archive{path: p.export}
+	}
+	for i := len(rec.packages) - 1; i >= 0; i-- {
+		p := rec.packages[i]
+		if p.proven.Load() || p.other != "" {
+			continue
+		}
+		how := fmt.Sprintf("%s %x", p.export, p.key)
+		if !b.proven[how] {
+			err := c.proof(ctx, i, exports)
+			var (
+				refused *refusal
+				stale   *staleError
+			)
+			switch {
+			case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist), errors.As(err, &stale):
+				moved = true
+				continue
+			case errors.As(err, &refused) || errors.Is(err, errDiffers):
+				b.Disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
+				return false, nil
+			case err != nil:
+				return false, err
+			}
+			b.proven[how] = true
+		}
+		p.proven.Store(true)
+	}
+	return moved, nil
+}
+
+var errDiffers = errors.New("the archives differ")
+
+// proof makes package i once more and compares it with the go command's archive.
+func (c *compilation) proof(ctx context.Context, i int, exports map[string]archive) error {
+	p := c.recipe.packages[i]
+	output := filepath.Join(c.tmp, "proof.a")
+	config, err := c.importConfig(p, exports)
+	if err != nil {
+		return err
+	}
+	if _, err := c.compile(ctx, i, config, output, p.buildID); err != nil {
+		return err
+	}
+	ours, err := os.ReadFile(output)
+	if err != nil {
+		return err
+	}
+	theirs, err := os.ReadFile(p.export)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(ours, theirs) {
+		return fmt.Errorf("%w at byte %d of %d", errDiffers, commonPrefix(ours, theirs), len(theirs))
+	}
+	return nil
+}
+
+func commonPrefix(a, b []byte) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
