@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,13 +147,20 @@ func (p *Tab) Asked() []string {
 	return slices.Clone(p.asked)
 }
 
-// Act does what a person does: a click, a key.
+// Act does what a person does: a click, a key. What a page takes away before it
+// was reached is looked for again in the page that comes.
 func (p *Tab) Act(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		p.t.Fatal(err)
+	for _, action := range actions {
+		err := chromedp.Do(ctx, action)
+		for err != nil && strings.Contains(err.Error(), "Could not find node with given id") && ctx.Err() == nil {
+			err = chromedp.Do(ctx, action)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
 	}
 }
 
