@@ -22,7 +22,9 @@
 //	served.go      the same without the hook, from stderr
 //	coding.go      the text of an answer that the app has compressed
 //	learn.go       how to build without the go command, found out in the background
-//	debugger.go    the debug information of the binary, made ahead of need
+//	errand.go      what is done for the binary when nothing else is
+//	debugger.go    its debug information, made ahead of need
+//	verify.go      its comparison with the one that go build makes
 //	keep.go        what the console can call though the app does not
 //	look.go        the view into one process
 //	ask.go         devrun's own origin: its pages, and what they ask

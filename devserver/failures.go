@@ -174,13 +174,15 @@ var writers = strings.NewReplacer("hook.writer1", "http.response", "hook.writer2
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
-	l.linking = nil
+	l.errand = nil
 	e.of.info, e.of.err = e.info, e.err
 	if errors.Is(e.err, context.Canceled) {
 		e.of.err = nil // for a newer build: another time
 	}
 	if l.app == nil || l.app.binary.debugger != e.of {
 		e.of.close()
+	} else if gen := l.app.gen; e.of.info != nil && e.of.made != nil {
+		time.AfterFunc(verifyAfter, func() { l.tell(quiet{gen}) })
 	}
 	for _, f := range l.failures {
 		if l.app != nil && f.app == l.app && !f.Values.Here && !f.late {

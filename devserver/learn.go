@@ -5,18 +5,10 @@ import (
 	"errors"
 
 	"devrun/devserver/internal/build"
-	"devrun/devserver/internal/fastbuild"
 )
 
 // learned: the next save can be built without the go command, or err says why not.
 type learned struct{ err error }
-
-// doubted: a binary that was built without the go command may not be what it
-// should be.
-type doubted struct {
-	of  *debugger
-	err error
-}
 
 // learn has the go command say how the app is built, beside everything else and
 // with low priority, and devrun prove that it does the same. What is known already
@@ -58,25 +50,5 @@ func (l *loop) sayIfSlow() {
 	if why := l.builder.Off(); why != "" && !l.slowSaid {
 		l.slowSaid = true
 		l.term.Notice("saves are built with go build from now on, which takes longer: " + why)
-	}
-}
-
-// onDoubted builds the app with the go command when what runs is something else.
-func (l *loop) onDoubted(e doubted) {
-	if l.closing {
-		return
-	}
-	if _, ok := errors.AsType[*fastbuild.Difference](e.err); !ok {
-		if l.cfg.Verbose {
-			l.term.Notice("the binary could not be compared with go build's: " + e.err.Error())
-		}
-		return
-	}
-	l.builder.Disable(e.err.Error())
-	l.slowSaid = true
-	l.term.Error(hinted{e.err, "the app is built with go build now, and so is every save; please report the line above, with the change that you saved before it"})
-	if l.build == nil && l.app != nil && l.app.binary.debugger == e.of {
-		l.clock = clock{}
-		l.rebuild()
 	}
 }

@@ -86,7 +86,7 @@ type loop struct {
 
 	failures  []*failure   // requests that failed, oldest first
 	exit      *fault.Frame // where the app has called os.Exit
-	linking   *debugger    // the link under way, nil if none
+	errand    *errand      // under way, nil if none
 	announced bool         // where devrun's own pages are
 
 	closing bool
@@ -274,7 +274,7 @@ func (l *loop) run(stop, kill context.Context) error {
 		if err != nil {
 			return errors.Join(err, l.drain())
 		}
-		if l.closing && l.app == nil && l.build == nil && l.linking == nil && l.cancelLearn == nil && !l.loading {
+		if l.closing && l.app == nil && l.build == nil && l.errand == nil && l.cancelLearn == nil && !l.loading {
 			if kill.Err() == nil {
 				l.term.Stopped(time.Since(l.stopped))
 			}
@@ -295,8 +295,12 @@ func (l *loop) onEvent(e any) error {
 		return l.onExited(e)
 	case learned:
 		l.onLearned(e)
-	case doubted:
-		l.onDoubted(e)
+	case verified:
+		l.onVerified(e)
+	case quiet:
+		if l.app != nil && l.app.gen == e.gen {
+			l.verify()
+		}
 	case debugged:
 		l.onDebugged(e)
 	case examined:
@@ -345,7 +349,7 @@ func (l *loop) beginStop(interrupted bool) {
 	if l.loading {
 		l.cancelLoad()
 	}
-	l.stopDebugger()
+	l.stopErrand()
 	if l.cancelLearn != nil {
 		l.cancelLearn()
 	}
@@ -356,7 +360,7 @@ func (l *loop) beginStop(interrupted bool) {
 // it.
 func (l *loop) drain() error {
 	l.beginStop(false)
-	for l.app != nil || l.build != nil || l.linking != nil || l.cancelLearn != nil || l.loading {
+	for l.app != nil || l.build != nil || l.errand != nil || l.cancelLearn != nil || l.loading {
 		if err := l.onEvent(<-l.events); err != nil {
 			return err
 		}

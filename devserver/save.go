@@ -179,7 +179,7 @@ func (l *loop) startBuild() {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
 	l.present()
-	other := l.stopDebugger()
+	other := l.stopErrand()
 	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
 	l.build.kept = keep
 	pkgs := l.graph.Packages

@@ -113,15 +113,21 @@ func gcflags(r Request) []string {
 	return values
 }
 
+// The linker's flag with which a request differs from one with Debugger.
+const (
+	NoDebugInfo = "-w=1"
+	DebugInfo   = "-w=0"
+)
+
 // ldflags: no debug info, and what the hook needs. Only those that match package
 // main count, so patterns need no care.
 //
 // The flags go into the binary as a string, so with a debugger they must be as
 // long as without: nothing may lie elsewhere.
 func ldflags(r Request) []string {
-	ours := "-w=1"
+	ours := NoDebugInfo
 	if r.Debugger {
-		ours = "-w=0"
+		ours = DebugInfo
 	}
 	ours = strings.TrimSpace(ours + " -compressdwarf=false " + r.HookLDFlags)
 	values := []string{ours}

@@ -37,20 +37,22 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// Builder builds one app, again and again. One Build and one Learn may run at a
-// time, also side by side; the other methods may be called at any time and wait
-// for neither.
+// Builder builds one app, again and again. One Build or Debug and one Learn may run
+// at a time, also side by side; the go command is never run twice at once. The
+// other methods may be called at any time and wait for nothing.
 type Builder struct {
-	dir    string // archives and what tools need meanwhile
-	store  *store // archives by what they are made of; Build's
-	shapes shapes // of files, by content; Build's
-	proven proofs // which of go's archives have been made here too; Learn's
+	dir    string        // archives and what tools need meanwhile
+	store  *store        // archives by what they are made of; Build's
+	shapes shapes        // of files, by content; Build's
+	turn   chan struct{} // capacity 1: who runs the go command
 
 	mu     sync.Mutex
-	recipe *recipe // nil: the go command has not been asked
-	why    string  // it could not be learned, or why there is none yet
-	off    string  // why there is no fast path in this run, "" if there is
-	forget bool    // the next build is go build's
+	recipe *recipe                 // nil: the go command has not been asked
+	why    string                  // it could not be learned, or why there is none yet
+	off    string                  // why there is no fast path in this run, "" if there is
+	forget bool                    // the next build is go build's
+	asking context.CancelCauseFunc // of Learn's question under way, nil if there is none
+	proven map[string]bool         // ways of compiling that have been seen to be go's
 }
 
 // Result is a build that passed.
@@ -68,7 +70,10 @@ const notLearned = "the go command has not been asked yet what the app consists 
 // New returns a Builder that keeps its files in dir, which it makes. They are
 // nothing to anybody once the Builder is not used any more.
 func New(dir string) *Builder {
-	return &Builder{dir: dir, why: notLearned, store: newStore(filepath.Join(dir, "archives")), proven: proofs{}, shapes: shapes{}}
+	return &Builder{
+		dir: dir, why: notLearned, store: newStore(filepath.Join(dir, "archives")),
+		shapes: shapes{}, turn: make(chan struct{}, 1), proven: map[string]bool{},
+	}
 }
 
 // Off reports why everything is built with go build in this run, "" if it is not.
@@ -122,10 +127,18 @@ func (b *Builder) set(r *recipe, why error) {
 	defer b.mu.Unlock()
 	if b.recipe = r; why != nil {
 		b.recipe, b.why = nil, why.Error()
+		return
+	}
+	for _, p := range r.packages {
+		p.proven.Store(b.proven[r.way(p)])
 	}
 }
 
 // Build builds, as build.Run does and with its errors.
+//
+// A question of Learn's gives way to it. So that somebody who saves again and again
+// does not keep Learn from ever getting an answer, Build then asks itself and links
+// what the go command has compiled for that.
 func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 	begin := time.Now()
 	res, direct := b.direct(ctx, r)
@@ -133,44 +146,73 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 		res.Took = time.Since(begin)
 		return res, nil
 	}
-	_ = os.Remove(r.Output) // the linker may have begun it; go build says what is wrong with its place
-	if ctx.Err() != nil {
-		return Result{}, ctx.Err()
+	interrupted := b.interrupt()
+	if err := b.begin(ctx); err != nil {
+		return Result{}, err
 	}
-	made, err := build.Run(ctx, r)
-	made.Took = time.Since(begin)
+	defer b.end()
+	_ = os.Remove(r.Output) // the linker may have begun it; go build says what is wrong with its place
 	var (
 		refused *refusal
 		stale   *staleError
 	)
 	switch {
-	case err != nil:
-	case errors.As(direct, &refused) && !refused.moved():
-		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
+	case errors.As(direct, &refused): // go build says why, in its own words
 	case errors.As(direct, &stale):
 		b.set(nil, stale)
+		fallthrough
+	default:
+		if !interrupted {
+			break
+		}
+		if rec, err := b.ask(ctx, r); err == nil {
+			b.set(rec, nil)
+			if res, direct = b.direct(ctx, r); direct == nil {
+				res.Took = time.Since(begin)
+				return res, nil
+			}
+		}
+	}
+	made, err := build.Run(ctx, r)
+	made.Took = time.Since(begin)
+	if err == nil && refused != nil && !refused.moved() {
+		b.Disable(fmt.Sprintf("go build takes what a direct build does not (%v)", refused))
 	}
 	return Result{Result: made, Full: direct.Error()}, err
+}
+
+// begin waits until the go command is free, or ctx ends.
+func (b *Builder) begin(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	select {
+	case b.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *Builder) end() { <-b.turn }
+
+// interrupt ends the question that Learn has asked, and reports whether there was
+// one.
+func (b *Builder) interrupt() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asking == nil {
+		return false
+	}
+	b.asking(errInterrupted)
+	return true
 }
 
 // direct builds without the go command. An error says why that cannot be.
 func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 	b.startOver()
-	if err := ordinary(r); err != nil {
-		return Result{}, err
-	}
-	rec, err := b.known()
-	if err != nil {
-		return Result{}, err
-	}
-	if rec.settings != settings(r) {
-		return Result{}, errors.New("flags or the environment have changed")
-	}
 	begin := time.Now()
-	look, err := rec.lookAt(r, b.shapes)
-	if err == nil {
-		err = rec.differs(look)
-	}
+	rec, look, err := b.look(r)
 	if err != nil {
 		return Result{}, err
 	}
@@ -195,8 +237,27 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 		Result:  build.Result{Binary: r.Output},
 		Compile: compiled.Sub(begin),
 		Link:    time.Since(compiled),
-		Made:    &Made{binary: r.Output, recipe: rec, request: r, look: look},
+		Made:    &Made{binary: r.Output, recipe: rec, request: r, look: look, archives: archives},
 	}, nil
+}
+
+// look reads the files of an app whose build is known, or says why it is not.
+func (b *Builder) look(r build.Request) (*recipe, *look, error) {
+	if err := ordinary(r); err != nil {
+		return nil, nil, err
+	}
+	rec, err := b.known()
+	if err != nil {
+		return nil, nil, err
+	}
+	if rec.settings != settings(r) {
+		return nil, nil, errors.New("flags or the environment have changed")
+	}
+	now, err := rec.lookAt(r, b.shapes)
+	if err == nil {
+		err = rec.differs(now)
+	}
+	return rec, now, err
 }
 
 // temporary makes a directory for one build.

@@ -18,12 +18,12 @@ import (
 // proves that compiling here gives the same: then, and package by package as that
 // goes on, Build needs the go command no more. The question takes about as long
 // as a build of nothing, twice; the proof compiles the user's packages, with low
-// priority. What it
-// finds stays valid for as long as Build finds nothing changed; Learn on
-// what is known already does nothing.
+// priority. What it finds stays valid for as long as Build finds nothing changed;
+// Learn on what is known already does nothing.
 //
-// An error is why there will be no fast path for the app as it is. A difference in
-// the proof is none: it disables the Builder, and Off says so.
+// An error is why there will be no fast path for the app as it is, or
+// context.Canceled when a build came first. A difference in the proof is none: it
+// disables the Builder, and Off says so.
 func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 	if b.Off() != "" {
 		return nil
@@ -33,27 +33,50 @@ func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 			return err
 		}
 	}
-	rec, err := b.ask(ctx, r)
+	rec, err := b.question(ctx, r)
 	for range attempts {
 		if !errors.Is(err, errMoved) {
 			break
 		}
-		rec, err = b.ask(ctx, r)
+		rec, err = b.question(ctx, r)
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if ctx.Err() != nil || errors.Is(err, errInterrupted) {
+		return err
 	}
 	if b.set(rec, err); err != nil {
 		return err
 	}
 	_, err = b.prove(ctx, rec, r)
-	rec.look.forget()
 	return err
 }
 
 // attempts is how often the go command is asked again when a file is saved while it
 // answers: somebody who never stops must not keep it busy.
 const attempts = 5
+
+// errInterrupted: a build needs the go command.
+var errInterrupted = fmt.Errorf("a build came first: %w", context.Canceled)
+
+// question asks when the go command is free, and gives way to a build.
+func (b *Builder) question(ctx context.Context, r build.Request) (*recipe, error) {
+	if err := b.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer b.end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	b.mu.Lock()
+	b.asking = cancel
+	b.mu.Unlock()
+	rec, err := b.ask(ctx, r)
+	b.mu.Lock()
+	b.asking = nil
+	b.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return rec, err
+}
 
 // fits reports that the recipe is one for r and for what is on disk.
 func (rec *recipe) fits(r build.Request) bool {
@@ -64,7 +87,7 @@ func (rec *recipe) fits(r build.Request) bool {
 	return err == nil && rec.differs(now) == nil
 }
 
-// ask makes the recipe.
+// ask makes the recipe, in a turn of the go command's.
 func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err := ordinary(r); err != nil {
 		return nil, err

@@ -69,27 +69,26 @@ func TestMade(t *testing.T) {
 	made := a.direct("f2g").Made
 	honest := func() string {
 		r := a.next()
-		r.Debugger = true
 		if _, err := build.Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		return r.Output
 	}
 	right := honest()
-	if err := made.Check(right); err != nil {
+	if err := made.check(right); err != nil {
 		t.Error(err)
 	}
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
 	wrong := honest()
-	if err := made.Check(wrong); err != nil {
+	if err := made.check(wrong); err != nil {
 		t.Errorf("files that have changed since say nothing: %v", err)
 	}
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
-	_, different := errors.AsType[*Difference](made.Check(wrong))
-	if err := made.Check(wrong); !different || !strings.Contains(err.Error(), "section .rodata") || !strings.Contains(err.Error(), "linux/") {
+	_, different := errors.AsType[*Difference](made.check(wrong))
+	if err := made.check(wrong); !different || !strings.Contains(err.Error(), "section .rodata") || !strings.Contains(err.Error(), "linux/") {
 		t.Errorf("error %v", err)
 	}
-	if err := made.Check(filepath.Join(a.dir, "go.mod")); err == nil {
+	if err := made.check(filepath.Join(a.dir, "go.mod")); err == nil {
 		t.Error("a file that is no program says nothing")
 	}
 }

@@ -11,12 +11,16 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// proofs are the archives of the go command that were made here too, by how.
-type proofs map[string]bool
+// way is all that a compile of p depends on but for the files of one time: a way
+// that has once given the go command's archive need not be proved again.
+func (rec *recipe) way(p *pkg) string {
+	return fmt.Sprintf("%s %s %q %q %t", p.path, rec.compiler, p.args(), p.importMap, len(p.patterns) > 0)
+}
 
 // prove compiles each package as the go command did and compares. A package may
 // be compiled by Build once that has gone well; main, and what is near to it, comes
-// first, as it is what is edited most.
+// first, as it is what is edited most. What was compiled must not have moved since
+// the go command was asked, or be in memory still.
 func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (moved bool, err error) {
 	tmp, err := b.temporary()
 	if err != nil {
@@ -35,27 +39,27 @@ func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (move
 		if p.proven.Load() || p.other != "" {
 			continue
 		}
-		how := fmt.Sprintf("%s %x", p.export, p.key)
-		if !b.proven[how] {
-			err := c.proof(ctx, i, exports)
-			var (
-				refused *refusal
-				stale   *staleError
-			)
-			switch {
-			case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist), errors.As(err, &stale):
-				moved = true
-				continue
-			case errors.As(err, &refused) || errors.Is(err, errDiffers):
-				b.Disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
-				return false, nil
-			case err != nil:
-				return false, err
-			}
-			b.proven[how] = true
+		err := c.proof(ctx, i, exports)
+		var (
+			refused *refusal
+			stale   *staleError
+		)
+		switch {
+		case errors.Is(err, errMoved), errors.Is(err, os.ErrNotExist), errors.As(err, &stale):
+			moved = true
+			continue
+		case errors.As(err, &refused) || errors.Is(err, errDiffers):
+			b.Disable(fmt.Sprintf("%s compiled directly is not what go build makes of it (%v; %s)", p.path, err, rec.goVersion))
+			return false, nil
+		case err != nil:
+			return false, err
 		}
+		b.mu.Lock()
+		b.proven[rec.way(p)] = true
+		b.mu.Unlock()
 		p.proven.Store(true)
 	}
+	rec.look.forget()
 	return moved, nil
 }
 

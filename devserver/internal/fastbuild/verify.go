@@ -2,9 +2,11 @@ package fastbuild
 
 import (
 	"bytes"
+	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -13,10 +15,11 @@ import (
 
 // Made is a binary that was made here, with what it is made of.
 type Made struct {
-	binary  string
-	recipe  *recipe
-	request build.Request
-	look    *look
+	binary   string
+	recipe   *recipe
+	request  build.Request
+	look     *look
+	archives map[string]archive
 }
 
 // Difference is what go build makes another way than it was made here.
@@ -24,11 +27,24 @@ type Difference struct{ text string }
 
 func (d *Difference) Error() string { return d.text }
 
-// Check compares the binary with the one that go build has made of the same files
-// with debug information: code and data must be the same, byte for byte. It
-// returns a *Difference when they are not, another error when that cannot be
-// seen, and nil also when the files are not the same any more.
-func (m *Made) Check(honest string) error {
+// Verify has go build make the binary of a build once more at r.Output, and
+// compares: code and data must be the same, byte for byte. It returns a *Difference
+// when they are not, another error when that cannot be seen, and nil also when the
+// files are not the same any more.
+func (b *Builder) Verify(ctx context.Context, r build.Request, m *Made) error {
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	defer b.end()
+	defer os.Remove(r.Output)
+	if _, err := build.Run(ctx, r); err != nil {
+		return err
+	}
+	return m.check(r.Output)
+}
+
+// check compares with what go build has made.
+func (m *Made) check(honest string) error {
 	now, err := m.recipe.lookAt(m.request, shapes{})
 	if err != nil || !now.same(m.look) {
 		return nil // a newer build is due
@@ -91,9 +107,6 @@ func compare(a, b *elf.File) (where string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if s.Name != ".text" {
-			x, y = withoutDebugFlag(x), withoutDebugFlag(y)
-		}
 		if !bytes.Equal(x, y) {
 			at := s.Addr + uint64(commonPrefix(x, y))
 			return fmt.Sprintf("section %s at %#x, in %s", s.Name, at, symbolAt(b, at)), nil
@@ -105,23 +118,6 @@ func compare(a, b *elf.File) (where string, err error) {
 		}
 	}
 	return "", nil
-}
-
-// withoutDebugFlag gives data in which the build information speaks of the same
-// flags: it is the one thing in which a link for a debugger may differ.
-func withoutDebugFlag(data []byte) []byte {
-	start := bytes.Index(data, []byte("0w\xaf\x0c\x92t\x08\x02A\xe1\xc1\x07\xe6\xd6\x18\xe6"))
-	if start < 0 {
-		return data
-	}
-	end := bytes.Index(data[start:], []byte("\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2"))
-	if end < 0 {
-		return data
-	}
-	data = slices.Clone(data)
-	info := data[start : start+end]
-	copy(info, bytes.ReplaceAll(info, []byte("-w=0"), []byte("-w=1")))
-	return data
 }
 
 // symbolAt is the function or variable at an address.

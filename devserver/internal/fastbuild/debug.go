@@ -1,0 +1,72 @@
+package fastbuild
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+
+	"devrun/devserver/internal/build"
+)
+
+// Debug links a binary once more at r.Output, with its debug information: the
+// same code at the same addresses. m is what Build said of it, nil for one that go
+// build made. Where the link is not known, go build does it, which takes longer.
+func (b *Builder) Debug(ctx context.Context, r build.Request, m *Made) error {
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	defer b.end()
+	err := b.debug(ctx, r, m)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	_ = os.Remove(r.Output) // the linker may have begun it
+	r.Debugger = true
+	_, err = build.Run(ctx, r)
+	return err
+}
+
+// debug links without the go command. An error says why that cannot be.
+func (b *Builder) debug(ctx context.Context, r build.Request, m *Made) error {
+	if m == nil {
+		var err error
+		if m, err = b.asMade(ctx, r); err != nil {
+			return err
+		}
+	}
+	tmp, err := b.temporary()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	at := slices.Index(m.recipe.linking.after, build.NoDebugInfo)
+	if at < 0 {
+		return errors.New("the link has no flag for debug information")
+	}
+	rec := *m.recipe
+	rec.linking.after = slices.Replace(slices.Clone(rec.linking.after), at, at+1, build.DebugInfo)
+	c := &compilation{recipe: &rec, request: r, look: m.look, store: b.store, tmp: tmp}
+	c.request.Env = rec.toolEnv(r, tmp)
+	return c.link(ctx, m.archives)
+}
+
+// asMade is what go build has made of the files as they are, if all of it is known.
+func (b *Builder) asMade(ctx context.Context, r build.Request) (*Made, error) {
+	rec, look, err := b.look(r)
+	if err != nil {
+		return nil, err
+	}
+	defer look.forget()
+	m := &Made{recipe: rec, request: r, look: look, archives: map[string]archive{}}
+	c := &compilation{recipe: rec, look: look}
+	for i, p := range rec.packages {
+		if p.key != c.key(i, m.archives) {
+			return nil, errors.New("the app has been built since the go command was asked")
+		}
+		if m.archives[p.path], err = readArchive(p.export); err != nil {
+			return nil, err
+		}
+	}
+	return m, ctx.Err()
+}

@@ -1,0 +1,66 @@
+package devserver
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"devrun/devserver/internal/fastbuild"
+)
+
+// verifyAfter is how long nothing has been saved when a binary that was built
+// without the go command is compared with the one that go build makes: that takes
+// as long as a build, and somebody who is at work is not to feel it.
+const verifyAfter = 4 * time.Second
+
+// quiet: the generation has been running for verifyAfter with its debugger ready.
+type quiet struct{ gen int }
+
+// verified: the comparison of a binary has ended. err says that it is not what it
+// should be, or that this could not be seen.
+type verified struct {
+	of  *debugger
+	err error
+}
+
+// verify sets off the comparison.
+func (l *loop) verify() {
+	if l.closing || l.build != nil || l.errand != nil {
+		return
+	}
+	d := l.app.binary.debugger
+	r := d.request
+	r.Background = true
+	r.Output = filepath.Join(filepath.Dir(r.Output), "verify", filepath.Base(r.Output))
+	l.atLeisure(func(ctx context.Context) any {
+		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
+		if err == nil || errors.Is(err, os.ErrExist) {
+			err = l.builder.Verify(ctx, r, d.made)
+			os.RemoveAll(filepath.Dir(r.Output))
+		}
+		return verified{d, err}
+	})
+}
+
+// onVerified builds the app with the go command when what runs is something else.
+func (l *loop) onVerified(e verified) {
+	l.errand = nil
+	if e.err == nil || l.closing || errors.Is(e.err, context.Canceled) {
+		return
+	}
+	if _, ok := errors.AsType[*fastbuild.Difference](e.err); !ok {
+		if l.cfg.Verbose {
+			l.term.Notice("the binary could not be compared with go build's: " + e.err.Error())
+		}
+		return
+	}
+	l.builder.Disable(e.err.Error())
+	l.slowSaid = true
+	l.term.Error(hinted{e.err, "the app is built with go build now, and so is every save; please report the line above, with the change that you saved before it"})
+	if l.build == nil && l.app != nil && l.app.binary.debugger == e.of {
+		l.clock = clock{}
+		l.rebuild()
+	}
+}
