@@ -275,7 +275,7 @@ func (l *loop) onBuilt(e built) {
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
 	l.term.Built(e.result.Took)
-	l.clock.built, l.clock.link = time.Now(), e.result.Link
+	l.clock.built, l.clock.link, l.clock.asked = time.Now(), e.result.Link, e.result.Asked
 	if l.cfg.Verbose && e.result.Full != "" {
 		l.term.Notice("built with go build: " + e.result.Full)
 	}

@@ -36,7 +36,8 @@ type app struct {
 type clock struct {
 	written, saved, built, stopped, started time.Time
 
-	link time.Duration // the end of the build, if the go command had no part in it
+	link  time.Duration // the end of the build, if the go command had no part in it
+	asked bool          // but for a question ahead of it
 }
 
 // longestWatch is how old a file may be that was just saved: an older one has
@@ -238,14 +239,17 @@ func (l *loop) phases() {
 		ps = append(ps, term.Phase{Name: "watch", Took: watch})
 	}
 	var compiled time.Time
-	building := "build"
+	compile, building := "compile", "build"
 	if c.link > 0 {
 		compiled, building = c.built.Add(-c.link), "link"
+	}
+	if c.asked {
+		compile = "ask"
 	}
 	for _, p := range []struct {
 		name string
 		end  time.Time
-	}{{"compile", compiled}, {building, c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
+	}{{compile, compiled}, {building, c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
 		if !p.end.IsZero() {
 			ps = append(ps, term.Phase{Name: p.name, Took: p.end.Sub(from)})
 			from = p.end

@@ -59,6 +59,7 @@ type Builder struct {
 type Result struct {
 	build.Result
 	Full    string        // why go build made it, "" if this package did
+	Asked   bool          // the go command was asked first, in the time that Compile says
 	Compile time.Duration // what Took consists of, if it did
 	Link    time.Duration
 	Made    *Made // for comparison with what go build makes; nil if that made it
@@ -168,7 +169,8 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 		if rec, err := b.ask(ctx, r); err == nil {
 			b.set(rec, nil)
 			if res, direct = b.direct(ctx, r); direct == nil {
-				res.Took = time.Since(begin)
+				res.Took, res.Asked = time.Since(begin), true
+				res.Compile = res.Took - res.Link
 				return res, nil
 			}
 		}
