@@ -56,14 +56,14 @@ func BenchmarkSaveToServed(b *testing.B) {
 				n++
 				runner.write(fmt.Sprintf("v%d", n))
 				runner.wait(fmt.Sprintf("v%d", n))
-				if out := runner.out.String(); !strings.Contains(out, " · link ") {
+				if out := runner.out.String(); !strings.Contains(out, " · compile ") {
 					return errors.New(out)
 				}
 				return nil
 			})
 			var hand, dev, handCPU, devCPU []float64
 			failed := 0
-			before := strings.Count(runner.out.String(), "· link ")
+			before := strings.Count(runner.out.String(), "· compile ")
 			for b.Loop() {
 				n++
 				v := fmt.Sprintf("v%d", n)
@@ -92,7 +92,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 				}
 				return nil
 			})
-			direct := strings.Count(runner.out.String(), "· link ") - before
+			direct := strings.Count(runner.out.String(), "· compile ") - before
 			b.ReportMetric(float64(len(dev)-direct), "go-builds")
 		})
 	}
