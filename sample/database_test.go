@@ -3,11 +3,14 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
+
+	"devrun/sample/pgtest"
 )
 
 // database is an empty one for a test.
@@ -46,21 +49,34 @@ func onSQLite(t *testing.T) database {
 	return database{name: "sqlite", url: "sqlite:///" + filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
 }
 
-var databases atomic.Int64
+// postgres is the server that the tests share. It starts when a test needs it.
+var postgres struct {
+	sync.Once
+	server *pgtest.Server
+	err    error
+}
 
 func onPostgres(t *testing.T) database {
 	t.Helper()
-	url := postgresURL(t)
-	db, err := sql.Open("pgx", url("postgres"))
+	pgtest.Need(t)
+	postgres.Do(func() { postgres.server, postgres.err = pgtest.Start() })
+	if postgres.err != nil {
+		t.Fatal(postgres.err)
+	}
+	url, err := postgres.server.Database()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	name := fmt.Sprintf("microblog_%d", databases.Add(1))
-	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
+	return database{name: "postgres", url: url}
+}
+
+func stopPostgres() {
+	if postgres.server == nil {
+		return
 	}
-	return database{name: "postgres", url: url(name)}
+	if err := postgres.server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
 
 // another is an empty one of the same kind.
