@@ -22,6 +22,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/sample/pgtest"
 )
 
 // TestEditsUnderLoad edits microblog, in production as far as it can tell, while
@@ -34,11 +35,64 @@ func TestEditsUnderLoad(t *testing.T) {
 		t.Skip("builds microblog again and again")
 	}
 	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		dir := copyOfModule(t)
+		editUnderLoad(t, dir, database{
+			url:    "sqlite:///app.db", // as are the logs, within what devrun watches
+			driver: "sqlite",
+			source: "file:" + filepath.Join(dir, "app.db") + "?_busy_timeout=10000",
+			object: `CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, 'an objection'); END`,
+		})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		url := onPostgres(t)
+		editUnderLoad(t, copyOfModule(t), database{
+			url:    url,
+			driver: "pgx",
+			source: url,
+			object: `CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'an objection'; END $$;
+				CREATE TRIGGER objection BEFORE INSERT ON post FOR EACH ROW EXECUTE FUNCTION object()`,
+		})
+	})
+}
+
+// database is what the test knows of the one that microblog works on.
+type database struct {
+	url            string // DATABASE_URL
+	driver, source string // by which the test opens it
+	object         string // statements after which no post is accepted
+}
+
+// onPostgres is the address of an empty database on a server that ends with the
+// test.
+func onPostgres(t *testing.T) string {
+	t.Helper()
+	pgtest.Need(t)
+	server, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	url, err := server.Database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// editUnderLoad edits the microblog in dir, an own copy of the module.
+func editUnderLoad(t *testing.T, dir string, on database) {
 	const edits = 10
 	r := rig.NewOf(t, "notify")
-	r.Dir = copyOfModule(t)
+	r.Dir = dir
 	r.Env = append(r.Env, "MICROBLOG_ENV=production", "ADMINS=ann@example.com", "MAIL_SERVER=", "MAIL_PORT=",
-		"SECRET_KEY=load", "DATABASE_URL=sqlite:///app.db") // and logs: within what devrun watches
+		"SECRET_KEY=load", "DATABASE_URL="+on.url)
 	// The page of a failure takes its time on a busy machine; its request is not to
 	// be cut off.
 	r.Launch("--smtp", "--grace", "1m", "./sample")
@@ -64,15 +118,16 @@ func TestEditsUnderLoad(t *testing.T) {
 	if err := post("/login", http.StatusFound, url.Values{"username": {"susan"}, "password": {"cat"}}); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(r.Dir, "app.db")+"?_busy_timeout=10000")
+	db, err := sql.Open(on.driver, on.source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, 'an objection'); END`); err != nil {
+	if _, err := db.Exec(on.object); err != nil {
 		t.Fatal(err)
 	}
 
+	began := time.Now()
 	ctx, stop := context.WithCancel(t.Context())
 	var using sync.WaitGroup
 	asked, failed := 0, 0
@@ -119,6 +174,7 @@ func TestEditsUnderLoad(t *testing.T) {
 	}
 	stop()
 	using.Wait()
+	t.Logf("%d edits in %v, with %d pages and %d errors", edits-1, time.Since(began).Round(time.Second), asked, failed)
 	if asked == 0 || failed == 0 {
 		t.Errorf("%d requests and %d failures", asked, failed)
 	}
