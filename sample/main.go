@@ -64,7 +64,7 @@ func serve(ctx context.Context, cfg config, h http.Handler) error {
 	addr := net.JoinHostPort(cfg.Host, cfg.Port)
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; HOST and PORT say where to listen", err)
 	}
 	slog.Info("listening", "addr", addr)
 	srv := &http.Server{

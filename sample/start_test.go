@@ -67,6 +67,7 @@ func TestRefusesToStart(t *testing.T) {
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=mysql://root:geheim@host/x"}, "DATABASE_URL is neither sqlite:///file.db nor postgres://user:password@host/database"},
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=sqlite:////no/such/directory/app.db"}, "/no/such/directory/app.db: unable to open database file"},
 		{[]string{"SECRET_KEY=x", "DATABASE_URL=postgres://u:geheim@127.0.0.1:1/x"}, "open the PostgreSQL database: failed to connect to"},
+		{[]string{"SECRET_KEY=x", "PORT=99999"}, "invalid port; HOST and PORT say where to listen"},
 	} {
 		out, code := once(t, c.env)
 		if code != 1 || !strings.Contains(out, c.want) || strings.Contains(out, "geheim") || strings.Count(out, "\n") > 3 {
