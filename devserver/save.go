@@ -182,7 +182,7 @@ func (l *loop) startBuild() {
 	other := l.stopErrand()
 	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
 	l.build.kept = keep
-	pkgs := l.graph.Packages
+	pkgs, runs := l.graph.Packages, l.runs()
 	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
@@ -198,7 +198,7 @@ func (l *loop) startBuild() {
 			}
 		}
 		if err == nil || errors.Is(err, fs.ErrExist) {
-			res, err = l.builder.Build(ctx, r)
+			res, err = l.builder.Build(ctx, r, runs)
 		}
 		touched := ctx.Err() == nil && !maps.Equal(before, stamps(sources))
 		if touched {
@@ -284,12 +284,40 @@ func (l *loop) onBuilt(e built) {
 	if l.graph.Broken() {
 		l.load()
 	}
+	if e.result.Same {
+		l.onSame(e)
+		return
+	}
 	b := &binary{gen: e.gen, hooked: job.hooked, path: e.result.Binary, at: time.Now()}
 	if job.hooked {
 		b.debugger = &debugger{request: e.request, made: e.result.Made}
 	}
 	l.swap(b)
 	l.learn(e.request)
+}
+
+// runs is what the running app was made of, nil if that is not known or the app
+// may not stay: it may have read at its start what is no Go file.
+func (l *loop) runs() *fastbuild.Made {
+	isOther := func(name string) bool { return filepath.Ext(name) != ".go" }
+	if len(l.saved) == 0 || slices.ContainsFunc(l.saved, isOther) || l.app == nil || l.app.stopping || !l.app.ready || l.app.binary != l.good || l.good.debugger == nil {
+		return nil
+	}
+	return l.good.debugger.made
+}
+
+// onSame lets the app go on when a save has changed nothing in it.
+func (l *loop) onSame(e built) {
+	os.RemoveAll(l.genDir(e.gen))
+	if l.runs() == nil { // it has ended meanwhile
+		l.swap(l.good.again(e.gen))
+		return
+	}
+	l.good.debugger.made = e.result.Made
+	l.saved = nil
+	l.term.Notice("the program is the same and goes on")
+	l.present()
+	l.hub.Publish(reload.Event{Kind: reload.Reload, Generation: l.app.gen})
 }
 
 // unsuspend puts the hook back after a build that went without it on trial.

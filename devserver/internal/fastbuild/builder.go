@@ -63,6 +63,7 @@ type Result struct {
 	Compile time.Duration // what Took consists of, if it did
 	Link    time.Duration
 	Made    *Made // for comparison with what go build makes; nil if that made it
+	Same    bool  // it is the program that runs, and was not linked: there is no Binary
 }
 
 // notLearned is why the first build is go build's.
@@ -135,14 +136,15 @@ func (b *Builder) set(r *recipe, why error) {
 	}
 }
 
-// Build builds, as build.Run does and with its errors.
+// Build builds, as build.Run does and with its errors. What runs, if it was made
+// here and is not nil, is not linked once more.
 //
 // A question of Learn's gives way to it. So that somebody who saves again and again
 // does not keep Learn from ever getting an answer, Build then asks itself and links
 // what the go command has compiled for that.
-func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
+func (b *Builder) Build(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	begin := time.Now()
-	res, direct := b.direct(ctx, r)
+	res, direct := b.direct(ctx, r, runs)
 	if direct == nil {
 		res.Took = time.Since(begin)
 		return res, nil
@@ -168,7 +170,7 @@ func (b *Builder) Build(ctx context.Context, r build.Request) (Result, error) {
 		}
 		if rec, err := b.ask(ctx, r); err == nil {
 			b.set(rec, nil)
-			if res, direct = b.direct(ctx, r); direct == nil {
+			if res, direct = b.direct(ctx, r, runs); direct == nil {
 				res.Took, res.Asked = time.Since(begin), true
 				res.Compile = res.Took - res.Link
 				return res, nil
@@ -211,7 +213,7 @@ func (b *Builder) interrupt() bool {
 }
 
 // direct builds without the go command. An error says why that cannot be.
-func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
+func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	b.startOver()
 	begin := time.Now()
 	rec, look, err := b.look(r)
@@ -231,6 +233,12 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 		return Result{}, err
 	}
 	compiled := time.Now()
+	made := &Made{recipe: rec, request: r, look: look, archives: archives}
+	if made.sameAs(runs) {
+		made.binary = runs.binary
+		return Result{Compile: compiled.Sub(begin), Made: made, Same: true}, nil
+	}
+	made.binary = r.Output
 	if err := c.link(ctx, archives); err != nil {
 		return Result{}, err
 	}
@@ -239,7 +247,7 @@ func (b *Builder) direct(ctx context.Context, r build.Request) (Result, error) {
 		Result:  build.Result{Binary: r.Output},
 		Compile: compiled.Sub(begin),
 		Link:    time.Since(compiled),
-		Made:    &Made{binary: r.Output, recipe: rec, request: r, look: look, archives: archives},
+		Made:    made,
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,7 +64,7 @@ func (c *compilation) all(ctx context.Context) (map[string]archive, error) {
 			mu.Unlock()
 			if !ok && err == nil {
 				slots <- struct{}{}
-				a, err = c.compile(ctx, i, config, c.store.place(k), fmt.Sprintf("%x/%x", k[:15], k[15:30]))
+				a, err = c.compile(ctx, i, config, c.store.place(k), inShape(p.buildID, fmt.Sprintf("%x", k)))
 				<-slots
 			}
 			if err != nil {
@@ -207,7 +208,7 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 		}
 		args = append(args, filepath.Join(src, name))
 	}
-	if err := c.run(ctx, c.recipe.compiler, args); err != nil {
+	if err := run(ctx, c.request, c.recipe.compiler, args, c.moved); err != nil {
 		return archive{}, err
 	}
 	if err := os.Rename(filepath.Join(tmp, "pkg.a"), output); err != nil {
@@ -216,10 +217,10 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 	return readArchive(output)
 }
 
-// run runs a compiler or a linker.
-func (c *compilation) run(ctx context.Context, tool string, args []string) error {
+// run runs a compiler or a linker in the environment of r.
+func run(ctx context.Context, r build.Request, tool string, args []string, moved func() bool) error {
 	var out bytes.Buffer
-	err := build.RunTool(ctx, c.request, &out, &out, tool, args...)
+	err := build.RunTool(ctx, r, &out, &out, tool, args...)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
@@ -227,12 +228,15 @@ func (c *compilation) run(ctx context.Context, tool string, args []string) error
 	case err != nil && !(ended && exit.Exited()): // killed, or not started
 		return fmt.Errorf("%s: %w", filepath.Base(tool), err)
 	case err != nil:
-		return &refusal{filepath.Base(tool), strings.TrimSpace(out.String() + "\n" + err.Error()), func() bool {
-			now, err := c.recipe.lookAt(c.request, shapes{})
-			return err != nil || !now.same(c.look)
-		}}
+		return &refusal{filepath.Base(tool), strings.TrimSpace(out.String() + "\n" + err.Error()), moved}
 	}
 	return nil
+}
+
+// moved reports that the sources are not what was looked at any more.
+func (c *compilation) moved() bool {
+	now, err := c.recipe.lookAt(c.request, shapes{})
+	return err != nil || !now.same(c.look)
 }
 
 // link makes the binary.
@@ -261,11 +265,17 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 	args = append(args, l.before...)
 	args = append(args, "-buildid="+inShape(l.buildID, fmt.Sprintf("%x", h.Sum(nil))))
 	args = append(append(args, l.after...), made[main.path].path)
-	return c.run(ctx, l.linker, args)
+	request := c.request
+	request.Env = append(slices.Clip(request.Env), linkerMemory...)
+	return run(ctx, request, l.linker, args, c.moved)
 }
 
-// inShape writes text over and over into the form of a build id, so that the
-// binary has room for just as much as go build's and may not be taken for it.
+// linkerMemory has the linker, which ends soon, not look for what it could free: an
+// eighth of its time.
+var linkerMemory = []string{"GOGC=off", "GOMEMLIMIT=1GiB"}
+
+// inShape writes text over and over into the form of a build id, so that what is
+// made has room for just as much as the go command's and may not be taken for it.
 func inShape(buildID, text string) string {
 	b := []byte(buildID)
 	for i, n := 0, 0; i < len(b); i++ {

@@ -58,7 +58,7 @@ func TestFullWhenMoreThanContentChanges(t *testing.T) {
 			} else {
 				a.write(test.file, test.text)
 			}
-			res, buildErr := a.builder.Build(t.Context(), a.next())
+			res, buildErr := a.builder.Build(t.Context(), a.next(), nil)
 			if _, failed := errors.AsType[*build.Failure](buildErr); failed != test.broken {
 				t.Errorf("go build: %v", buildErr)
 			}
@@ -119,7 +119,7 @@ func TestAfterFailedSaves(t *testing.T) {
 	a.write("leaf/leaf.go", strings.Replace(leafGo, `"g"`, `"h"`, 1))
 	a.write("cart/c.go", "package cart\n\nimport \"example.com/app/leaf\"\n\nconst C = \"c\" + leaf.Gone\n")
 	r := a.next()
-	_, err := a.builder.Build(t.Context(), r)
+	_, err := a.builder.Build(t.Context(), r, nil)
 	got, ok := errors.AsType[*build.Failure](err)
 	if !ok {
 		t.Fatalf("error %v, want a failure", err)
@@ -246,7 +246,7 @@ func TestOtherModules(t *testing.T) {
 			a.write(test.file, strings.Replace(lib, "1", "2", 1))
 			a.direct("2")
 			a.write("../lib/go.mod", "module example.com/lib\n\ngo 1.23\n")
-			if res, err := a.builder.Build(t.Context(), a.next()); !strings.Contains(res.Full, "lib/go.mod has changed") {
+			if res, err := a.builder.Build(t.Context(), a.next(), nil); !strings.Contains(res.Full, "lib/go.mod has changed") {
 				t.Errorf("the reason is %q (%v)", res.Full, err)
 			}
 		})
@@ -306,7 +306,7 @@ func TestOverlay(t *testing.T) {
 	a.write("../private/keep.go", "package main\n\nfunc init() { v += \"kept\" }\n")
 	a.direct("1kepth2")
 	overlay("overlay.json", fmt.Sprintf(`, %q: %q`, filepath.Join(a.dir, "z.go"), filepath.Join(private, "keep.go")))
-	if res, _ := a.builder.Build(t.Context(), a.next()); !strings.Contains(res.Full, "adds other files") {
+	if res, _ := a.builder.Build(t.Context(), a.next(), nil); !strings.Contains(res.Full, "adds other files") {
 		t.Errorf("the reason is %q", res.Full)
 	}
 }
@@ -318,7 +318,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := a.next()
-	if _, err := a.builder.Build(ctx, r); !errors.Is(err, context.Canceled) {
+	if _, err := a.builder.Build(ctx, r, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if err := a.builder.Learn(ctx, r); err != nil && !errors.Is(err, context.Canceled) {

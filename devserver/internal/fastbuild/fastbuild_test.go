@@ -86,7 +86,7 @@ func (a *app) learn() {
 // build builds what must pass.
 func (a *app) build() Result {
 	a.t.Helper()
-	res, err := a.builder.Build(a.t.Context(), a.next())
+	res, err := a.builder.Build(a.t.Context(), a.next(), nil)
 	if failure, ok := errors.AsType[*build.Failure](err); ok {
 		a.t.Fatalf("%v\n%s", err, failure.Output)
 	}

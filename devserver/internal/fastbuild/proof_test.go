@@ -2,6 +2,7 @@ package fastbuild
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +91,44 @@ func TestMade(t *testing.T) {
 	}
 	if err := made.check(filepath.Join(a.dir, "go.mod")); err == nil {
 		t.Error("a file that is no program says nothing")
+	}
+}
+
+// A save that changes nothing in the program is not linked.
+func TestSame(t *testing.T) {
+	const words = "package leaf\n\n// G is a constant.\nconst G = \"g\" // %s\n\n// F is a function.\nfunc F() string {\n\treturn \"%s\"\n}\n"
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": fmt.Sprintf(words, "one", "f1")})
+	a.build()
+	a.learn()
+	a.write("leaf/leaf.go", fmt.Sprintf(words, "one", "f2"))
+	runs := a.direct("f2g").Made
+	build := func(same bool) {
+		t.Helper()
+		r := a.next()
+		res, err := a.builder.Build(t.Context(), r, runs)
+		if err != nil || res.Full != "" || res.Same != same {
+			t.Fatalf("%v, with go build because %q, the same: %t", err, res.Full, res.Same)
+		}
+		if _, err := os.Stat(r.Output); same != errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the binary: %v", err)
+		}
+		runs = res.Made
+	}
+	build(true)
+	a.write("leaf/leaf.go", fmt.Sprintf(words, "two", "f2"))
+	build(true)
+	a.write("main.go", mainGo+"// The end.\n")
+	build(true)
+	a.write("main.go", "// The beginning.\n"+mainGo)
+	build(false) // lines are others
+	a.write("leaf/leaf.go", fmt.Sprintf(words, "two", "f3"))
+	build(false)
+	a.write("leaf/leaf.go", fmt.Sprintf(words, "two", "f2"))
+	build(false)
+	build(true)
+	a.request.LDFlags = "-X main.v=2"
+	if res := a.build(); res.Same || res.Full == "" {
+		t.Errorf("other flags: %+v", res)
 	}
 }
 

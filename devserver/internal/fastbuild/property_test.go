@@ -97,7 +97,7 @@ func (w *walk) step(exact bool) bool {
 		w.request.Tags = ""
 	}
 	r := w.next()
-	res, err := w.builder.Build(w.t.Context(), r)
+	res, err := w.builder.Build(w.t.Context(), r, nil)
 	if failure, ok := errors.AsType[*build.Failure](err); ok && w.model.Broken {
 		if len(failure.Diagnostics) != 1 || !strings.HasPrefix(failure.Diagnostics[0].Message, "cannot use \"\"") {
 			w.fail("diagnostics %+v", failure.Diagnostics)

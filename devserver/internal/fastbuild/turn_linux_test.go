@@ -80,7 +80,7 @@ func TestQuestionGivesWay(t *testing.T) {
 	}
 	saved, r := make(chan built, 1), a.next()
 	go func() {
-		res, err := a.builder.Build(t.Context(), r)
+		res, err := a.builder.Build(t.Context(), r, nil)
 		saved <- built{res, err}
 	}()
 	if err := <-answer; !errors.Is(err, errInterrupted) {

@@ -42,6 +42,15 @@ func testFast(t *testing.T, mode string) {
 	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
 	r.Says(`^devrun: built with go build: a file has come or gone in `)
 	direct(r, func(v string) { r.SetVersion("m" + v); r.Served("m" + v); r.SetVersion(v) })
+	// What changes nothing in the program does not end it.
+	_, pid := r.Get("/pid")
+	r.Write("more.go", r.Read("more.go")+"// The end.\n")
+	r.Says(`^devrun: the program is the same and goes on$`)
+	if _, now := r.Get("/pid"); now != pid {
+		t.Errorf("the app is %s, was %s", now, pid)
+	}
+	r.SetVersion("last")
+	r.Served("last")
 }
 
 // The module cache is taken to be immutable. Where it is not, a save is built with
