@@ -36,7 +36,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 		source func(version string, port int) map[string]string
 	}{
 		{"small-7MB", "", onePackage},
-		{"large-19MB", largeDeps, onePackage},
+		{"large-31MB", largeDeps, onePackage},
 		{"multi-7MB-body", "", fivePackages},
 		{"multi-7MB-line", "", func(version string, port int) map[string]string {
 			files := fivePackages(version, port)
@@ -146,9 +146,11 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/html"
+	_ "modernc.org/sqlite"
 )
 
 func init() {

@@ -30,6 +30,7 @@ func TestProperty(t *testing.T) {
 	steps, seed := fromEnv(t, "FASTBUILD_STEPS", 24), fromEnv(t, "FASTBUILD_SEED", 1)
 	for _, optimised := range []bool{false, true} { // then bodies are inlined into other packages
 		t.Run(fmt.Sprintf("optimised=%v", optimised), func(t *testing.T) {
+			t.Parallel()
 			newWalk(t, uint64(seed), optimised).run(steps / 2)
 		})
 	}
