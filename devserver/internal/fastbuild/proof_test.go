@@ -171,6 +171,9 @@ func TestMovedFile(t *testing.T) {
 
 // The build cache may be emptied at any time.
 func TestEmptiedCache(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the standard library")
+	}
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.request.Env = append(a.request.Env, "GOCACHE="+filepath.Join(filepath.Dir(a.dir), "cache"))
 	a.build()

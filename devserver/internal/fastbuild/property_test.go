@@ -28,6 +28,7 @@ func TestProperty(t *testing.T) {
 		t.Skip("reads ELF files")
 	}
 	steps, seed := fromEnv(t, "FASTBUILD_STEPS", 24), fromEnv(t, "FASTBUILD_SEED", 1)
+	t.Logf("FASTBUILD_STEPS=%d FASTBUILD_SEED=%d", steps, seed)
 	for _, optimised := range []bool{false, true} { // then bodies are inlined into other packages
 		t.Run(fmt.Sprintf("optimised=%v", optimised), func(t *testing.T) {
 			t.Parallel()

@@ -126,10 +126,14 @@ func symbolAt(f *elf.File, addr uint64) string {
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return err.Error()
 	}
+	var best elf.Symbol // of those around addr, as of C's whole code, the narrowest
 	for _, s := range symbols {
-		if s.Value <= addr && addr < s.Value+s.Size {
-			return s.Name
+		if s.Value <= addr && addr < s.Value+s.Size && (best.Size == 0 || s.Size < best.Size) {
+			best = s
 		}
 	}
-	return "no symbol"
+	if best.Name == "" {
+		return "no symbol"
+	}
+	return best.Name
 }
