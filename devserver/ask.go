@@ -92,7 +92,7 @@ func (l *loop) serveOverview(w http.ResponseWriter, r *http.Request) {
 	if !l.do(func() { list, s = l.list(), l.pageState() }) {
 		return
 	}
-	l.pages.Failures(list, s).ServeHTTP(w, r)
+	l.pages.Overview(list, nil, s).ServeHTTP(w, r)
 }
 
 // list is all failures, the newest first.

@@ -32,7 +32,7 @@ type Config struct {
 	Check func(*http.Request) (status int, reason string)
 
 	Pages  http.Handler // of / and /failures/, which are read without the PIN
-	Assets http.Handler // of /__devrun/page.css, page.js, failure.js, mail.css and mail.js
+	Assets http.Handler // of /__devrun/page.css, page.js, failure.js, saves.css, mail.css and mail.js
 
 	// Mail is the mailbox, of /mail/ and what is below; nil for none. It is read
 	// without the PIN, as the failures and their variables are: who passes the gate

@@ -35,7 +35,7 @@ func (c *Console) addresses() map[string]route {
 	for path, serve := range map[string]func(http.ResponseWriter, *http.Request){
 		"/": hand(c.cfg.Pages), "/failures/": hand(c.cfg.Pages),
 		"/__devrun/page.css": hand(c.cfg.Assets), "/__devrun/page.js": hand(c.cfg.Assets), "/__devrun/failure.js": hand(c.cfg.Assets),
-		"/__devrun/mail.css": hand(c.cfg.Assets), "/__devrun/mail.js": hand(c.cfg.Assets),
+		"/__devrun/saves.css": hand(c.cfg.Assets), "/__devrun/mail.css": hand(c.cfg.Assets), "/__devrun/mail.js": hand(c.cfg.Assets),
 	} {
 		all[path] = route{methods: reading, serve: serve}
 	}

@@ -234,7 +234,7 @@ var bodies = map[string]string{
 }
 
 // gets are the addresses that are read.
-var gets = []string{"/", "/failures/", "/failures/f1", "/__devrun/page.css", "/__devrun/page.js", "/__devrun/failure.js", "/api/failures/f1/state"}
+var gets = []string{"/", "/failures/", "/failures/f1", "/__devrun/page.css", "/__devrun/page.js", "/__devrun/failure.js", "/__devrun/saves.css", "/api/failures/f1/state"}
 
 // post is a request of the page's own script. Each change replaces a header
 // line ("Name: value"), drops it ("-Name") or adds one ("+Name: value").

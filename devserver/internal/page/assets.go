@@ -21,6 +21,8 @@ var (
 	cssURL                 = cssPath + "?v=" + cssHash
 	jsURL                  = jsPath + "?v=" + jsHash
 	failureURL             = failurePath + "?v=" + failureHash
+	savesCSS, savesCSSHash = asset("assets/saves.css")
+	savesCSSURL            = savesCSSPath + "?v=" + savesCSSHash
 	mailCSS, mailCSSHash   = asset("assets/mail.css")
 	mailJS, mailJSHash     = asset("assets/mail.js")
 	mailCSSURL             = mailCSSPath + "?v=" + mailCSSHash
@@ -28,11 +30,14 @@ var (
 )
 
 const (
-	cssPath     = "/__devrun/page.css"
-	jsPath      = "/__devrun/page.js"
-	failurePath = "/__devrun/failure.js" // on devrun's own address only
-	mailCSSPath = "/__devrun/mail.css"   // as these
-	mailJSPath  = "/__devrun/mail.js"
+	cssPath = "/__devrun/page.css"
+	jsPath  = "/__devrun/page.js"
+
+	// On devrun's own address only.
+	failurePath  = "/__devrun/failure.js"
+	savesCSSPath = "/__devrun/saves.css"
+	mailCSSPath  = "/__devrun/mail.css"
+	mailJSPath   = "/__devrun/mail.js"
 )
 
 // layouts are the kinds of page: each is the layout, the components and a content.
@@ -58,8 +63,8 @@ func asset(name string) (data []byte, hash string) {
 }
 
 // Assets returns the handler of the stylesheet and the scripts of the pages, at
-// /__devrun/page.css, page.js, failure.js, mail.css and mail.js. They hold no data of
-// the app.
+// /__devrun/page.css, page.js, failure.js, saves.css, mail.css and mail.js. They hold no
+// data of the app.
 func Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data []byte
@@ -71,6 +76,8 @@ func Assets() http.Handler {
 			data, hash, mime = js, jsHash, "text/javascript; charset=utf-8"
 		case failurePath:
 			data, hash, mime = failureJS, failureHash, "text/javascript; charset=utf-8"
+		case savesCSSPath:
+			data, hash, mime = savesCSS, savesCSSHash, "text/css; charset=utf-8"
 		case mailCSSPath:
 			data, hash, mime = mailCSS, mailCSSHash, "text/css; charset=utf-8"
 		case mailJSPath:

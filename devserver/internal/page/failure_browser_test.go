@@ -134,10 +134,10 @@ func TestFailureBrowser(t *testing.T) {
 	b := newTab(t, map[string]http.Handler{
 		"/away": p.Failed(f, Place{Away: true, ConsoleURL: "http://127.0.0.1:1/failures/4f1c"}),
 		"/home": p.Failed(f, places["home"]), "/gone": p.Failed(gone, places["home"]),
-		"/list": p.Failures(nil, State{Doing: "building", Generation: 41}), "/missing": p.Missing(3, state),
-		"/kept":         p.Failures(append(hostileFailures(app, "x"), f), state),
+		"/list": p.Overview(nil, nil, State{Doing: "building", Generation: 41}), "/missing": p.Missing(3, state),
+		"/kept":         p.Overview(append(hostileFailures(app, "x"), f), someSaves(), state),
 		"/hostile/away": p.Failed(hostile[0], Place{Away: true}), "/hostile/home": p.Failed(hostile[0], places["home"]),
-		"/hostile/kept": p.Failures(hostile, state),
+		"/hostile/kept": p.Overview(hostile, hostileSaves(strings.Join(payloads, " ")), state),
 		"/unread": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			once.Lock()
 			defer once.Unlock()

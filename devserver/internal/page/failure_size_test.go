@@ -75,7 +75,11 @@ func TestFailureIsSmall(t *testing.T) {
 	for range 60 {
 		list = append(list, f)
 	}
-	if n := len(asks(New(app).Failures(list, State{Doing: strings.Repeat("x", 5000)}), "Accept", "text/html").Body.String()); n >= maxPage {
+	var saves []Save
+	for range 25 {
+		saves = append(saves, hostileSaves(strings.Repeat(`&<>'"`, 1000))...)
+	}
+	if n := len(asks(New(app).Overview(list, saves, State{Doing: strings.Repeat("x", 5000)}), "Accept", "text/html").Body.String()); n >= maxPage {
 		t.Errorf("%d bytes of list", n)
 	}
 
@@ -158,13 +162,13 @@ func TestFailureList(t *testing.T) {
 	f := panicked(t, app)
 	f.ID = "a/b?c"
 	state := State{Doing: "serving", Generation: 42, Pid: 4211, Since: time.Now(), URLs: []string{"http://localhost:8080"}}
-	h := p.Failures([]fault.Failure{f}, state)
+	h := p.Overview([]fault.Failure{f}, nil, state)
 	line := lineOf(t, handlersSource, "user.AboutMe =")
 	contains(t, asks(h, "Accept", "text/html").Body.String(), `href="/failures/a%2Fb%3Fc"`, "invalid memory address", fmt.Sprintf("POST /edit_profile?token=[redacted]&amp;x=1, handlers.go:%d, parked", line),
 		"generation 42", `<span class="tag good">serving</span>`, `href="http://localhost:8080"`)
 	contains(t, asks(h).Body.String(), "microblog: serving, generation 42 · pid 4211\n", "panic: runtime error: invalid")
 	contains(t, asks(h, "Accept", "application/json").Body.String(), `"kind": "failures"`, `"id": "a/b?c"`)
-	contains(t, asks(p.Failures(nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "Nothing has failed since devrun started.", `<i class="dot work"`)
+	contains(t, asks(p.Overview(nil, nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "Nothing has failed since devrun started.", `<i class="dot work"`)
 	if w := asks(p.Missing(1, state), "Accept", "text/html"); w.Code != 404 || !strings.Contains(w.Body.String(), "This failure is not kept any more.") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

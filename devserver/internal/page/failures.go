@@ -59,9 +59,10 @@ const maxListed = 50
 func FailurePath(id string) string { return "/failures/" + url.PathEscape(id) }
 
 type failuresContent struct {
-	Listed bool // the page is the list
+	Listed bool // the page is the overview
 	List   []failureItem
 	Note   string
+	Saves  savesContent
 }
 
 type failureItem struct {
@@ -73,9 +74,9 @@ type failureItem struct {
 	At         time.Time
 }
 
-// Failures returns the overview of devrun's own address: what the app is doing and
-// the failures that are kept, in the order of list. Status 200.
-func (p *Pages) Failures(list []fault.Failure, s State) http.Handler {
+// Overview returns the first page of devrun's own address: what the app is doing,
+// the failures that are kept and the last saves, in their given order. Status 200.
+func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handler {
 	class, label := s.mark()
 	c := failuresContent{Listed: true, Note: fmt.Sprintf("the last %d, newest first", len(list))}
 	if len(list) == 1 {
@@ -133,10 +134,11 @@ func (p *Pages) Failures(list []fault.Failure, s State) http.Handler {
 		items = append(items, itemJSON{f.ID, string(f.How), v.message(), v.Request.Method, v.Request.URI, at, f.Generation, f.At, v.Gone})
 		fmt.Fprintf(&text, "%s  %s: %s (%s)\n", f.At.Local().Format("15:04:05"), v.tag(), cut(oneLine(v.message()), 300), strings.Join(said, ", "))
 	}
+	text.WriteString(savesText(saves))
 	pg := page{
 		Kind: "failures", Title: "devrun: " + label + " " + p.app.Name, State: class, Label: label, Status: s.short(),
 		Tag: label, TagClass: map[string]string{"ok": "good"}[class], Nav: &nav{"overview", len(list)},
-		Kick: kick(s), At: s.Since, Text: p.app.Name, Content: c,
+		Kick: kick(s), At: s.Since, Text: p.app.Name,
 		Keys: []keyHelp{{[]string{"j", "k"}, "Next and previous failure"}, {[]string{"Enter"}, "Open it"}, {[]string{"?"}, "This help"}, {[]string{"Esc"}, "Close"}},
 	}
 	if len(s.URLs) > 0 {
@@ -153,14 +155,21 @@ func (p *Pages) Failures(list []fault.Failure, s State) http.Handler {
 	}
 	return &answer{
 		status: http.StatusOK,
-		html:   p.render(pg),
+		html: p.fit(func(l limits) page {
+			c := c
+			c.List = c.List[:min(len(c.List), l.items)]
+			c.Saves = newSavesContent(saves[:min(len(saves), l.items)])
+			pg.Content = c
+			return pg
+		}),
 		json: encodeJSON(struct {
 			Kind       string     `json:"kind"` // "failures"
 			State      string     `json:"state"`
 			Generation int        `json:"generation"`
 			Pid        int        `json:"pid"`
 			Failures   []itemJSON `json:"failures"`
-		}{"failures", label, s.Generation, s.Pid, items}),
+			Saves      []saveJSON `json:"saves"`
+		}{"failures", label, s.Generation, s.Pid, items, savesJSON(saves)}),
 		markdown: "## failures\n\n" + indent(text.String()),
 		text:     text.String(),
 	}

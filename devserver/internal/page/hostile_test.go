@@ -68,7 +68,7 @@ func hostilePages(app App, x string) map[string]http.Handler {
 		"away":    p.Failed(hostileFailures(app, x)[0], places["away"]),
 		"home":    p.Failed(hostileFailures(app, x)[0], places["home"]),
 		"unread":  p.Failed(hostileFailures(app, x)[1], places["home"]),
-		"kept":    p.Failures(hostileFailures(app, x), State{Doing: "serving", Generation: 1, Pid: 2, URLs: []string{"http://localhost:1"}}),
+		"kept":    p.Overview(hostileFailures(app, x), hostileSaves(x), State{Doing: "serving", Generation: 1, Pid: 2, URLs: []string{"http://localhost:1"}}),
 		"missing": p.Missing(2, State{Doing: x}),
 	}
 }
@@ -99,6 +99,15 @@ func hostileFailures(app App, x string) []fault.Failure {
 	g := f
 	g.How, g.Gone, g.Values = fault.Recovered, "g"+x, fault.Values{Why: "w" + x}
 	return []fault.Failure{f, g}
+}
+
+// hostileSaves are saves with the payload in every text.
+func hostileSaves(x string) []Save {
+	phases := []Phase{{"watch", time.Millisecond}, {"build", time.Second}}
+	return []Save{
+		{At: time.Unix(0, 0), Files: []string{x}, Generation: 3, Outcome: SaveNotBuilt, Note: x, Phases: phases},
+		{At: time.Unix(0, 0), Files: slices.Repeat([]string{x}, 30), Outcome: SaveStyle, Note: x, Phases: phases[:1]},
+	}
 }
 
 // hostileApp has the payload in the source that is shown as well, and in the
@@ -154,6 +163,7 @@ var allowed = map[string][]string{
 	"textarea": {"id", "rows", "autocomplete", "autocapitalize", "spellcheck", "placeholder", "role", "aria-expanded", "aria-autocomplete", "aria-controls"},
 	"pre":      {"class", "id", "tabindex", "role", "aria-label", "aria-labelledby"},
 	"details":  {"class", "open", "id"}, "summary": {"class"}, "ul": {"class", "id", "role", "aria-label", "hidden"}, "li": {"class"}, "footer": {"class"},
+	"svg": {"class", "role", "aria-label"}, "rect": {"class", "x", "width", "height"}, "text": {"x", "y"}, "line": {"x1", "x2", "y1", "y2"},
 	"table": {"class"}, "tbody": {}, "tr": {}, "th": {"scope"}, "td": {},
 	"dialog": {"id", "aria-labelledby"}, "dl": {"class"}, "dt": {}, "dd": {},
 }
@@ -221,7 +231,7 @@ func checkAddress(t *testing.T, n *html.Node, address string) {
 	}
 	switch {
 	case n.Data == "link" && rel == "icon" && strings.HasPrefix(address, "data:image/svg+xml,<svg"):
-	case n.Data == "link" && address == cssURL, n.Data == "script" && (address == jsURL || address == failureURL):
+	case n.Data == "link" && (address == cssURL || address == savesCSSURL), n.Data == "script" && (address == jsURL || address == failureURL):
 	case n.Data == "a" && (address == "/" || address == "/failures/1" || address == "/failures/2" || address == "http://localhost:1" || address == places["away"].ConsoleURL):
 	case n.Data == "a" && strings.HasPrefix(address, "/failures/") && !strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("<>\"'`\\?#", r) }):
 	case n.Data == "a" && address == "/#failures":
