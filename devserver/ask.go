@@ -88,11 +88,12 @@ func (l *loop) copyOf(id string) (f failure, ok bool) {
 
 func (l *loop) serveOverview(w http.ResponseWriter, r *http.Request) {
 	var list []fault.Failure
+	var saves []page.Save
 	var s page.State
-	if !l.do(func() { list, s = l.list(), l.pageState() }) {
+	if !l.do(func() { list, saves, s = l.list(), l.lastSaves(), l.pageState() }) {
 		return
 	}
-	l.pages.Overview(list, nil, s).ServeHTTP(w, r)
+	l.pages.Overview(list, saves, s).ServeHTTP(w, r)
 }
 
 // list is all failures, the newest first.

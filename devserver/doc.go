@@ -10,6 +10,7 @@
 //	devserver.go   Config, Run and Build: what the command line asks for
 //	loop.go        the loop: its state and the events that change it
 //	save.go        a save: what it asks for, the build, the graph
+//	saves.go       what a save took, part by part, and the last of them
 //	stamps.go      whether a source was touched while it was built
 //	swap.go        one process for another: stop, start, ready, crash
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)

@@ -30,7 +30,7 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 	case term.KeyRestart:
 		l.again()
 	case term.KeyBuild:
-		l.clock = clock{saved: time.Now()}
+		l.beginSave(time.Time{})
 		l.term.Building(l.cfg.Package)
 		l.builder.Forget()
 		l.load()
@@ -58,11 +58,11 @@ func (l *loop) again() {
 	if l.good == nil || l.build != nil || l.next != nil {
 		return
 	}
+	l.beginSave(time.Time{})
 	if l.failed != nil { // the newest sources are not in any binary
 		l.rebuild()
 		return
 	}
-	l.clock = clock{saved: time.Now()}
 	l.gen++
 	l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
 	l.swap(l.good.again(l.gen))

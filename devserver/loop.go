@@ -74,6 +74,7 @@ type loop struct {
 	next    *binary  // linked, waits for the old process to end
 	good    *binary  // the newest that was linked
 	clock   clock    // what the save has cost so far
+	saves   saves    // those that came to an end
 
 	// What answers.
 	app     *app   // the process, nil if none

@@ -68,10 +68,11 @@ func (l *loop) onBatch(b watcher.Batch) {
 	switch d.action {
 	case swapStyle, reloadPage:
 		l.refreshBrowsers(d.action, names)
+		l.noteRefresh(d.action, names, newest(d.files))
 	case restart:
-		l.restart(names)
+		l.restart(names, newest(d.files))
 	case rebuild:
-		l.clock = clock{written: newest(d.files), saved: time.Now()}
+		l.beginSave(newest(d.files))
 		// One save may come in two steps, and a file may be saved again: during
 		// the build the line that is there says it already.
 		if grown := l.note(names); grown || l.build == nil {
@@ -130,18 +131,18 @@ func (l *loop) refreshBrowsers(a action, names []string) {
 
 // restart starts the newest binary again. While a newer one is being built
 // there is nothing to do: its start will read the files anew.
-func (l *loop) restart(names []string) {
+func (l *loop) restart(names []string, written time.Time) {
 	switch {
 	case l.build != nil, l.next != nil:
 		l.note(names)
 		l.term.Saved(names, term.Rebuild)
 	case l.failed != nil || l.good == nil:
-		l.clock = clock{saved: time.Now()}
+		l.beginSave(written)
 		l.note(names)
 		l.term.Saved(names, term.Rebuild)
 		l.rebuild()
 	default:
-		l.clock = clock{saved: time.Now()}
+		l.beginSave(written)
 		l.note(names)
 		l.term.Saved(names, term.RestartOnly)
 		l.gen++
@@ -275,7 +276,7 @@ func (l *loop) onBuilt(e built) {
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
 	l.term.Built(e.result.Took)
-	l.clock.built, l.clock.link, l.clock.asked = time.Now(), e.result.Link, e.result.Asked
+	l.clock.built, l.clock.link, l.clock.asked, l.clock.full = time.Now(), e.result.Link, e.result.Asked, e.result.Full
 	if l.cfg.Verbose && e.result.Full != "" {
 		l.term.Notice("built with go build: " + e.result.Full)
 	}
@@ -337,6 +338,8 @@ func (l *loop) onBuildFailed(f *build.Failure, job *job) {
 		return
 	}
 	l.unsuspend()
+	l.clock.built = time.Now()
+	l.endSaveAs(page.SaveNotBuilt, f.Count())
 	b := f.Build
 	b.Generation, b.At, b.Saved = l.gen, job.began, slices.Clone(l.saved)
 	l.failed, l.crash, l.facts.broken = &b, nil, true

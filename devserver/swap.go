@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/page"
 	"devrun/devserver/internal/proc"
 	"devrun/devserver/internal/reload"
 	"devrun/devserver/internal/term"
@@ -31,18 +32,6 @@ type app struct {
 	stopping bool      // it was asked to end
 	typed    time.Time // when a key last went to it
 }
-
-// clock is when the parts of a save were over; zero where one did not happen.
-type clock struct {
-	written, saved, built, stopped, started time.Time
-
-	link  time.Duration // the end of the build, if the go command had no part in it
-	asked bool          // but for a question ahead of it
-}
-
-// longestWatch is how old a file may be that was just saved: an older one has
-// been moved to its place.
-const longestWatch = 5 * time.Second
 
 // swap puts b in the place of what runs: the old process first ends, then the
 // new one starts, so that the two never share a database or a lock.
@@ -78,7 +67,8 @@ func (l *loop) stopApp() {
 
 func (l *loop) start() {
 	b := l.next
-	l.next, l.crash, l.saved = nil, nil, nil
+	l.next, l.crash = nil, nil
+	l.clock.files, l.saved = l.saved, nil
 	l.clock.stopped = time.Now()
 	if !b.hooked {
 		l.fronts.yield()
@@ -224,38 +214,7 @@ func (l *loop) ready() {
 	}
 	l.hub.Publish(reload.Event{Kind: reload.Reload, Generation: gen})
 	l.console.Notify(gen)
-	l.phases()
-}
-
-// phases prints what the save took, part by part.
-func (l *loop) phases() {
-	c := l.clock
-	if !l.cfg.Verbose || c.saved.IsZero() {
-		return
-	}
-	var ps []term.Phase
-	from := c.saved
-	if watch := c.saved.Sub(c.written); watch >= 0 && watch < longestWatch {
-		ps = append(ps, term.Phase{Name: "watch", Took: watch})
-	}
-	var compiled time.Time
-	compile, building := "compile", "build"
-	if c.link > 0 {
-		compiled, building = c.built.Add(-c.link), "link"
-	}
-	if c.asked {
-		compile = "ask"
-	}
-	for _, p := range []struct {
-		name string
-		end  time.Time
-	}{{compile, compiled}, {building, c.built}, {"stop", c.stopped}, {"start", c.started}, {"ready", time.Now()}} {
-		if !p.end.IsZero() {
-			ps = append(ps, term.Phase{Name: p.name, Took: p.end.Sub(from)})
-			from = p.end
-		}
-	}
-	l.term.Phases(ps)
+	l.endSave()
 }
 
 // onExited handles the end of a process: the one that was asked for makes
@@ -338,6 +297,9 @@ func (l *loop) noteCrash(c fault.Crash) {
 		c.Trace = fault.ParseTrace(c.Exit.Stderr)
 	}
 	l.crash = &c
+	if c.Generation == l.gen {
+		l.endSaveAs(page.SaveCrashed, "the app ended before it was ready")
+	}
 	if l.failed != nil {
 		l.show(l.buildPage()) // what still ran does not any more
 		return

@@ -4,10 +4,13 @@ package saves
 
 import (
 	"archive/zip"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +42,15 @@ func testFast(t *testing.T, mode string) {
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
 	// What the go command decides is left to it, and known afterwards.
+	before := len(r.Stderr.String())
 	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
 	r.Says(`^devrun: built with go build: a file has come or gone in `)
+	rig.Eventually(r.T, "the app is ready with more.go", func() error {
+		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· build ") || !strings.Contains(out, "· ready ") {
+			return fmt.Errorf("devrun says %s", out)
+		}
+		return nil
+	})
 	direct(r, func(v string) { r.SetVersion("m" + v); r.Served("m" + v); r.SetVersion(v) })
 	// What changes nothing in the program does not end it.
 	_, pid := r.Get("/pid")
@@ -51,7 +61,72 @@ func testFast(t *testing.T, mode string) {
 	}
 	r.SetVersion("last")
 	r.Served("last")
+	testOverview(r)
 }
+
+// testOverview compares devrun's page with what it has said of the saves.
+func testOverview(r *rig.Rig) {
+	r.T.Helper()
+	own := strings.TrimPrefix(r.Says(`^devrun: overview http://`), "devrun: overview ")
+	var said []string // newest first
+	for _, line := range phaseLine.FindAllStringSubmatch(r.Stderr.String(), -1) {
+		said = slices.Insert(said, 0, line[1])
+	}
+	_, body, err := rig.Ask("GET", own+"/", nil, "Accept", "application/json")
+	var page struct {
+		Generation int
+		Saves      []struct {
+			Files         []string
+			Generation    int
+			Outcome, Note string
+			Phases        []struct {
+				Name   string
+				TookMS int `json:"took_ms"`
+			}
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &page)
+	}
+	if err != nil {
+		r.T.Fatalf("%v\n%s", err, body)
+	}
+	var shown, full []string
+	gen := page.Generation + 1
+	for _, s := range page.Saves {
+		var parts []string
+		for _, p := range s.Phases {
+			parts = append(parts, fmt.Sprintf("%s %d", p.Name, p.TookMS))
+		}
+		line := strings.Join(parts, " · ")
+		if s.Generation >= gen {
+			r.T.Errorf("generation %d comes after %d: %+v", s.Generation, gen, s)
+		}
+		gen = s.Generation
+		if !strings.Contains(line, "ready") {
+			continue // a newer one has taken its place
+		}
+		shown = append(shown, line)
+		want := "direct"
+		if !strings.Contains(line, "link") {
+			want = "go build"
+		}
+		if s.Outcome != want || (s.Note != "") != (want == "go build") {
+			r.T.Errorf("%s is shown as %+v", line, s)
+		}
+		if strings.HasPrefix(s.Note, "a file has come or gone in ") && slices.Contains(s.Files, "more.go") {
+			full = append(full, line)
+		}
+	}
+	if !slices.Equal(shown, said) {
+		r.T.Errorf("the page has\n%s\nwant what devrun has said\n%s", strings.Join(shown, "\n"), strings.Join(said, "\n"))
+	}
+	if len(full) == 0 {
+		r.T.Errorf("the page does not say why more.go was built with go build:\n%s", body)
+	}
+}
+
+var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
 
 // The module cache is taken to be immutable. Where it is not, a save is built with
 // what was there before: the link for the debugger shows it, and the app becomes
