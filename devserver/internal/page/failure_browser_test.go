@@ -315,6 +315,25 @@ func TestFailureBrowser(t *testing.T) {
 		b.shoot("list-phone-light", 390, 844)
 	})
 
+	t.Run("saves", func(t *testing.T) {
+		b.t = t
+		b.open("/kept")
+		const row = `document.querySelectorAll('.save')[1]`
+		b.until(`[...`+row+`.querySelectorAll('rect')].map((r) => Math.round(100 * r.getBoundingClientRect().width / r.closest('svg').getBoundingClientRect().width)).join()`, "0,16,9,2,3,3")
+		b.until(`new Set([...`+row+`.querySelectorAll('rect')].map((r) => getComputedStyle(r).fill)).size`, "6")
+		b.until(`new Set([...document.querySelectorAll('.save > summary')].flatMap((s) => ['.file', '.how', 'svg', '.took'].map((c) => c + s.querySelector(c).getBoundingClientRect().left))).size`, "4")
+		// Text in a bar stays in its segment, where there is least room too.
+		for _, width := range []int64{320, 961, 1440} {
+			b.do(chromedp.EmulateViewport(width, 800))
+			b.until(`[...document.querySelectorAll('.bars text')].filter((x) => x.getBoundingClientRect().width > x.previousElementSibling.getBoundingClientRect().width).map((x) => x.textContent).join()`, "")
+		}
+		b.do(chromedp.Click(`.save:nth-of-type(2) summary`))
+		b.until(row+`.open + `+row+`.querySelector(':scope > div').innerText`, "truegeneration 41: watch 4 ms, compile 212 ms, link 118 ms, stop 22 ms, start 41 ms, ready 37 ms")
+		b.press("\r")
+		b.until(row+`.open`, "false")
+		b.shoot("saves-light", 1440, 1400)
+	})
+
 	t.Run("widths", func(t *testing.T) {
 		b.t = t
 		for _, path := range []string{"/away", "/home", "/list", "/kept", "/missing", "/gone", "/hostile/away", "/hostile/home", "/hostile/kept"} {

@@ -48,6 +48,14 @@ func (s Save) total() (all time.Duration) {
 	return all
 }
 
+// took is the total as it is read in a column: in one unit, as far as that goes.
+func (s Save) took() string {
+	if s.total() < 10*time.Second {
+		return fmt.Sprintf("%d ms", millis(s.total()))
+	}
+	return lasting(s.total())
+}
+
 // phaseNames are the parts in the order of the legend.
 var phaseNames = []string{"watch", "compile", "link", "build", "stop", "start", "ready"}
 
@@ -59,11 +67,11 @@ const (
 
 	// charShare is how much of the width, in percent, a character takes where the
 	// width is least.
-	charShare = 2.5
+	charShare = 3.2
 
 	// maxOrdinary is how many ordinary saves, end to end, the width is enough for:
 	// a bar that is longer is drawn with a cut, so that the others can be seen.
-	maxOrdinary = 4
+	maxOrdinary = 3
 )
 
 type savesContent struct {
@@ -105,7 +113,7 @@ func newSavesContent(saves []Save) savesContent {
 	for _, s := range saves {
 		v := saveItem{
 			At: s.At, Outcome: s.Outcome, Bad: s.Outcome.bad(), Note: cut(oneLine(s.Note), maxSavedNote),
-			Total: lasting(s.total().Round(time.Millisecond)), Parts: parts(s.Phases, ", "),
+			Total: s.took(), Parts: parts(s.Phases, ", "),
 		}
 		names := s.names()
 		if len(names) > 0 {
@@ -196,7 +204,7 @@ func savesText(saves []Save) string {
 			said = append(said, cut(oneLine(s.Note), maxSavedNote))
 		}
 		fmt.Fprintf(&b, "%s  %s saved, %s (%s): %s\n", s.At.Local().Format("15:04:05"), strings.Join(s.names(), ", "),
-			lasting(s.total().Round(time.Millisecond)), parts(s.Phases, " · "), strings.Join(said, ", "))
+			s.took(), parts(s.Phases, " · "), strings.Join(said, ", "))
 	}
 	return b.String()
 }
