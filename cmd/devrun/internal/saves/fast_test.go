@@ -61,18 +61,17 @@ func testFast(t *testing.T, mode string) {
 	}
 	r.SetVersion("last")
 	r.Served("last")
-	testOverview(r)
+	compareOverview(r)
 }
 
-// testOverview compares devrun's page with what it has said of the saves.
-func testOverview(r *rig.Rig) {
+// compareOverview compares devrun's page with what it has said of the saves.
+func compareOverview(r *rig.Rig) {
 	r.T.Helper()
-	own := strings.TrimPrefix(r.Says(`^devrun: overview http://`), "devrun: overview ")
 	var said []string // newest first
 	for _, line := range phaseLine.FindAllStringSubmatch(r.Stderr.String(), -1) {
 		said = slices.Insert(said, 0, line[1])
 	}
-	_, body, err := rig.Ask("GET", own+"/", nil, "Accept", "application/json")
+	body := overview(r, "application/json")
 	var page struct {
 		Generation int
 		Saves      []struct {
@@ -85,10 +84,7 @@ func testOverview(r *rig.Rig) {
 			}
 		}
 	}
-	if err == nil {
-		err = json.Unmarshal([]byte(body), &page)
-	}
-	if err != nil {
+	if err := json.Unmarshal([]byte(body), &page); err != nil {
 		r.T.Fatalf("%v\n%s", err, body)
 	}
 	var shown, full []string

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,9 +120,29 @@ func testBrokenBuild(t *testing.T, mode string) {
 	r.Says(`^  main\.go:21:\d+ +\S`)
 	r.Says(fmt.Sprintf(`^devrun: generation 1 is still running \(pid %d\)$`, pid))
 	r.Says(`^devrun: waiting for a save$`)
+	lists(r, `main\.go saved, \d+ ms \(watch \d+ ms · build \d+ ms\): failed, generation \d+, \d+ errors? in 1 file`)
 	r.Replace("main.go", `undefined + "<script>"`, `"v2"`)
 	r.Served("v2")
 	rig.Gone(t, pid)
+}
+
+// overview is devrun's own page, in the form that accept names.
+func overview(r *rig.Rig, accept string) string {
+	r.T.Helper()
+	own := strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
+	resp, body, err := rig.Ask("GET", own+"/", nil, "Accept", accept)
+	if err != nil || resp.StatusCode != 200 {
+		r.T.Fatalf("the overview: %v\n%s", err, body)
+	}
+	return body
+}
+
+// lists checks that a line of the overview is a save like this.
+func lists(r *rig.Rig, pattern string) {
+	r.T.Helper()
+	if body := overview(r, "text/plain"); !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  ` + pattern + `$`).MatchString(body) {
+		r.T.Errorf("no line of the overview is %s:\n%s", pattern, body)
+	}
 }
 
 func testNoChange(t *testing.T, mode string) {
@@ -165,6 +186,8 @@ func testTemplate(t *testing.T, mode string) {
 		t.Error("a stylesheet restarted the app")
 	}
 	var status *http.Response
+	lists(r, `static/app\.css saved, \d+ ms \(watch \d+ ms\): stylesheet`)
+	lists(r, `templates/page\.html saved, \d+ ms \(watch \d+ ms · stop \d+ ms · start \d+ ms · ready \d+ ms\): restart, generation 2`)
 	status, body, err := rig.Ask("GET", r.URL("/static/app.css"), nil)
 	if err != nil || status.StatusCode != 200 || !strings.Contains(body, "2, 2, 2") {
 		t.Errorf("the stylesheet is %q %v", body, err)
