@@ -70,7 +70,7 @@ func (s *saves) add(v page.Save) {
 // ready has come to its end; the files of any other go into the same build.
 func (l *loop) beginSave(written time.Time) {
 	if len(l.clock.files) > 0 {
-		l.endSaveAs(page.SaveOvertaken, "a newer save came before the app was ready")
+		l.endSaveAs(page.SaveOvertaken, "the app was replaced before it was ready")
 	}
 	l.clock = clock{written: written, saved: time.Now()}
 }

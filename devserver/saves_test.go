@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,4 +46,38 @@ func TestPhases(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
+}
+
+// What is one save and what is two is decided by the build that it is for.
+func TestSaveEnds(t *testing.T) {
+	l := loop{gen: 7}
+	check := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, s := range l.saves {
+			got = append(got, fmt.Sprintf("%d %v %s %d", s.Generation, s.Files, s.Outcome, len(s.Phases)))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	l.beginSave(time.Now())
+	l.saved = []string{"a.go"}
+	l.beginSave(time.Now()) // during the build
+	l.saved = []string{"a.go", "b.go"}
+	check()
+	l.clock.built, l.clock.started = time.Now(), time.Now()
+	l.clock.files, l.saved = l.saved, nil
+	l.beginSave(time.Now()) // after the start
+	check("7 [a.go b.go] overtaken 3")
+	l.gen, l.saved = 8, []string{"c.go"}
+	l.clock.built = time.Now()
+	l.endSaveAs(page.SaveNotBuilt, "1 error")
+	check("7 [a.go b.go] overtaken 3", "8 [c.go] failed 2")
+	l.endSaveAs(page.SaveCrashed, "") // of the app behind it: no save's
+	l.saved = nil
+	l.beginSave(time.Time{}) // a key
+	l.clock.built = time.Now()
+	l.endSaveAs(page.SaveGoBuild, "")
+	check("7 [a.go b.go] overtaken 3", "8 [c.go] failed 2")
 }

@@ -35,7 +35,7 @@ const (
 	SaveReload    Outcome = "page reload" // in the browser
 	SaveNotBuilt  Outcome = "failed"      // the note says how much is wrong
 	SaveCrashed   Outcome = "crashed"     // the app, before it was ready
-	SaveOvertaken Outcome = "overtaken"   // by a newer save, before the app was ready
+	SaveOvertaken Outcome = "overtaken"   // the app was replaced before it was ready
 )
 
 func (o Outcome) bad() bool { return o == SaveNotBuilt || o == SaveCrashed }

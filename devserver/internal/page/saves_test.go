@@ -27,7 +27,7 @@ func someSaves() []Save {
 		{Files: []string{"internal/storage/migrations/20261122_add_last_seen_to_users_table.go", "b.go", "c.go"}, Outcome: SaveGoBuild, Note: "a file has come or gone in internal/storage",
 			Phases: []Phase{{"watch", 6 * ms}, {"build", 900 * ms}, {"stop", 31 * ms}, {"start", 58 * ms}, {"ready", 44 * ms}}},
 		{Files: []string{"store.go"}, Outcome: SaveCrashed, Note: "the app ended before it was ready", Phases: []Phase{{"watch", 4 * ms}, {"compile", 188 * ms}, {"link", 120 * ms}, {"stop", 20 * ms}, {"start", 40 * ms}}},
-		{Files: []string{"store.go"}, Outcome: SaveOvertaken, Note: "a newer save came before the app was ready", Phases: []Phase{{"watch", 4 * ms}, {"compile", 201 * ms}, {"link", 119 * ms}, {"stop", 20 * ms}, {"start", 40 * ms}}},
+		{Files: []string{"store.go"}, Outcome: SaveOvertaken, Note: "the app was replaced before it was ready", Phases: []Phase{{"watch", 4 * ms}, {"compile", 201 * ms}, {"link", 119 * ms}, {"stop", 20 * ms}, {"start", 40 * ms}}},
 		{Files: []string{"go.mod"}, Outcome: SaveGoBuild, Note: "the go command has not been asked yet what the app consists of",
 			Phases: []Phase{{"watch", 4 * ms}, {"build", 12480 * ms}, {"stop", 20 * ms}, {"start", 39 * ms}, {"ready", 35 * ms}}},
 	} {
@@ -132,7 +132,7 @@ func TestSaves(t *testing.T) {
 		{said: "17:32:02 internal/storage/migrations/20261122_add_last_seen_to_users_table.go and 2 more generation 36 go build 1039 ms a file has come or gone in internal/storage",
 			more: "internal/storage/migrations/20261122_add_last_seen_to_users_table.go, b.go, c.go generation 36: watch 6 ms, build 900 ms, stop 31 ms, start 58 ms, ready 44 ms"},
 		{said: "17:31:02 store.go generation 35 crashed 372 ms the app ended before it was ready", more: "generation 35: watch 4 ms, compile 188 ms, link 120 ms, stop 20 ms, start 40 ms", marked: "crashed"},
-		{said: "17:30:02 store.go generation 34 overtaken 384 ms a newer save came before the app was ready", more: "generation 34: watch 4 ms, compile 201 ms, link 119 ms, stop 20 ms, start 40 ms"},
+		{said: "17:30:02 store.go generation 34 overtaken 384 ms the app was replaced before it was ready", more: "generation 34: watch 4 ms, compile 201 ms, link 119 ms, stop 20 ms, start 40 ms"},
 		{said: "17:29:02 go.mod generation 33 go build 12 s the go command has not been asked yet what the app consists of", more: "generation 33: watch 4 ms, build 12480 ms, stop 20 ms, start 39 ms, ready 35 ms"},
 	} {
 		got := rows[i]
