@@ -276,7 +276,8 @@ func (l *loop) onBuilt(e built) {
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
 	l.term.Built(e.result.Took)
-	l.clock.built, l.clock.link, l.clock.asked, l.clock.full = time.Now(), e.result.Link, e.result.Asked, e.result.Full
+	l.clock.built, l.clock.link, l.clock.full = time.Now(), e.result.Link, e.result.Full
+	l.clock.asked, l.clock.same = e.result.Asked, e.result.Same
 	if l.cfg.Verbose && e.result.Full != "" {
 		l.term.Notice("built with go build: " + e.result.Full)
 	}
@@ -315,8 +316,10 @@ func (l *loop) onSame(e built) {
 		return
 	}
 	l.good.debugger.made = e.result.Made
-	l.saved = nil
 	l.term.Notice("the program is the same and goes on")
+	l.term.Phases(l.clock.phases())
+	l.endSaveAs(page.SaveSame, "nothing in it has changed")
+	l.saved = nil
 	l.present()
 	l.hub.Publish(reload.Event{Kind: reload.Reload, Generation: l.app.gen})
 }

@@ -14,6 +14,7 @@ type clock struct {
 
 	link  time.Duration // the end of the build, if the go command had no part in it
 	asked bool          // but for a question ahead of it
+	same  bool          // it gave what runs, and was not linked
 	full  string        // why it had one
 	files []string      // that the started app is the first to have
 }
@@ -39,6 +40,9 @@ func (c clock) phases() []term.Phase {
 	}
 	if c.asked {
 		compile = "ask"
+	}
+	if c.same {
+		building = "compile"
 	}
 	for _, p := range []struct {
 		name string

@@ -17,7 +17,7 @@ type Save struct {
 	Phases     []Phase // the parts that it has had, in their order
 }
 
-// Phase is a part of the time: watch, compile, link, build, stop, start or ready.
+// Phase is a part of the time: watch, ask, compile, link, build, stop, start or ready.
 type Phase struct {
 	Name string
 	Took time.Duration
@@ -30,6 +30,7 @@ type Outcome string
 const (
 	SaveDirect    Outcome = "direct"      // built without the go command
 	SaveGoBuild   Outcome = "go build"    // the note says why
+	SaveSame      Outcome = "unchanged"   // the program, which goes on
 	SaveRestart   Outcome = "restart"     // without a build
 	SaveStyle     Outcome = "stylesheet"  // swapped in the browser
 	SaveReload    Outcome = "page reload" // in the browser
@@ -57,7 +58,7 @@ func (s Save) took() string {
 }
 
 // phaseNames are the parts in the order of the legend.
-var phaseNames = []string{"watch", "compile", "link", "build", "stop", "start", "ready"}
+var phaseNames = []string{"watch", "ask", "compile", "link", "build", "stop", "start", "ready"}
 
 const (
 	maxSavedFiles = 10 // are named

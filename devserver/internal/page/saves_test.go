@@ -116,7 +116,7 @@ func TestSaves(t *testing.T) {
 	saves := someSaves()
 	h := New(testApp(t)).Overview(nil, saves, State{Doing: "serving", Generation: 42})
 	text := body(t, h, "text/html")
-	contains(t, text, `<h2 id="saves">Saves</h2>`, `href="/__devrun/saves.css?v=`, `<i class="b4"></i>build</span>`)
+	contains(t, text, `<h2 id="saves">Saves</h2>`, `href="/__devrun/saves.css?v=`, `<i class="b5"></i>build</span>`)
 	lacks(t, text, "No save yet", " style=")
 	rows := savedRows(t, text)
 	if len(rows) != len(saves) {
@@ -165,7 +165,7 @@ func TestSaves(t *testing.T) {
 }
 
 func indexOf(name string) int {
-	for i, n := range strings.Fields("watch compile link build stop start ready") {
+	for i, n := range strings.Fields("watch ask compile link build stop start ready") {
 		if n == name {
 			return i
 		}

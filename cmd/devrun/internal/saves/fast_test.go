@@ -99,6 +99,10 @@ func compareOverview(r *rig.Rig) {
 			r.T.Errorf("generation %d comes after %d: %+v", s.Generation, gen, s)
 		}
 		gen = s.Generation
+		if s.Outcome == "unchanged" {
+			shown = append(shown, line)
+			continue
+		}
 		if !strings.Contains(line, "ready") {
 			continue // a newer one has taken its place
 		}
