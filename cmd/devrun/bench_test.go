@@ -50,17 +50,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 			plain.byHand("v0")
 			runner.devrun("-v")
 			runner.wait("v0")
-			n := 0
-			rig.Eventually(b, "devrun builds a save by itself", func() error {
-				runner.rest() // it is being found out how
-				n++
-				runner.write(fmt.Sprintf("v%d", n))
-				runner.wait(fmt.Sprintf("v%d", n))
-				if out := runner.out.String(); !strings.Contains(out, " · compile ") {
-					return errors.New(out)
-				}
-				return nil
-			})
+			n := runner.settle()
 			var hand, dev, handCPU, devCPU []float64
 			failed := 0
 			before := strings.Count(runner.out.String(), "· compile ")
@@ -357,12 +347,13 @@ func (a *benchApp) wait(version string) (failed int) {
 	return 0
 }
 
-// rest waits until devrun has nothing to do any more: the debug information,
-// which it has linked a second after the app is ready and then reads, is there.
+// rest waits until devrun has nothing to do any more: the debug information, which
+// it links a second after the app is ready, is read, and the binary has been
+// compared with go build's, which it does four seconds later.
 func (a *benchApp) rest() {
 	rig.Eventually(a.b, "devrun comes to rest", func() error {
 		before := usedBy(a.b, a.cmd.Process.Pid)
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(4500 * time.Millisecond)
 		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(rig.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
 			return fmt.Errorf("it used %v and has %d children", used, n)
 		}
