@@ -51,6 +51,7 @@ type Builder struct {
 	why    string                  // it could not be learned, or why there is none yet
 	off    string                  // why there is no fast path in this run, "" if there is
 	forget bool                    // the next build is go build's
+	due    bool                    // the last build was go's, and what it has built has not been learned
 	asking context.CancelCauseFunc // of Learn's question under way, nil if there is none
 	proven map[string]bool         // ways of compiling that have been seen to be go's
 }
@@ -136,12 +137,20 @@ func (b *Builder) set(r *recipe, why error) {
 	}
 }
 
+// answered is set with what the go command has just been asked.
+func (b *Builder) answered(r *recipe, err error) {
+	b.set(r, err)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.due = false
+}
+
 // Build builds, as build.Run does and with its errors. What runs, if it was made
 // here and is not nil, is not linked once more.
 //
 // A question of Learn's gives way to it. So that somebody who saves again and again
-// does not keep Learn from ever getting an answer, Build then asks itself and links
-// what the go command has compiled for that.
+// does not keep Learn from ever getting an answer, a second build for want of one
+// asks itself and links what the go command has compiled for that.
 func (b *Builder) Build(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	begin := time.Now()
 	res, direct := b.direct(ctx, r, runs)
@@ -149,27 +158,31 @@ func (b *Builder) Build(ctx context.Context, r build.Request, runs *Made) (Resul
 		res.Took = time.Since(begin)
 		return res, nil
 	}
-	interrupted := b.interrupt()
+	b.interrupt()
 	if err := b.begin(ctx); err != nil {
 		return Result{}, err
 	}
 	defer b.end()
 	_ = os.Remove(r.Output) // the linker may have begun it; go build says what is wrong with its place
 	var (
-		refused *refusal
-		stale   *staleError
+		refused  *refusal
+		unproven *unprovenError
+		stale    *staleError
 	)
 	switch {
-	case errors.As(direct, &refused): // go build says why, in its own words
+	case errors.As(direct, &refused), errors.As(direct, &unproven): // nothing to be learned
 	case errors.As(direct, &stale):
 		b.set(nil, stale)
 		fallthrough
 	default:
-		if !interrupted {
+		if !b.isDue() || b.Off() != "" {
 			break
 		}
-		if rec, err := b.ask(ctx, r); err == nil {
-			b.set(rec, nil)
+		rec, err := b.ask(ctx, r)
+		if ctx.Err() != nil {
+			return Result{}, ctx.Err()
+		}
+		if b.answered(rec, err); err == nil {
 			if res, direct = b.direct(ctx, r, runs); direct == nil {
 				res.Took, res.Asked = time.Since(begin), true
 				res.Compile = res.Took - res.Link
@@ -200,16 +213,23 @@ func (b *Builder) begin(ctx context.Context) error {
 
 func (b *Builder) end() { <-b.turn }
 
-// interrupt ends the question that Learn has asked, and reports whether there was
-// one.
-func (b *Builder) interrupt() bool {
+// interrupt ends the question that Learn has asked, if there is one.
+func (b *Builder) interrupt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.asking == nil {
-		return false
+	if b.asking != nil {
+		b.asking(errInterrupted)
 	}
-	b.asking(errInterrupted)
-	return true
+}
+
+// isDue reports whether the question should have been answered by now: there was a
+// build for want of it before. From now on there was one.
+func (b *Builder) isDue() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.due
+	b.due = true
+	return was
 }
 
 // direct builds without the go command. An error says why that cannot be.
@@ -285,6 +305,14 @@ func (b *Builder) temporary() (string, error) {
 // staleError says why the go command has to be asked anew, though nothing is
 // unusual about the app.
 type staleError struct{ error }
+
+// unprovenError is about a package that was not yet seen to be compiled here as the
+// go command does.
+type unprovenError struct{ path string }
+
+func (e *unprovenError) Error() string {
+	return "it is not known yet whether " + e.path + " is compiled here as go does"
+}
 
 // refusal is a compiler or a linker that does not like what it was given.
 type refusal struct {

@@ -102,7 +102,7 @@ func (c *compilation) find(p *pkg, k key) (archive, bool, error) {
 	case p.other != "":
 		return archive{}, false, &staleError{fmt.Errorf("%s has to be compiled and %s", p.path, p.other)}
 	case !p.proven.Load():
-		return archive{}, false, fmt.Errorf("it is not known yet whether %s is compiled here as go does", p.path)
+		return archive{}, false, &unprovenError{p.path}
 	}
 	return archive{}, false, nil
 }

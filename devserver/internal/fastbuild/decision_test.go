@@ -58,6 +58,7 @@ func TestFullWhenMoreThanContentChanges(t *testing.T) {
 			} else {
 				a.write(test.file, test.text)
 			}
+			a.builder.due = false
 			res, buildErr := a.builder.Build(t.Context(), a.next(), nil)
 			if _, failed := errors.AsType[*build.Failure](buildErr); failed != test.broken {
 				t.Errorf("go build: %v", buildErr)
@@ -246,6 +247,7 @@ func TestOtherModules(t *testing.T) {
 			a.write(test.file, strings.Replace(lib, "1", "2", 1))
 			a.direct("2")
 			a.write("../lib/go.mod", "module example.com/lib\n\ngo 1.23\n")
+			a.builder.due = false
 			if res, err := a.builder.Build(t.Context(), a.next(), nil); !strings.Contains(res.Full, "lib/go.mod has changed") {
 				t.Errorf("the reason is %q (%v)", res.Full, err)
 			}

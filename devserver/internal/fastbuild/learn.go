@@ -43,7 +43,7 @@ func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 	if ctx.Err() != nil || errors.Is(err, errInterrupted) {
 		return err
 	}
-	if b.set(rec, err); err != nil {
+	if b.answered(rec, err); err != nil {
 		return err
 	}
 	_, err = b.prove(ctx, rec, r)

@@ -103,6 +103,18 @@ func TestQuestionGivesWay(t *testing.T) {
 	}
 	a.write("leaf/leaf.go", leafGo)
 	a.direct("f1g")
+	// The same without a question under way, as Learn may be at its proofs.
+	a.remove("leaf/more.go")
+	a.full("come or gone", "f1g")
+	a.write("leaf/more.go", "package leaf\n")
+	a.write("leaf/other.go", "package leaf\n")
+	if res := a.direct("f1g"); !res.Asked {
+		t.Errorf("the go command was run for\n%s", log())
+	}
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	if res := a.direct("f2g"); res.Asked {
+		t.Errorf("the go command was run for\n%s", log())
+	}
 	if strings.Contains(log(), "beside") {
 		t.Errorf("the go command was run for\n%s", log())
 	}
