@@ -26,6 +26,7 @@
 //	errand.go      what is done for the binary when nothing else is
 //	debugger.go    its debug information, made ahead of need
 //	verify.go      its comparison with the one that go build makes
+//	warm.go        where it is kept for the next run
 //	keep.go        what the console can call though the app does not
 //	look.go        the view into one process
 //	ask.go         devrun's own origin: its pages, and what they ask

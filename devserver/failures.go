@@ -181,7 +181,7 @@ func (l *loop) onDebugged(e debugged) {
 	}
 	if l.app == nil || l.app.binary.debugger != e.of {
 		e.of.close()
-	} else if gen := l.app.gen; e.of.info != nil && e.of.made != nil {
+	} else if gen := l.app.gen; e.of.info != nil {
 		time.AfterFunc(verifyAfter, func() { l.tell(quiet{gen}) })
 	}
 	for _, f := range l.failures {

@@ -62,6 +62,7 @@ type loop struct {
 
 	// How saves are built without the go command, which is asked in the background.
 	builder     *fastbuild.Builder
+	warm        string             // where what is known is kept for the next run, "" for nowhere
 	cancelLearn context.CancelFunc // nil if it is not being asked
 	learnNext   *build.Request     // and what for, once it has answered
 	slowSaid    bool               // that everything is built with go build
@@ -103,7 +104,8 @@ type (
 		result  fastbuild.Result
 		err     error
 
-		touched bool // a source was, while it was built
+		touched bool  // a source was, while it was built
+		cold    error // why nothing is used of an earlier run
 	}
 	// loaded: a new graph is there and is being watched.
 	loaded struct {
@@ -152,6 +154,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		hub:     reload.New(rand.Text()),
 	}
 	l.builder = fastbuild.New(filepath.Join(dir, "fast"))
+	l.warm = warmDir(cfg.Dir, cfg.Package)
 	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
 	if cfg.SMTP {

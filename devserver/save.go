@@ -183,7 +183,7 @@ func (l *loop) startBuild() {
 	other := l.stopErrand()
 	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
 	l.build.kept = keep
-	pkgs, runs := l.graph.Packages, l.runs()
+	pkgs, runs, warm := l.graph.Packages, l.runs(), l.warm
 	sources := slices.Concat(keys(l.facts.sources), keys(l.facts.embedded), keys(l.facts.modFiles))
 	go func() {
 		defer cancel()
@@ -198,6 +198,10 @@ func (l *loop) startBuild() {
 				r.Overlay = file
 			}
 		}
+		var cold error
+		if r.Generation == 1 && warm != "" {
+			cold = l.builder.Restore(warm, r)
+		}
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			res, err = l.builder.Build(ctx, r, runs)
 		}
@@ -205,7 +209,7 @@ func (l *loop) startBuild() {
 		if touched {
 			l.watcher.Rescan()
 		}
-		l.tell(built{request: r, gen: r.Generation, result: res, touched: touched, err: err})
+		l.tell(built{request: r, gen: r.Generation, result: res, touched: touched, cold: cold, err: err})
 	}()
 }
 
@@ -276,6 +280,11 @@ func (l *loop) onBuilt(e built) {
 		l.term.Notice("the app does not build with what the console would call: there it can call only what the app calls")
 	}
 	l.term.Built(e.result.Took)
+	if l.cfg.Verbose && e.result.Kept {
+		l.term.Notice("nothing has changed since the last run, whose binary is used")
+	} else if l.cfg.Verbose && e.cold != nil && !errors.Is(e.cold, fs.ErrNotExist) {
+		l.term.Notice("nothing is used of the last run: " + e.cold.Error())
+	}
 	l.clock.built, l.clock.link, l.clock.full = time.Now(), e.result.Link, e.result.Full
 	l.clock.asked, l.clock.same = e.result.Asked, e.result.Same
 	if l.cfg.Verbose && e.result.Full != "" {

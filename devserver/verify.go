@@ -19,35 +19,48 @@ const verifyAfter = 4 * time.Second
 type quiet struct{ gen int }
 
 // verified: the comparison of a binary has ended. err says that it is not what it
-// should be, or that this could not be seen.
+// should be, or that this could not be seen; cold why it is not kept.
 type verified struct {
-	of  *debugger
-	err error
+	of        *debugger
+	err, cold error
 }
 
-// verify sets off the comparison.
+// verify sets off the comparison, and then has the binary kept for the next run.
 func (l *loop) verify() {
 	if l.closing || l.build != nil || l.errand != nil {
 		return
 	}
 	d := l.app.binary.debugger
-	r := d.request
-	r.Background = true
+	kept, warm := d.request, l.warm
+	kept.Background = true
+	r := kept
 	r.Output = filepath.Join(filepath.Dir(r.Output), "verify", filepath.Base(r.Output))
 	l.atLeisure(func(ctx context.Context) any {
-		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
-		if err == nil || errors.Is(err, os.ErrExist) {
-			err = l.builder.Verify(ctx, r, d.made)
-			os.RemoveAll(filepath.Dir(r.Output))
+		v := verified{of: d}
+		if d.made != nil {
+			if v.err = os.Mkdir(filepath.Dir(r.Output), 0o700); v.err == nil || errors.Is(v.err, os.ErrExist) {
+				v.err = l.builder.Verify(ctx, r, d.made)
+				os.RemoveAll(filepath.Dir(r.Output))
+			}
 		}
-		return verified{d, err}
+		if v.err == nil && warm != "" {
+			v.cold = l.builder.Keep(ctx, warm, kept, d.made)
+			tidyWarm(filepath.Dir(warm))
+		}
+		return v
 	})
 }
 
 // onVerified builds the app with the go command when what runs is something else.
 func (l *loop) onVerified(e verified) {
 	l.errand = nil
-	if e.err == nil || l.closing || errors.Is(e.err, context.Canceled) {
+	if l.closing || errors.Is(e.err, context.Canceled) {
+		return
+	}
+	if e.cold != nil && l.cfg.Verbose && !errors.Is(e.cold, context.Canceled) {
+		l.term.Notice("the binary is not kept for the next run: " + e.cold.Error())
+	}
+	if e.err == nil {
 		return
 	}
 	if _, ok := errors.AsType[*fastbuild.Difference](e.err); !ok {

@@ -46,6 +46,8 @@ type Builder struct {
 	shapes shapes        // of files, by content; Build's
 	turn   chan struct{} // capacity 1: who runs the go command
 
+	restored *restored // for the next Build; Build's
+
 	mu     sync.Mutex
 	recipe *recipe                 // nil: the go command has not been asked
 	why    string                  // it could not be learned, or why there is none yet
@@ -64,6 +66,7 @@ type Result struct {
 	Compile time.Duration // what Took consists of, if it did
 	Link    time.Duration
 	Made    *Made // for comparison with what go build makes; nil if that made it
+	Kept    bool  // it is the binary of an earlier run, and was not linked
 	Same    bool  // it is the program that runs, and was not linked: there is no Binary
 }
 
@@ -253,12 +256,16 @@ func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Resu
 		return Result{}, err
 	}
 	compiled := time.Now()
-	made := &Made{recipe: rec, request: r, look: look, archives: archives}
+	made := &Made{recipe: rec, request: r, look: look, archives: archives, binary: r.Output}
+	kept := b.restored
+	b.restored = nil
+	if kept.place(look, r.Output) {
+		return Result{Result: build.Result{Binary: r.Output}, Compile: compiled.Sub(begin), Made: made, Kept: true}, nil
+	}
 	if made.sameAs(runs) {
 		made.binary = runs.binary
 		return Result{Compile: compiled.Sub(begin), Made: made, Same: true}, nil
 	}
-	made.binary = r.Output
 	if err := c.link(ctx, archives); err != nil {
 		return Result{}, err
 	}

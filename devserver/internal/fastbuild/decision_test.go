@@ -269,7 +269,7 @@ func TestSettings(t *testing.T) {
 	a.full("flags or the environment", "2")
 	a.learn()
 	a.direct("2")
-	a.request.Env = append(a.request.Env, "X=1")
+	a.request.Env = append(a.request.Env, "CGO_CFLAGS=-O1")
 	a.full("flags or the environment", "2")
 	a.learn()
 	if err := os.WriteFile(env, []byte("GOAMD64=v2\n"), 0o600); err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"devrun/devserver/internal/build"
 )
@@ -114,14 +113,54 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 		return out.Bytes(), nil
 	}
 
-	known := shapes{}
-	rec := &recipe{settings: settings(r), byPath: map[string]*pkg{}, archives: map[string]string{}}
-	out, err := run("env", "-json")
+	var said answers
+	flags := build.Flags(r)
+	if said.Env, err = run("env", "-json"); err != nil {
+		return nil, err
+	}
+	said.List, err = run(slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
 	if err != nil {
 		return nil, err
 	}
+	rec, err := newRecipe(r, said)
+	if err != nil {
+		return nil, err
+	}
+	known := shapes{}
+	before, err := rec.lookAt(r, known)
+	if err != nil {
+		return nil, err
+	}
+	rec.said.Link, err = run(slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
+	if err != nil {
+		return nil, err
+	}
+	// The link names the archives of what was there after the look, the list those
+	// of what was there before it: the same ones are of what was looked at.
+	if err := rec.learnLink(); err != nil {
+		return nil, err
+	}
+	if rec.look, err = rec.lookAt(r, known); err != nil {
+		return nil, err
+	}
+	if !rec.look.same(before) {
+		return nil, errMoved
+	}
+	return rec, rec.setKeys()
+}
+
+// answers are what the go command has printed about an app.
+type answers struct {
+	Env  []byte // go env -json
+	List []byte // go list -export -deps -json
+	Link []byte // go build -n
+}
+
+// newRecipe is the recipe but for the link and the files.
+func newRecipe(r build.Request, said answers) (*recipe, error) {
+	rec := &recipe{said: said, settings: settings(r), byPath: map[string]*pkg{}, archives: map[string]string{}}
 	env := map[string]string{}
-	if err := json.Unmarshal(out, &env); err != nil {
+	if err := json.Unmarshal(said.Env, &env); err != nil {
 		return nil, fmt.Errorf("read the output of go env: %w", err)
 	}
 	for name, value := range env {
@@ -133,49 +172,25 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 		exe = ".exe"
 	}
 	rec.compiler = filepath.Join(env["GOTOOLDIR"], "compile"+exe)
-	linker := filepath.Join(env["GOTOOLDIR"], "link"+exe)
-	rec.linking.linker = linker
+	rec.linking.linker = filepath.Join(env["GOTOOLDIR"], "link"+exe)
+	list, err := readList(said.List)
+	if err != nil {
+		return nil, err
+	}
+	return rec, rec.take(list, r, env)
+}
 
-	flags := build.Flags(r)
-	out, err = run(slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
-	if err != nil {
-		return nil, err
-	}
-	list, err := readList(out)
-	if err != nil {
-		return nil, err
-	}
-	if err := rec.take(list, r, env); err != nil {
-		return nil, err
-	}
-	before, err := rec.lookAt(r, known)
-	if err != nil {
-		return nil, err
-	}
-	out, err = run(slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
-	if err != nil {
-		return nil, err
-	}
-	if strings.Contains(string(out), rec.compiler+" ") {
-		return nil, errMoved // all was compiled a moment ago
+// learnLink takes the link from the answers.
+func (rec *recipe) learnLink() (err error) {
+	if bytes.Contains(rec.said.Link, []byte(rec.compiler+" ")) {
+		return errMoved // all was compiled a moment ago
 	}
 	isOwn := func(path string) bool { return rec.byPath[path] != nil }
 	var cached map[string]string
-	if rec.linking, cached, err = parseLinking(string(out), linker, isOwn); err != nil {
-		return nil, err
+	if rec.linking, cached, err = parseLinking(string(rec.said.Link), rec.linking.linker, isOwn); err != nil {
+		return err
 	}
-	// The link names the archives of what was there after the look, the list those
-	// of what was there before it: the same ones are of what was looked at.
-	if err := rec.agrees(cached); err != nil {
-		return nil, err
-	}
-	if rec.look, err = rec.lookAt(r, known); err != nil {
-		return nil, err
-	}
-	if !rec.look.same(before) {
-		return nil, errMoved
-	}
-	return rec, rec.setKeys()
+	return rec.agrees(cached)
 }
 
 // agrees checks that the link takes the archives that the list named.

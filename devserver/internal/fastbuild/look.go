@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,7 +208,8 @@ func (l *look) same(o *look) bool {
 
 func (l *look) sum() []byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q\n%q\n", l.fixed, l.overlay) // fmt sorts maps
+	// What stands in for a file of the overlay is looked at with its package.
+	fmt.Fprintf(h, "%q\n%q\n", l.fixed, slices.Sorted(maps.Keys(l.overlay))) // fmt sorts maps
 	for _, p := range l.packages {
 		fmt.Fprintf(h, "%q\n%q\n", p.shape, p.embedded)
 		for _, f := range slices.Concat(p.files, p.embeds) {

@@ -16,6 +16,7 @@ import (
 // recipe is what the go command said about an app: all that a build needs but
 // for the content of files. Once it is made, no more than proofs come to it.
 type recipe struct {
+	said      answers
 	settings  [sha256.Size]byte
 	env       []string          // NAME=value, as `go env` prints them
 	compiler  string            // path

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"devrun/cmd/devrun/internal/rig"
 )
@@ -163,6 +164,62 @@ func TestHonestBinary(t *testing.T) {
 	r.SetVersion("w2")
 	r.Served("w2")
 	r.Says(`^devrun: built with go build: a binary that was compiled directly is not`)
+}
+
+// TestWarmStart: a run of devrun begins with the binary of the run before it, if
+// nothing has changed since, and the first save needs no go command either.
+func TestWarmStart(t *testing.T) {
+	env := rig.OwnCache(t)
+	first := rig.New(t, "notify")
+	first.Env = append(first.Env, env...)
+	first.Start()
+	kept := filepath.Join(strings.TrimPrefix(env[0], "XDG_CACHE_HOME="), "devrun", "warm", "*", "app.json")
+	written := func() (at time.Time) {
+		if files, err := filepath.Glob(kept); err == nil && len(files) == 1 {
+			if fi, err := os.Stat(files[0]); err == nil {
+				at = fi.ModTime()
+			}
+		}
+		return at
+	}
+	keeps := func(since time.Time) {
+		t.Helper()
+		rig.Eventually(t, "the app is kept", func() error {
+			if at := written(); !at.After(since) {
+				return fmt.Errorf("it was at %v", at)
+			}
+			return nil
+		})
+	}
+	keeps(time.Time{})
+	run := func(before *rig.Rig) *rig.Rig {
+		t.Helper()
+		before.Cmd.Process.Signal(os.Interrupt)
+		before.Exit()
+		r := &rig.Rig{T: t, Dir: first.Dir, Port: first.Port, Env: first.Env, Ended: make(chan struct{})}
+		r.Launch("-v")
+		return r
+	}
+	second := run(first)
+	second.Served("v1")
+	second.Says(`^devrun: nothing has changed since the last run, whose binary is used$`)
+	since := written()
+	second.SetVersion("v2")
+	second.Served("v2")
+	second.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · `)
+	if out := second.Stderr.String(); strings.Contains(out, "built with go build") {
+		t.Errorf("devrun says %s", out)
+	}
+	keeps(since)
+	third := run(second)
+	third.Served("v2")
+	third.Says(`^devrun: nothing has changed since the last run, whose binary is used$`)
+	third.Cmd.Process.Signal(os.Interrupt)
+	third.Exit()
+	third.SetVersion("v3")
+	fourth := run(third)
+	fourth.Served("v3")
+	fourth.Says(`^devrun: nothing is used of the last run: files have changed$`)
 }
 
 // proxy writes a module as the go command finds it at a GOPROXY.
