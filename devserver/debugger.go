@@ -47,14 +47,15 @@ func (l *loop) prepareDebugger(urgent bool) {
 	if d == nil || d.info != nil || d.err != nil {
 		return
 	}
+	made := d.made
 	l.atLeisure(func(ctx context.Context) any {
-		info, err := d.make(ctx, l.builder, urgent)
+		info, err := d.make(ctx, l.builder, made, urgent)
 		return debugged{d, info, err}
 	})
 }
 
 // make links and reads.
-func (d *debugger) make(ctx context.Context, b *fastbuild.Builder, urgent bool) (*inspect.Binary, error) {
+func (d *debugger) make(ctx context.Context, b *fastbuild.Builder, made *fastbuild.Made, urgent bool) (*inspect.Binary, error) {
 	r := d.request
 	r.Background = !urgent
 	r.Output = filepath.Join(filepath.Dir(r.Output), "debugger", filepath.Base(r.Output))
@@ -62,7 +63,7 @@ func (d *debugger) make(ctx context.Context, b *fastbuild.Builder, urgent bool) 
 		return nil, err
 	}
 	defer os.RemoveAll(filepath.Dir(r.Output))
-	if err := b.Debug(ctx, r, d.made); err != nil {
+	if err := b.Debug(ctx, r, made); err != nil {
 		return nil, fmt.Errorf("link the app with debug information: %w", err)
 	}
 	return inspect.Load(ctx, r.Output)

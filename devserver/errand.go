@@ -2,33 +2,23 @@ package devserver
 
 import "context"
 
-// errand is what tools do for the binary that runs, when nothing else is to be
-// done: the link with debug information, the comparison with go build's.
-type errand struct {
-	cancel context.CancelFunc
-	done   chan struct{} // closed when it has ended
-}
-
-// atLeisure runs f beside everything else, with a context that a build ends, and
-// tells the loop what it returns.
+// atLeisure has f do what is done for the binary that runs when nothing else is to
+// be done: the link with debug information, the comparison with go build's. It runs
+// beside everything else, with a context that a build ends, and the loop is told
+// what it returns.
 func (l *loop) atLeisure(f func(context.Context) any) {
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &errand{cancel, make(chan struct{})}
-	l.errand = e
+	l.errand = cancel
 	go func() {
 		defer cancel()
-		result := f(ctx)
-		close(e.done)
-		l.tell(result)
+		l.tell(f(ctx))
 	}()
 }
 
-// stopErrand ends one under way: a newer build is wanted, and there are never two.
-// The returned channel is closed when it is gone, nil if there is none.
-func (l *loop) stopErrand() <-chan struct{} {
-	if l.errand == nil {
-		return nil
+// stopErrand ends one under way: a newer build is wanted. It does not wait until the
+// errand is gone; that there are never two of the go command is the builder's care.
+func (l *loop) stopErrand() {
+	if l.errand != nil {
+		l.errand()
 	}
-	l.errand.cancel()
-	return l.errand.done
 }

@@ -86,10 +86,10 @@ type loop struct {
 	shown   int          // how many pages there were
 	crashes int          // in a row before the app was ready
 
-	failures  []*failure   // requests that failed, oldest first
-	exit      *fault.Frame // where the app has called os.Exit
-	errand    *errand      // under way, nil if none
-	announced bool         // where devrun's own pages are
+	failures  []*failure         // requests that failed, oldest first
+	exit      *fault.Frame       // where the app has called os.Exit
+	errand    context.CancelFunc // of what is done at leisure, nil if nothing is
+	announced bool               // where devrun's own pages are
 
 	closing bool
 	stopped time.Time // when closing began

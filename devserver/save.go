@@ -180,7 +180,7 @@ func (l *loop) startBuild() {
 		r.Overlay, r.HookPattern, r.HookLDFlags = l.overlay.File, l.overlay.Package, l.overlay.LDFlags
 	}
 	l.present()
-	other := l.stopErrand()
+	l.stopErrand()
 	keep := !l.unkept && l.overlay != nil && slices.Contains(l.overlay.Parts, "eval")
 	l.build.kept = keep
 	pkgs, runs, warm := l.graph.Packages, l.runs(), l.warm
@@ -188,9 +188,6 @@ func (l *loop) startBuild() {
 	go func() {
 		defer cancel()
 		before := stamps(sources) // what the save was about: no wait may come before
-		if other != nil {
-			<-other
-		}
 		var res fastbuild.Result
 		err := os.Mkdir(filepath.Dir(r.Output), 0o700)
 		if keep {

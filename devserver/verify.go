@@ -31,20 +31,20 @@ func (l *loop) verify() {
 		return
 	}
 	d := l.app.binary.debugger
-	kept, warm := d.request, l.warm
+	kept, made, warm := d.request, d.made, l.warm
 	kept.Background = true
 	r := kept
 	r.Output = filepath.Join(filepath.Dir(r.Output), "verify", filepath.Base(r.Output))
 	l.atLeisure(func(ctx context.Context) any {
 		v := verified{of: d}
-		if d.made != nil {
+		if made != nil {
 			if v.err = os.Mkdir(filepath.Dir(r.Output), 0o700); v.err == nil || errors.Is(v.err, os.ErrExist) {
-				v.err = l.builder.Verify(ctx, r, d.made)
+				v.err = l.builder.Verify(ctx, r, made)
 				os.RemoveAll(filepath.Dir(r.Output))
 			}
 		}
 		if v.err == nil && warm != "" {
-			v.cold = l.builder.Keep(ctx, warm, kept, d.made)
+			v.cold = l.builder.Keep(ctx, warm, kept, made)
 			tidyWarm(filepath.Dir(warm))
 		}
 		return v

@@ -37,9 +37,9 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// Builder builds one app, again and again. One Build or Debug and one Learn may run
-// at a time, also side by side; the go command is never run twice at once. The
-// other methods may be called at any time and wait for nothing.
+// Builder builds one app, again and again. One Build, one Learn, and one of Debug,
+// Verify and Keep may run at a time, also side by side; the go command is never run
+// twice at once. The other methods may be called at any time and wait for nothing.
 type Builder struct {
 	dir    string        // archives and what tools need meanwhile
 	store  *store        // archives by what they are made of; Build's
@@ -239,7 +239,7 @@ func (b *Builder) isDue() bool {
 func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	b.startOver()
 	begin := time.Now()
-	rec, look, err := b.look(r)
+	rec, look, err := b.look(r, b.shapes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -279,7 +279,7 @@ func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Resu
 }
 
 // look reads the files of an app whose build is known, or says why it is not.
-func (b *Builder) look(r build.Request) (*recipe, *look, error) {
+func (b *Builder) look(r build.Request, known shapes) (*recipe, *look, error) {
 	if err := ordinary(r); err != nil {
 		return nil, nil, err
 	}
@@ -290,7 +290,7 @@ func (b *Builder) look(r build.Request) (*recipe, *look, error) {
 	if rec.settings != settings(r) {
 		return nil, nil, errors.New("flags or the environment have changed")
 	}
-	now, err := rec.lookAt(r, b.shapes)
+	now, err := rec.lookAt(r, known)
 	if err == nil {
 		err = rec.differs(now)
 	}

@@ -53,7 +53,7 @@ func (b *Builder) debug(ctx context.Context, r build.Request, m *Made) error {
 
 // asMade is what go build has made of the files as they are, if all of it is known.
 func (b *Builder) asMade(ctx context.Context, r build.Request) (*Made, error) {
-	rec, look, err := b.look(r)
+	rec, look, err := b.look(r, shapes{})
 	if err != nil {
 		return nil, err
 	}
