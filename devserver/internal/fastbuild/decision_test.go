@@ -302,11 +302,14 @@ func TestOverlay(t *testing.T) {
 	a.build()
 	a.learn()
 	a.direct("1h1")
+	// What devrun adds never changes, and is not proved.
 	a.write("../private/hook.go", "package hook\n\nvar H = \"h2\"\n")
-	a.direct("1h2")
+	a.full("not known yet whether example.com/app/hook", "1h2")
+	a.write("../private/hook.go", "package hook\n\nvar H = \"h1\"\n")
+	a.direct("1h1")
 	overlay("renamed.json", "")
 	a.write("../private/keep.go", "package main\n\nfunc init() { v += \"kept\" }\n")
-	a.direct("1kepth2")
+	a.direct("1kepth1")
 	overlay("overlay.json", fmt.Sprintf(`, %q: %q`, filepath.Join(a.dir, "z.go"), filepath.Join(private, "keep.go")))
 	if res, _ := a.builder.Build(t.Context(), a.next(), nil); !strings.Contains(res.Full, "adds other files") {
 		t.Errorf("the reason is %q", res.Full)

@@ -178,6 +178,11 @@ func (f file) copy(to string) error {
 	return os.WriteFile(to, f.text, 0o600)
 }
 
+// added reports that a package is not the user's: the overlay has all of it.
+func (l *look) added(p *pkg) bool {
+	return !slices.ContainsFunc(p.files, func(name string) bool { return l.overlay[filepath.Join(p.dir, name)] == "" })
+}
+
 // errMoved is a file that was written between two looks at it.
 var errMoved = errors.New("a file was written while it was built")
 

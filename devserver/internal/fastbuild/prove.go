@@ -19,7 +19,8 @@ func (rec *recipe) way(p *pkg) string {
 
 // prove compiles each package as the go command did and compares. A package may
 // be compiled by Build once that has gone well; main, and what is near to it, comes
-// first, as it is what is edited most. What was compiled must not have moved since
+// first, as it is what is edited most. What devrun adds does not change in a run, and
+// so need not be compiled. What was compiled must not have moved since
 // the go command was asked, or be in memory still.
 func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (moved bool, err error) {
 	tmp, err := b.temporary()
@@ -36,7 +37,7 @@ func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (move
 	}
 	for i := len(rec.packages) - 1; i >= 0; i-- {
 		p := rec.packages[i]
-		if p.proven.Load() || p.other != "" {
+		if p.proven.Load() || p.other != "" || rec.look.added(p) {
 			continue
 		}
 		err := c.proof(ctx, i, exports)

@@ -226,9 +226,12 @@ func startEditor(t *testing.T, s *site) {
 			t.Error("the name of a file was run")
 		}
 	}
-	if children := rig.Children(s.Cmd.Process.Pid); len(children) != 1 {
-		t.Errorf("devrun has started %v", children)
-	}
+	rig.Eventually(t, "the app is all that devrun has started", func() error { // tools end
+		if children := rig.Children(s.Cmd.Process.Pid); len(children) != 1 {
+			return fmt.Errorf("there are %q", children)
+		}
+		return nil
+	})
 	s.fresh(t)
 }
 
