@@ -37,8 +37,11 @@ func direct(r *rig.Rig, save func(version string)) {
 	})
 }
 
-func testFast(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start("-v")
+// TestFast: a save is built without the go command, unless more than the content of
+// files has changed; how devrun learns of it makes no difference here.
+func TestFast(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, "notify").Start("-v")
 	direct(r, r.SetVersion)
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
@@ -133,6 +136,7 @@ var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
 // what was there before: the link for the debugger shows it, and the app becomes
 // the one that go build makes.
 func TestHonestBinary(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, "notify")
 	base := filepath.Dir(r.Dir)
 	cache := filepath.Join(base, "modcache")
@@ -169,6 +173,7 @@ func TestHonestBinary(t *testing.T) {
 // TestWarmStart: a run of devrun begins with the binary of the run before it, if
 // nothing has changed since, and the first save needs no go command either.
 func TestWarmStart(t *testing.T) {
+	t.Parallel()
 	env := rig.OwnCache(t)
 	first := rig.New(t, "notify")
 	first.Env = append(first.Env, env...)

@@ -25,7 +25,6 @@ func TestBehaviour(t *testing.T) { behaviours.Run(t) }
 var behaviours = rig.Behaviours{
 	{"every editor's way to save", testAtomicSaves},
 	{"an edit is one build and one process", testEdit},
-	{"a save is built without the go command", testFast},
 	{"no request is refused or fails while the app changes", testZeroRefused},
 	{"a broken build shows a page and the old app lives", testBrokenBuild},
 	{"a storm of saves ends in the last one", testSaveStorm},
