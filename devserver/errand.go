@@ -22,3 +22,20 @@ func (l *loop) stopErrand() {
 		l.errand()
 	}
 }
+
+// errandDone goes on with what has waited for the end of one, which may have been of
+// an older binary.
+func (l *loop) errandDone() {
+	l.errand = nil
+	if l.app == nil {
+		return
+	}
+	for _, f := range l.failures {
+		if f.app == l.app && !f.Values.Here && !f.late {
+			l.examine(f)
+		}
+	}
+	if l.app.idle {
+		l.prepareDebugger(false)
+	}
+}

@@ -174,7 +174,6 @@ var writers = strings.NewReplacer("hook.writer1", "http.response", "hook.writer2
 
 // onDebugged takes the debugger of a binary, and reads what has waited for it.
 func (l *loop) onDebugged(e debugged) {
-	l.errand = nil
 	e.of.info, e.of.err = e.info, e.err
 	if errors.Is(e.err, context.Canceled) {
 		e.of.err = nil // for a newer build: another time
@@ -184,11 +183,7 @@ func (l *loop) onDebugged(e debugged) {
 	} else if gen := l.app.gen; e.of.info != nil {
 		time.AfterFunc(verifyAfter, func() { l.tell(quiet{gen}) })
 	}
-	for _, f := range l.failures {
-		if l.app != nil && f.app == l.app && !f.Values.Here && !f.late {
-			l.examine(f)
-		}
-	}
+	l.errandDone()
 }
 
 func (d *debugger) close() {

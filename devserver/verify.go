@@ -53,7 +53,7 @@ func (l *loop) verify() {
 
 // onVerified builds the app with the go command when what runs is something else.
 func (l *loop) onVerified(e verified) {
-	l.errand = nil
+	l.errandDone()
 	if l.closing || errors.Is(e.err, context.Canceled) {
 		return
 	}
