@@ -106,6 +106,9 @@ type (
 
 		touched bool  // a source was, while it was built
 		cold    error // why nothing is used of an earlier run
+
+		sources []string // as they were after it:
+		after   map[string]stamp
 	}
 	// loaded: a new graph is there and is being watched.
 	loaded struct {
@@ -305,6 +308,8 @@ func (l *loop) onEvent(e any) error {
 		if l.app != nil && l.app.gen == e.gen {
 			l.verify()
 		}
+	case still:
+		l.onStill(e)
 	case debugged:
 		l.onDebugged(e)
 	case examined:

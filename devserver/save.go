@@ -202,11 +202,11 @@ func (l *loop) startBuild() {
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			res, err = l.builder.Build(ctx, r, runs)
 		}
-		touched := ctx.Err() == nil && !maps.Equal(before, stamps(sources))
-		if touched {
+		e := built{request: r, gen: r.Generation, result: res, cold: cold, err: err, sources: sources, after: stamps(sources)}
+		if e.touched = ctx.Err() == nil && !maps.Equal(before, e.after); e.touched {
 			l.watcher.Rescan()
 		}
-		l.tell(built{request: r, gen: r.Generation, result: res, touched: touched, cold: cold, err: err})
+		l.tell(e)
 	}()
 }
 
@@ -231,7 +231,7 @@ func packageDirs(g *gograph.Graph) map[string]string {
 
 // maxRepeats is how often in a row a build is made again because a source was
 // touched meanwhile: a program that never stops touching one must not keep the
-// app from being served.
+// app from being served. The last one is made again when all have come to rest.
 const maxRepeats = 3
 
 // genDir is where the binary of a generation lies.
@@ -253,6 +253,9 @@ func (l *loop) onBuilt(e built) {
 		l.repeats++
 		l.startBuild()
 		return
+	}
+	if e.touched { // the files may be what they were before, and the binary of neither
+		l.whenStill(e.gen, e.sources, e.after)
 	}
 	l.repeats = 0
 	if failure, ok := errors.AsType[*build.Failure](e.err); ok {

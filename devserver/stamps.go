@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"time"
 )
@@ -34,4 +35,31 @@ func newest(files []string) (at time.Time) {
 		}
 	}
 	return at
+}
+
+// stillAfter is for how long sources have to be as they are.
+const stillAfter = 300 * time.Millisecond
+
+// still: the sources of a generation were looked at once more.
+type still struct {
+	gen     int
+	sources []string
+	was     map[string]stamp
+	now     map[string]stamp
+}
+
+// whenStill has the sources of gen, which were as was says, built again as soon as
+// nobody touches them any more.
+func (l *loop) whenStill(gen int, sources []string, was map[string]stamp) {
+	time.AfterFunc(stillAfter, func() { l.tell(still{gen, sources, was, stamps(sources)}) })
+}
+
+func (l *loop) onStill(e still) {
+	switch {
+	case l.closing || l.gen != e.gen: // a newer build has seen to it
+	case maps.Equal(e.was, e.now):
+		l.rebuild()
+	default:
+		l.whenStill(e.gen, e.sources, e.now)
+	}
 }

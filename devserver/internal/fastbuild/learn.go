@@ -143,7 +143,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if rec.look, err = rec.lookAt(r, known); err != nil {
 		return nil, err
 	}
-	if !rec.look.same(before) {
+	if !rec.look.untouched(before) {
 		return nil, errMoved
 	}
 	return rec, rec.setKeys()

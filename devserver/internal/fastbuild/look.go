@@ -35,6 +35,7 @@ type packageLook struct {
 type file struct {
 	name string // slashed, in the package's directory
 	path string // where to read it
+	at   string // its stamp: what is written twice may have its content again
 	sum  [sha256.Size]byte
 	text []byte // nil after forget
 }
@@ -155,6 +156,7 @@ func (p *pkg) lookEmbedded(l *packageLook) (err error) {
 
 // read takes the content as it is now.
 func (f *file) read() (err error) {
+	f.at = stampOf(f.path)
 	f.text, err = os.ReadFile(f.path)
 	f.sum = sha256.Sum256(f.text)
 	return err
@@ -206,12 +208,19 @@ func named(files []file, name string) (file, bool) {
 	return files[i], true
 }
 
-// same reports that nothing at all has changed.
+// same reports that all has the same content.
 func (l *look) same(o *look) bool {
 	return bytes.Equal(l.sum(), o.sum())
 }
 
-func (l *look) sum() []byte {
+// untouched reports that nothing was written since o, not even to what it was.
+func (l *look) untouched(o *look) bool {
+	return bytes.Equal(l.hash(true), o.hash(true))
+}
+
+func (l *look) sum() []byte { return l.hash(false) }
+
+func (l *look) hash(stamps bool) []byte {
 	h := sha256.New()
 	// What stands in for a file of the overlay is looked at with its package.
 	fmt.Fprintf(h, "%q\n%q\n", l.fixed, slices.Sorted(maps.Keys(l.overlay))) // fmt sorts maps
@@ -219,6 +228,9 @@ func (l *look) sum() []byte {
 		fmt.Fprintf(h, "%q\n%q\n", p.shape, p.embedded)
 		for _, f := range slices.Concat(p.files, p.embeds) {
 			fmt.Fprintf(h, "%q %x\n", f.name, f.sum)
+			if stamps {
+				fmt.Fprintf(h, "%s\n", f.at)
+			}
 		}
 	}
 	return h.Sum(nil)

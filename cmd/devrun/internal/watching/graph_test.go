@@ -175,7 +175,8 @@ func testEnvFile(t *testing.T, mode string) {
 	r.Answers("/env/GREETING", `"hi" true`)
 	r.Write(".env.development", "GREETING=moin\n")
 	r.Answers("/env/GREETING", `"moin" true`)
-	r.Write(".env", "GREETING=hello\n")
+	r.Write(".env", "GREETING=hello\nHERE=now\n")
+	r.Answers("/env/HERE", `"now" true`) // a look may have found the file empty
 	r.Answers("/env/GOING", `"" false`)
 	if r.Builds() != builds {
 		t.Errorf("%d builds", r.Builds()-builds)
