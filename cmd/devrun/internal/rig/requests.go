@@ -140,3 +140,14 @@ func Hammer(url string, every time.Duration) (stop func() (n int, failed []strin
 		return n, failed
 	}
 }
+
+// Overview is devrun's own page, in a form of it that is accepted.
+func (r *Rig) Overview(accept string) string {
+	r.T.Helper()
+	own := strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
+	resp, body, err := Ask("GET", own+"/", nil, "Accept", accept)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		r.T.Fatalf("the overview: %v\n%s", err, body)
+	}
+	return body
+}

@@ -125,21 +125,10 @@ func testBrokenBuild(t *testing.T, mode string) {
 	rig.Gone(t, pid)
 }
 
-// overview is devrun's own page, in the form that accept names.
-func overview(r *rig.Rig, accept string) string {
-	r.T.Helper()
-	own := strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
-	resp, body, err := rig.Ask("GET", own+"/", nil, "Accept", accept)
-	if err != nil || resp.StatusCode != 200 {
-		r.T.Fatalf("the overview: %v\n%s", err, body)
-	}
-	return body
-}
-
 // lists checks that a line of the overview is a save like this.
 func lists(r *rig.Rig, pattern string) {
 	r.T.Helper()
-	if body := overview(r, "text/plain"); !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  ` + pattern + `$`).MatchString(body) {
+	if body := r.Overview("text/plain"); !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  ` + pattern + `$`).MatchString(body) {
 		r.T.Errorf("no line of the overview is %s:\n%s", pattern, body)
 	}
 }

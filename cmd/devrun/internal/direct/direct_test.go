@@ -1,6 +1,8 @@
 //go:build linux
 
-package saves
+// Package direct has the end-to-end tests of saves that are built without the go
+// command.
+package direct
 
 import (
 	"archive/zip"
@@ -17,6 +19,8 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 )
+
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // direct waits until a save is built without the go command, and without a question
 // to it: what the app consists of is asked in the background, and a save may come
@@ -75,7 +79,7 @@ func compareOverview(r *rig.Rig) {
 	for _, line := range phaseLine.FindAllStringSubmatch(r.Stderr.String(), -1) {
 		said = slices.Insert(said, 0, line[1])
 	}
-	body := overview(r, "application/json")
+	body := r.Overview("application/json")
 	var page struct {
 		Generation int
 		Saves      []struct {
