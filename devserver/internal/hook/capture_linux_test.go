@@ -85,7 +85,10 @@ func (p *process) wait(done <-chan answered) answered {
 func (p *process) page(done <-chan answered) {
 	p.t.Helper()
 	a := p.wait(done)
-	if a.err != nil || a.res.StatusCode != 500 || a.body != shown {
+	if a.err != nil {
+		p.t.Fatalf("%v instead of devrun's answer", a.err)
+	}
+	if a.res.StatusCode != 500 || a.body != shown {
 		p.t.Fatalf("answer %+v instead of devrun's", a)
 	}
 	equal(p.t, "header", fmt.Sprint(a.res.Header["X-Devrun"], a.res.Header["Content-Type"], a.res.Header["X-App"]), "[1 2] [text/html] []")

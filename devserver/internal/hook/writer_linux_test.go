@@ -208,7 +208,8 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Errorf("HTTP/1.0: %q, %v", b, err)
 	}
 
-	// 40 MB that the handler does not read.
+	// 40 MB that the handler does not read, of a client that reads no answer before it
+	// has sent all.
 	c, err = net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -218,8 +219,10 @@ func TestConnectionAfterwards(t *testing.T) {
 	if _, err := io.WriteString(c, "POST /nil HTTP/1.1\r\nHost: a\r\nContent-Length: 41943040\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	go io.Copy(c, io.LimitReader(zeros{}, 40<<20)) // until the app has enough
 	p.show(p.failure().ID)
+	if _, err := io.Copy(c, io.LimitReader(zeros{}, 40<<20)); err != nil {
+		t.Fatal(err)
+	}
 	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "POST"})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package hook
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"runtime"
@@ -19,6 +20,8 @@ const (
 	holdSmall = 2048    // bytes of an answer that net/http keeps back, too, so that nobody sees a difference
 	holdError = 1 << 20 // bytes of a 5xx answer
 	answerFor = 10 * time.Second
+	drainMost = 64 << 20 // bytes of a request that are taken before its failure is answered
+	drainFor  = 5 * time.Second
 )
 
 // response is the app's answer as far as it is known. Until it is committed
@@ -186,6 +189,7 @@ func (q *request) answer(page *wire.Response) {
 	if deadline || q.s.WriteTimeout > 0 || q.asked.ProtoMajor == 2 {
 		q.real.SetWriteDeadline(time.Now().Add(answerFor))
 	}
+	q.drain()
 	h := q.real.Header()
 	clear(h)
 	for _, f := range page.Header {
@@ -200,6 +204,18 @@ func (q *request) answer(page *wire.Response) {
 	}
 	q.real.WriteHeader(status)
 	q.real.Write(page.Body)
+}
+
+// drain reads what the client still sends. net/http cuts the connection of one that
+// sends much which nobody reads, and the answer is lost with it when the client
+// reads late: it is an upload's page that would be missing.
+func (q *request) drain() {
+	body := q.asked.Body
+	if body == nil || q.asked.ProtoMajor != 1 || q.asked.Header.Get("Expect") != "" {
+		return
+	}
+	q.real.SetReadDeadline(time.Now().Add(drainFor)) // net/http sets its own for the next request
+	io.CopyN(io.Discard, body, drainMost)
 }
 
 // finish ends an exchange whose handler has returned.
