@@ -113,36 +113,49 @@ func gcflags(r Request) []string {
 	return values
 }
 
-// The linker's flag with which a request differs from one with Debugger.
-const (
-	NoDebugInfo = "-w=1"
-	DebugInfo   = "-w=0"
-)
+// DebugFlags are the linker's flags with which a request differs from one with
+// Debugger: what they are without it, and what with it. Symbols are left out as they
+// take a twentieth of a link.
+var DebugFlags = [][2]string{{"-s=1", "-s=0"}, {"-w=1", "-w=0"}}
 
-// ldflags: no debug info, and what the hook needs. Only those that match package
-// main count, so patterns need no care.
-//
-// The flags go into the binary as a string, so with a debugger they must be as
-// long as without: nothing may lie elsewhere.
+// ldflags: no symbols and no debug info, and what the hook needs. Only those that
+// match package main count, so patterns need no care.
 func ldflags(r Request) []string {
-	ours := NoDebugInfo
-	if r.Debugger {
-		ours = DebugInfo
-	}
-	ours = strings.TrimSpace(ours + " -compressdwarf=false " + r.HookLDFlags)
-	values := []string{ours}
+	values := []string{linking(r, "")}
 	for _, value := range given(r.GOFLAGS, "ldflags", r.LDFlags) {
 		pattern, flags, ok := cutPattern(value)
 		switch {
 		case !ok:
 			values = append(values, value)
 		case pattern == "":
-			values = append(values, join(ours, flags))
+			values = append(values, linking(r, flags))
 		default:
-			values = append(values, pattern+"="+join(ours, flags))
+			values = append(values, pattern+"="+linking(r, flags))
 		}
 	}
 	return values
+}
+
+// linking puts our flags before the user's. Who asks for debug info wants to debug
+// what runs, and Delve needs the symbols, too.
+//
+// The flags go into the binary as a string, so with a debugger they must be as
+// long as without: nothing may lie elsewhere.
+func linking(r Request, flags string) string {
+	var ours []string
+	fields, _ := split(flags) // the go command reports what is wrong with them
+	wanted := slices.ContainsFunc(fields, func(f string) bool { return trimDashes(f) == "w=0" || trimDashes(f) == "w=false" })
+	for _, f := range DebugFlags {
+		switch {
+		case wanted && f[0] == "-s=1":
+		case r.Debugger:
+			ours = append(ours, f[1])
+		default:
+			ours = append(ours, f[0])
+		}
+	}
+	ours = append(ours, "-compressdwarf=false")
+	return join(strings.TrimSpace(strings.Join(ours, " ")+" "+r.HookLDFlags), flags)
 }
 
 // debugging puts -N -l before flags. Each counts, and two -l would turn inlining

@@ -23,23 +23,27 @@ func TestArgs(t *testing.T) {
 		},
 		"plain": {
 			Request{Package: ".", Output: "/t/bin"},
-			"go|build|-o|/t/bin|-buildvcs=false|-ldflags=-w=1 -compressdwarf=false|.",
+			"go|build|-o|/t/bin|-buildvcs=false|-ldflags=-s=1 -w=1 -compressdwarf=false|.",
 		},
 		"all": {
 			Request{Package: ".", Output: "/t/bin", Race: true, Trimpath: true, Tags: "a", Overlay: "/t/o", UserPatterns: own,
 				HookPattern: "example.com/app/hook", HookLDFlags: "-checklinkname=0", GCFlags: "-m", LDFlags: "-s -X 'main.v=1 2'"},
 			"go|build|-o|/t/bin|-buildvcs=false|-tags=a|-race|-trimpath|-overlay=/t/o|" +
 				"-gcflags=example.com/app/...=-N -l|-gcflags=example.com/lib/...=-N -l|-gcflags=-N -l -m|-gcflags=example.com/app/hook/...=-d=checkptr=0|" +
-				"-ldflags=-w=1 -compressdwarf=false -checklinkname=0|-ldflags=-w=1 -compressdwarf=false -checklinkname=0 -s -X 'main.v=1 2'|.",
+				"-ldflags=-s=1 -w=1 -compressdwarf=false -checklinkname=0|-ldflags=-s=1 -w=1 -compressdwarf=false -checklinkname=0 -s -X 'main.v=1 2'|.",
 		},
 		"GOFLAGS": {
 			Request{Package: ".", Output: "/t/bin", GOFLAGS: `-mod=vendor '-ldflags=-X "main.v=1 2"' --v -json=true -n=false`, LDFlags: "-s"},
-			`go|build|-o|/t/bin|-buildvcs=false|-v=false|-json=false|-n=false|-ldflags=-w=1 -compressdwarf=false|-ldflags=-w=1 -compressdwarf=false -X "main.v=1 2"|-ldflags=-w=1 -compressdwarf=false -s|.`,
+			`go|build|-o|/t/bin|-buildvcs=false|-v=false|-json=false|-n=false|-ldflags=-s=1 -w=1 -compressdwarf=false|-ldflags=-s=1 -w=1 -compressdwarf=false -X "main.v=1 2"|-ldflags=-s=1 -w=1 -compressdwarf=false -s|.`,
 		},
 		"debugger": {
 			Request{Package: ".", Output: "/t/bin", Debugger: true, LDFlags: "example.com/...=-s", HookLDFlags: "-checklinkname=0"},
-			"go|build|-o|/t/bin|-buildvcs=false|-ldflags=-w=0 -compressdwarf=false -checklinkname=0|" +
-				"-ldflags=example.com/...=-w=0 -compressdwarf=false -checklinkname=0 -s|.",
+			"go|build|-o|/t/bin|-buildvcs=false|-ldflags=-s=0 -w=0 -compressdwarf=false -checklinkname=0|" +
+				"-ldflags=example.com/...=-s=0 -w=0 -compressdwarf=false -checklinkname=0 -s|.",
+		},
+		"debug information wanted": {
+			Request{Package: ".", Output: "/t/bin", LDFlags: "-w=0"},
+			"go|build|-o|/t/bin|-buildvcs=false|-ldflags=-s=1 -w=1 -compressdwarf=false|-ldflags=-w=1 -compressdwarf=false -w=0|.",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,13 +106,13 @@ func TestFlagsAsTheGoCommandTakesThem(t *testing.T) {
 	}{
 		"none":            {main: "-N -l", sub: "-N -l", third: "-N -l"},
 		"main's":          {r: Request{GCFlags: "-m"}, main: "-N -l -m", sub: "-N -l", third: "-N -l"},
-		"GOFLAGS":         {r: Request{GOFLAGS: "-gcflags=-m -ldflags=-s"}, main: "-N -l -m", sub: "-N -l", third: "-N -l", link: "-w=1 -compressdwarf=false -checklinkname=0 -s"},
-		"line over both":  {r: Request{GOFLAGS: "-gcflags=-m -ldflags=-s", GCFlags: "-B", LDFlags: "-X=main.a=1"}, main: "-N -l -B", sub: "-N -l", third: "-N -l", link: "-w=1 -compressdwarf=false -checklinkname=0 -X=main.a=1"},
+		"GOFLAGS":         {r: Request{GOFLAGS: "-gcflags=-m -ldflags=-s"}, main: "-N -l -m", sub: "-N -l", third: "-N -l", link: "-s=1 -w=1 -compressdwarf=false -checklinkname=0 -s"},
+		"line over both":  {r: Request{GOFLAGS: "-gcflags=-m -ldflags=-s", GCFlags: "-B", LDFlags: "-X=main.a=1"}, main: "-N -l -B", sub: "-N -l", third: "-N -l", link: "-s=1 -w=1 -compressdwarf=false -checklinkname=0 -X=main.a=1"},
 		"all then one":    {r: Request{GOFLAGS: "-gcflags=all=-B", GCFlags: "example.com/app/sub=-m"}, main: "-N -l -B", sub: "-N -l -m", third: "-N -l -B"},
 		"one then all":    {r: Request{GOFLAGS: "-gcflags=example.com/app/sub=-m", GCFlags: "all=-B"}, main: "-N -l -B", sub: "-N -l -B", third: "-N -l -B"},
 		"directories":     {r: Request{GCFlags: "./sub/...=-B"}, main: "-N -l", sub: "-N -l -B", third: "-N -l -B"},
 		"no inlining":     {r: Request{GCFlags: "-l"}, main: "-N -l", sub: "-N -l", third: "-N -l"},
-		"link by pattern": {r: Request{LDFlags: "example.com/...='-X=main.a=1 2'"}, main: "-N -l", sub: "-N -l", third: "-N -l", link: `-w=1 -compressdwarf=false -checklinkname=0 "-X=main.a=1 2"`},
+		"link by pattern": {r: Request{LDFlags: "example.com/...='-X=main.a=1 2'"}, main: "-N -l", sub: "-N -l", third: "-N -l", link: `-s=1 -w=1 -compressdwarf=false -checklinkname=0 "-X=main.a=1 2"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := test.r
@@ -135,7 +139,7 @@ func TestFlagsAsTheGoCommandTakesThem(t *testing.T) {
 					t.Errorf("%s compiled with %q, want %q", pkg, flags, want)
 				}
 			}
-			want := cmp.Or(test.link, "-w=1 -compressdwarf=false -checklinkname=0")
+			want := cmp.Or(test.link, "-s=1 -w=1 -compressdwarf=false -checklinkname=0")
 			if link := lineWith(t, string(out), "/link -o "); !strings.Contains(link, " "+want+" -extld") {
 				t.Errorf("linked with %q, want %q", link, want)
 			}

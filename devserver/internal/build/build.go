@@ -46,7 +46,7 @@ type Request struct {
 	Output      string // the binary to write; its directory holds the go command's temporary files meanwhile
 	Debugger    bool   // link what a debugger reads too: the same code at the same addresses
 	Background  bool   // nobody waits for it: with low priority
-	Optimised   bool   // as `go build` alone would: none of -N -l, -w, the overlay and the hook
+	Optimised   bool   // as `go build` alone would: none of -N -l, -s, the overlay and the hook
 
 	// Progress is told how many of the packages that are not built yet have been
 	// begun, once a build takes long; nil is not told. PackageDirs has to be known.
@@ -94,7 +94,7 @@ func run(ctx context.Context, r Request) (Result, error) {
 	if r.GOFLAGS == "" && !r.Optimised {
 		// A go command that fails here fails in the build too, and says why there.
 		var out bytes.Buffer
-		if err := RunTool(ctx, r, &out, nil, tool, "env", "GOFLAGS"); err == nil {
+		if err := RunTool(ctx, r, nil, &out, nil, tool, "env", "GOFLAGS"); err == nil {
 			r.GOFLAGS = strings.TrimSpace(out.String())
 		}
 	}
@@ -116,7 +116,7 @@ func run(ctx context.Context, r Request) (Result, error) {
 		go p.count(counting, tool, r, args)
 		told = func() { stop(); p.end() }
 	}
-	err = RunTool(ctx, r, to, to, tool, line...)
+	err = RunTool(ctx, r, nil, to, to, tool, line...)
 	told()
 	var exit *exec.ExitError
 	switch {
@@ -166,13 +166,13 @@ func Environ(r Request, tmp string) []string {
 // low priority for a request in the background, and returns when it has ended.
 // When ctx ends it is killed with all that it started and gone before RunTool
 // returns.
-func RunTool(ctx context.Context, r Request, stdout, stderr io.Writer, path string, args ...string) error {
+func RunTool(ctx context.Context, r Request, stdin io.Reader, stdout, stderr io.Writer, path string, args ...string) error {
 	// The parent-death signal comes when the thread ends that started the command.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, stdout, stderr
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, stdin, stdout, stderr
 	// For a process that left the group and holds the output open.
 	cmd.WaitDelay = leaveOpen
 	ownGroup(cmd)

@@ -118,7 +118,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := string(info); strings.Contains(text, "-N") || strings.Contains(text, "-w") {
+	if text := string(info); strings.Contains(text, "-N") || strings.Contains(text, "-s=1") {
 		t.Errorf("the optimised build has flags of development:\n%s", text)
 	}
 }
@@ -192,7 +192,7 @@ func TestFailure(t *testing.T) {
 	if f.Generation != 7 || f.At.Before(begin) || f.Took <= 0 || !strings.Contains(f.Output, "# example.com/app/sub\n") || f.InHook() {
 		t.Errorf("%+v", f)
 	}
-	if want := "go build -o " + r.Output + " -buildvcs=false '-gcflags=example.com/app/...=-N -l' '-ldflags=-w=1 -compressdwarf=false' ."; f.Command != want {
+	if want := "go build -o " + r.Output + " -buildvcs=false '-gcflags=example.com/app/...=-N -l' '-ldflags=-s=1 -w=1 -compressdwarf=false' ."; f.Command != want {
 		t.Errorf("command %q, want %q", f.Command, want)
 	}
 }

@@ -80,7 +80,7 @@ func (p *progress) count(ctx context.Context, tool string, r Request, args []str
 	// The flags of go build without "-o FILE".
 	list := slices.Concat([]string{"list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"}, args[4:])
 	var out bytes.Buffer
-	if RunTool(ctx, r, &out, nil, tool, list...) != nil {
+	if RunTool(ctx, r, nil, &out, nil, tool, list...) != nil {
 		return // the build itself says what is wrong
 	}
 	p.mu.Lock()

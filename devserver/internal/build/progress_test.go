@@ -48,7 +48,7 @@ func TestProgress(t *testing.T) {
 	r := Request{Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Env: append(os.Environ(), "GOCACHE="+t.TempDir())}
 	r.PackageDirs = map[string]string{}
 	var list strings.Builder
-	if err := RunTool(context.Background(), r, &list, nil, "go", "list", "-deps", "."); err != nil {
+	if err := RunTool(context.Background(), r, nil, &list, nil, "go", "list", "-deps", "."); err != nil {
 		t.Fatal(err)
 	}
 	for pkg := range strings.FieldsSeq(list.String()) {

@@ -220,7 +220,7 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 // run runs a compiler or a linker in the environment of r.
 func run(ctx context.Context, r build.Request, tool string, args []string, moved func() bool) error {
 	var out bytes.Buffer
-	err := build.RunTool(ctx, r, &out, &out, tool, args...)
+	err := build.RunTool(ctx, r, nil, &out, &out, tool, args...)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:

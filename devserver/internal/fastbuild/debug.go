@@ -40,12 +40,16 @@ func (b *Builder) debug(ctx context.Context, r build.Request, m *Made) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	at := slices.Index(m.recipe.linking.after, build.NoDebugInfo)
-	if at < 0 {
+	rec := *m.recipe
+	rec.linking.after = slices.Clone(rec.linking.after)
+	for _, f := range build.DebugFlags {
+		if at := slices.Index(rec.linking.after, f[0]); at >= 0 {
+			rec.linking.after[at] = f[1]
+		}
+	}
+	if slices.Equal(rec.linking.after, m.recipe.linking.after) {
 		return errors.New("the link has no flag for debug information")
 	}
-	rec := *m.recipe
-	rec.linking.after = slices.Replace(slices.Clone(rec.linking.after), at, at+1, build.DebugInfo)
 	c := &compilation{recipe: &rec, request: r, look: m.look, store: b.store, tmp: tmp}
 	c.request.Env = rec.toolEnv(r, tmp)
 	return c.link(ctx, m.archives)

@@ -29,8 +29,8 @@ func TestDebug(t *testing.T) {
 			t.Error(err)
 		}
 		// The go command writes its flags into the binary.
-		if where := difference(t, of.Binary, r.Output); (where == "") != (by == "us") {
-			t.Errorf("linked by %s: %q", by, where)
+		if where := difference(t, of.Binary, r.Output); (where == place{}) != (by == "us") {
+			t.Errorf("linked by %s: %v", by, where)
 		}
 	}
 	first := a.build()

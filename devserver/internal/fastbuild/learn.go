@@ -104,7 +104,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	quiet.Env = build.Environ(r, tmp)
 	run := func(args ...string) ([]byte, error) {
 		var out, text bytes.Buffer
-		if err := build.RunTool(ctx, quiet, &out, &text, tool, args...); err != nil {
+		if err := build.RunTool(ctx, quiet, nil, &out, &text, tool, args...); err != nil {
 			return nil, fmt.Errorf("go %s: %w: %s", args[0], err, firstLine(text.String()))
 		}
 		if args[0] == "build" {

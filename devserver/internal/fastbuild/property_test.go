@@ -151,12 +151,12 @@ func (w *walk) check(res Result, exact bool) {
 	if theirs := strings.Fields(output(w.t, honest.Output)); !slices.Equal(said, theirs) {
 		w.fail("it says %v, with go build %v", said, theirs)
 	}
-	if where := difference(w.t, res.Binary, honest.Output); where != "" {
-		w.fail("the binary differs from go build's: %s", where)
+	if where := difference(w.t, res.Binary, honest.Output); where != (place{}) {
+		w.fail("the binary differs from go build's: %v", where)
 	}
 }
 
-func difference(t testing.TB, a, b string) string {
+func difference(t testing.TB, a, b string) place {
 	t.Helper()
 	x, err := elf.Open(a)
 	if err != nil {

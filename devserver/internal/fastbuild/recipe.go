@@ -51,6 +51,16 @@ func (r *recipe) toolEnv(req build.Request, tmp string) []string {
 	return slices.Concat(build.Environ(req, tmp), r.env)
 }
 
+// variable is one of those that `go env` prints.
+func (r *recipe) variable(name string) string {
+	for _, e := range r.env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // differs says what has changed that is more than the content of files.
 func (r *recipe) differs(now *look) error {
 	was := r.look

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"devrun/devserver/internal/build"
 )
@@ -23,9 +21,19 @@ type Made struct {
 }
 
 // Difference is what go build makes another way than it was made here.
-type Difference struct{ text string }
+type Difference struct {
+	where place
+	of    string // function or variable, "" if that is not known
+	by    string // version and platform
+}
 
-func (d *Difference) Error() string { return d.text }
+func (d *Difference) Error() string {
+	where := d.where.String()
+	if d.of != "" {
+		where += ", in " + d.of
+	}
+	return fmt.Sprintf("a binary that was compiled directly is not what go build makes: %s (%s)", where, d.by)
+}
 
 // Verify has go build make the binary of a build once more at r.Output, and
 // compares: code and data must be the same, byte for byte. It returns a *Difference
@@ -40,7 +48,26 @@ func (b *Builder) Verify(ctx context.Context, r build.Request, m *Made) error {
 	if _, err := build.Run(ctx, r); err != nil {
 		return err
 	}
-	return m.check(r.Output)
+	err := m.check(r.Output)
+	if d, ok := errors.AsType[*Difference](err); ok && d.where.at != 0 {
+		d.of = b.symbolAt(ctx, r, m, d.where.at)
+	}
+	return err
+}
+
+// symbolAt is the function or variable at an address of a binary that was made here,
+// "" if there is none. The binary has no symbols, but another link of it has.
+func (b *Builder) symbolAt(ctx context.Context, r build.Request, m *Made, at uint64) string {
+	defer os.Remove(r.Output)
+	if err := b.debug(ctx, r, m); err != nil {
+		return ""
+	}
+	f, err := elf.Open(r.Output)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return symbolAt(f, at)
 }
 
 // check compares with what go build has made.
@@ -60,26 +87,28 @@ func (m *Made) check(honest string) error {
 	}
 	defer theirs.Close()
 	where, err := compare(ours, theirs)
-	if err != nil || where == "" {
+	if err != nil || where == (place{}) {
 		return err
 	}
-	return &Difference{fmt.Sprintf("a binary that was compiled directly is not what go build makes: %s (%s, %s)",
-		where, m.recipe.goVersion, strings.Join(m.platform(), "/"))}
+	return &Difference{where: where, by: fmt.Sprintf("%s, %s/%s", m.recipe.goVersion, m.recipe.variable("GOOS"), m.recipe.variable("GOARCH"))}
 }
 
-func (m *Made) platform() []string {
-	var p []string
-	for _, name := range []string{"GOOS=", "GOARCH="} {
-		i := slices.IndexFunc(m.recipe.env, func(e string) bool { return strings.HasPrefix(e, name) })
-		if i >= 0 {
-			p = append(p, strings.TrimPrefix(m.recipe.env[i], name))
-		}
+// place is where two programs differ.
+type place struct {
+	section, how string
+	at           uint64 // address, 0 if it is the whole section
+}
+
+func (p place) String() string {
+	if p.at != 0 {
+		return fmt.Sprintf("section %s at %#x", p.section, p.at)
 	}
-	return p
+	return "section " + p.section + " is " + p.how
 }
 
-// compare gives where two programs differ in what is loaded, "" if they do not.
-func compare(a, b *elf.File) (where string, err error) {
+// compare gives where two programs differ in what is loaded, a zero place if they
+// do not.
+func compare(a, b *elf.File) (place, error) {
 	others := map[string]*elf.Section{}
 	for _, s := range b.Sections {
 		if s.Addr != 0 {
@@ -93,7 +122,7 @@ func compare(a, b *elf.File) (where string, err error) {
 		}
 		t := others[s.Name]
 		if t == nil || s.Addr != t.Addr || s.Size != t.Size || s.Type != t.Type {
-			return "section " + s.Name + " is in another place or of another size", nil
+			return place{section: s.Name, how: "in another place or of another size"}, nil
 		}
 		delete(others, s.Name)
 		if s.Type == elf.SHT_NOBITS {
@@ -101,39 +130,35 @@ func compare(a, b *elf.File) (where string, err error) {
 		}
 		x, err := s.Data()
 		if err != nil {
-			return "", err
+			return place{}, err
 		}
 		y, err := t.Data()
 		if err != nil {
-			return "", err
+			return place{}, err
 		}
 		if !bytes.Equal(x, y) {
-			at := s.Addr + uint64(commonPrefix(x, y))
-			return fmt.Sprintf("section %s at %#x, in %s", s.Name, at, symbolAt(b, at)), nil
+			return place{section: s.Name, at: s.Addr + uint64(commonPrefix(x, y))}, nil
 		}
 	}
 	for name, s := range others {
 		if s.Type != elf.SHT_NOTE {
-			return "section " + name + " is missing", nil
+			return place{section: name, how: "missing"}, nil
 		}
 	}
-	return "", nil
+	return place{}, nil
 }
 
-// symbolAt is the function or variable at an address.
+// symbolAt is the function or variable at an address, "" for none.
 func symbolAt(f *elf.File, addr uint64) string {
 	symbols, err := f.Symbols()
-	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-		return err.Error()
+	if err != nil {
+		return ""
 	}
 	var best elf.Symbol // of those around addr, as of C's whole code, the narrowest
 	for _, s := range symbols {
 		if s.Value <= addr && addr < s.Value+s.Size && (best.Size == 0 || s.Size < best.Size) {
 			best = s
 		}
-	}
-	if best.Name == "" {
-		return "no symbol"
 	}
 	return best.Name
 }

@@ -51,7 +51,7 @@ var started []*app
 // links builds dir twice.
 func links(dir, name, toolchain string) (runs, debug string, err error) {
 	runs, debug = filepath.Join(tmp, name), filepath.Join(tmp, name+".debug")
-	for path, flags := range map[string]string{runs: "-w=1 -compressdwarf=false", debug: "-w=0 -compressdwarf=false"} {
+	for path, flags := range map[string]string{runs: "-s=1 -w=1 -compressdwarf=false", debug: "-s=0 -w=0 -compressdwarf=false"} {
 		cmd := exec.Command("go", "build", "-o", path, "-gcflags=example.com/inspected/...=-N -l", "-ldflags="+flags, ".")
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
