@@ -40,6 +40,7 @@
 //	internal/hook      what is compiled into the app in development
 //	internal/build     source to binary with the go command, or diagnostics
 //	internal/fastbuild the same for a save, without the go command
+//	internal/linker    Go's linker, begun before there is anything to link
 //	internal/proc      one app process and its children
 //	internal/wire      what the hook and devrun say to each other
 //	internal/proxy     the listener that survives restarts

@@ -1,0 +1,261 @@
+// Package linker has Go's linker begin before it is known what there is to link.
+//
+// Half of a link is reading symbols, nearly all of packages that no save changes.
+// [Make] builds the linker of a toolchain from its own source with a few changes:
+// started by [Begin], it reads archives, gives each name in them a number, and waits
+// for its arguments. Then it links as it always does; that numbers stand for names
+// changes neither the order of anything nor a byte of what it writes. There is one
+// process for each link, so nothing has to be put back.
+//
+// What has changed on disk since it was read is read again.
+package linker
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"devrun/devserver/internal/build"
+)
+
+// The files that are added to the linker, by place below GOROOT.
+var (
+	//go:embed _loader/ahead.go
+	aheadSource []byte
+	//go:embed _ld/done.go
+	doneSource []byte
+
+	added = map[string][]byte{
+		"src/cmd/link/internal/loader/devrun_ahead.go": aheadSource,
+		"src/cmd/link/internal/ld/devrun_done.go":      doneSource,
+	}
+)
+
+// linked is what a linker says when the binary is complete.
+const linked = "\x00linked\n"
+
+// kept is how many linkers stay in the cache: one for each of the last toolchains.
+const kept = 4
+
+// Make gives the linker that works as tool does, the one of the toolchain in goroot,
+// and that [Begin] can start. It is in cache, a directory that nobody else can write
+// to, or is built there with the go command in the environment of r, which takes as
+// long as a small program. An error says why there is none.
+func Make(ctx context.Context, r build.Request, goroot, tool, cache string) (string, error) {
+	if runtime.GOOS != "linux" {
+		return "", errors.New("links begin early on Linux only")
+	}
+	path, err := place(tool, cache)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	tmp, err := os.MkdirTemp(cache, "build-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	overlay, err := writeOverlay(goroot, tmp)
+	if err != nil {
+		return "", err
+	}
+	made := filepath.Join(tmp, "link")
+	r.Dir = tmp
+	// A toolchain may be in the module cache, where an overlay may put nothing, and
+	// needs nothing from there.
+	r.Env = append(build.Environ(r, tmp), "GOROOT="+goroot, "GOMODCACHE="+filepath.Join(tmp, "modules"), "GOPROXY=off",
+		"GOTOOLCHAIN=local", "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
+	r.Background = true
+	var out bytes.Buffer
+	err = build.RunTool(ctx, r, nil, &out, &out, filepath.Join(goroot, "bin", "go"), "build", "-overlay", overlay, "-o", made, "cmd/link")
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "", fmt.Errorf("build the linker anew: %w: %s", err, bytes.TrimSpace(out.Bytes()))
+	}
+	if err := os.Rename(made, path); err != nil {
+		return "", err
+	}
+	return path, tidy(cache, path)
+}
+
+// Find gives what [Make] has made, "" for nothing.
+func Find(tool, cache string) string {
+	path, err := place(tool, cache)
+	if err != nil {
+		return ""
+	}
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// place is where in cache the linker belongs that works as tool does.
+func place(tool, cache string) (string, error) {
+	stock, err := os.ReadFile(tool)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%v\n%q\n", changes, added)
+	h.Write(stock)
+	return filepath.Join(cache, fmt.Sprintf("link-%x", h.Sum(nil)[:8])), nil
+}
+
+// writeOverlay writes what is changed of the linker in goroot, and the file that
+// says what stands for what.
+func writeOverlay(goroot, dir string) (string, error) {
+	src, err := os.ReadFile(filepath.Join(goroot, filepath.FromSlash(loader)))
+	if err != nil {
+		return "", fmt.Errorf("the toolchain's own source is needed: %w", err)
+	}
+	files := maps.Clone(added)
+	if files[loader], err = changed(src); err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for place, text := range files {
+		file := filepath.Join(dir, path.Base(place))
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(goroot, filepath.FromSlash(place))] = file
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
+// tidy removes the oldest linkers, and what an interrupted build has left.
+func tidy(cache, newest string) error {
+	all, err := filepath.Glob(filepath.Join(cache, "link-*"))
+	if err != nil || len(all) <= kept {
+		return err
+	}
+	age := func(path string) int64 {
+		fi, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return fi.ModTime().UnixNano()
+	}
+	slices.SortFunc(all, func(a, b string) int { return int(min(1, max(-1, age(a)-age(b)))) })
+	for _, path := range all[:len(all)-kept] {
+		if path != newest {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return err
+}
+
+// Begun is a linker that waits for its arguments. Exactly one of Link and End has
+// to be called.
+type Begun struct {
+	args *os.File
+	said *output
+	stop context.CancelFunc
+	// ended is closed when the process is gone; err is then what became of it.
+	ended chan struct{}
+	err   error
+	list  string
+}
+
+// Begin starts a linker made by [Make] in r.Dir with r.Env, and has it read
+// archives; list is a file that it may write for that and that is removed at the
+// end. It takes no time; what goes wrong is Link's error.
+func Begin(r build.Request, path, list string, archives []string) (*Begun, error) {
+	if err := os.WriteFile(list, []byte(strings.Join(archives, "\n")), 0o600); err != nil {
+		return nil, err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(list))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	b := &Begun{args: write, said: &output{complete: make(chan struct{})}, stop: stop, ended: make(chan struct{}), list: list}
+	r.Env = append(slices.Clip(r.Env), "DEVRUN_LINK_AHEAD="+list)
+	go func() {
+		defer close(b.ended)
+		b.err = build.RunTool(ctx, r, read, b.said, b.said, path)
+		read.Close()
+		os.Remove(list)
+	}()
+	return b, nil
+}
+
+// Link has the linker link, with the arguments of the ordinary one. It returns what
+// that prints. When ctx ends the process is gone before Link returns; when all went
+// well it is about to go.
+func (b *Begun) Link(ctx context.Context, args []string) (output string, err error) {
+	text, err := json.Marshal(args)
+	if err != nil {
+		b.End()
+		return "", err
+	}
+	if _, err := b.args.Write(append(text, '\n')); err != nil && !errors.Is(err, syscall.EPIPE) { // it has ended and says why
+		b.End()
+		return "", fmt.Errorf("tell the linker what to link: %w", err)
+	}
+	defer b.args.Close()
+	select {
+	case <-b.said.complete:
+	case <-b.ended:
+		err = b.err
+	case <-ctx.Done():
+		b.End()
+		return "", ctx.Err()
+	}
+	return b.said.String(), err
+}
+
+// End ends a linker that is not needed. It returns when the process is gone.
+func (b *Begun) End() {
+	b.stop()
+	b.args.Close()
+	<-b.ended
+}
+
+// output is what a linker prints.
+type output struct {
+	complete chan struct{} // closed when it says that the binary is
+
+	mu   sync.Mutex
+	text []byte
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text = append(o.text, p...)
+	if text, ok := bytes.CutSuffix(o.text, []byte(linked)); ok {
+		o.text = text
+		close(o.complete)
+	}
+	return len(p), nil
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.text)
+}
