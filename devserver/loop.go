@@ -66,6 +66,7 @@ type loop struct {
 	cancelLearn context.CancelFunc // nil if it is not being asked
 	learnNext   *build.Request     // and what for, once it has answered
 	slowSaid    bool               // that everything is built with go build
+	slowLink    string             // why no linker begins early, as last said
 
 	// A save on its way: gen is the newest generation that was asked for.
 	gen     int
@@ -156,7 +157,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}
-	l.builder = fastbuild.New(filepath.Join(dir, "fast"))
+	l.builder = fastbuild.New(filepath.Join(dir, "fast"), ownCache("linkers"))
 	l.warm = warmDir(cfg.Dir, cfg.Package)
 	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
@@ -229,6 +230,7 @@ func (l *loop) tell(e any) {
 // close frees what newLoop made; the app is gone by then.
 func (l *loop) close() error {
 	close(l.done)
+	l.builder.Close()
 	var err error
 	if l.watcher != nil {
 		err = l.watcher.Close()
@@ -321,6 +323,9 @@ func (l *loop) onEvent(e any) error {
 	case idle:
 		if l.app != nil && l.app.gen == e.gen {
 			l.app.idle = true
+			if d := l.app.binary.debugger; d != nil {
+				l.builder.Expect(d.request)
+			}
 			l.prepareDebugger(false)
 		}
 	case call:

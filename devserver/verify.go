@@ -19,13 +19,16 @@ const verifyAfter = 4 * time.Second
 type quiet struct{ gen int }
 
 // verified: the comparison of a binary has ended. err says that it is not what it
-// should be, or that this could not be seen; cold why it is not kept.
+// should be, or that this could not be seen; slow why links do not begin early, ahead
+// that they do from now on; cold why the binary is not kept.
 type verified struct {
-	of        *debugger
-	err, cold error
+	of              *debugger
+	err, slow, cold error
+	ahead           bool
 }
 
-// verify sets off the comparison, and then has the binary kept for the next run.
+// verify sets off the comparison, and then has the binary kept for the next run and a
+// linker begin for the next save.
 func (l *loop) verify() {
 	if l.closing || l.build != nil || l.errand != nil {
 		return
@@ -43,9 +46,18 @@ func (l *loop) verify() {
 				os.RemoveAll(filepath.Dir(r.Output))
 			}
 		}
-		if v.err == nil && warm != "" {
-			v.cold = l.builder.Keep(ctx, warm, kept, made)
-			tidyWarm(filepath.Dir(warm))
+		if v.err != nil {
+			return v
+		}
+		keep := func() {
+			if warm != "" {
+				v.cold = l.builder.Keep(ctx, warm, kept, made)
+				tidyWarm(filepath.Dir(warm))
+			}
+		}
+		keep()
+		if v.ahead, v.slow = l.builder.LinkAhead(ctx, kept, made); v.ahead {
+			keep() // that, too
 		}
 		return v
 	})
@@ -56,6 +68,13 @@ func (l *loop) onVerified(e verified) {
 	l.errandDone()
 	if l.closing || errors.Is(e.err, context.Canceled) {
 		return
+	}
+	if e.ahead && l.cfg.Verbose {
+		l.term.Notice("links begin before there is a save from now on")
+	}
+	if e.slow != nil && l.cfg.Verbose && !errors.Is(e.slow, context.Canceled) && e.slow.Error() != l.slowLink {
+		l.slowLink = e.slow.Error()
+		l.term.Notice("links do not begin early: " + l.slowLink)
 	}
 	if e.cold != nil && l.cfg.Verbose && !errors.Is(e.cold, context.Canceled) {
 		l.term.Notice("the binary is not kept for the next run: " + e.cold.Error())

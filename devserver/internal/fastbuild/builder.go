@@ -47,6 +47,7 @@ type Builder struct {
 	turn   chan struct{} // capacity 1: who runs the go command
 
 	restored *restored // for the next Build; Build's
+	ahead    ahead
 
 	mu     sync.Mutex
 	recipe *recipe                 // nil: the go command has not been asked
@@ -68,17 +69,20 @@ type Result struct {
 	Made    *Made // for comparison with what go build makes; nil if that made it
 	Kept    bool  // it is the binary of an earlier run, and was not linked
 	Same    bool  // it is the program that runs, and was not linked: there is no Binary
+	Ahead   bool  // the linker had begun before there was anything to link
 }
 
 // notLearned is why the first build is go build's.
 const notLearned = "the go command has not been asked yet what the app consists of"
 
-// New returns a Builder that keeps its files in dir, which it makes. They are
-// nothing to anybody once the Builder is not used any more.
-func New(dir string) *Builder {
+// New returns a Builder that keeps its files in dir, which it makes, and linkers for
+// later runs in cache, unless that is "". What is in dir is nothing to anybody once the
+// Builder is closed.
+func New(dir, cache string) *Builder {
 	return &Builder{
 		dir: dir, why: notLearned, store: newStore(filepath.Join(dir, "archives")),
 		shapes: shapes{}, turn: make(chan struct{}, 1), proven: map[string]bool{},
+		ahead: ahead{dir: dir, cache: cache},
 	}
 }
 
@@ -249,8 +253,9 @@ func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Resu
 		return Result{}, err
 	}
 	defer os.RemoveAll(tmp)
-	c := &compilation{recipe: rec, request: r, look: look, store: b.store, tmp: tmp}
+	c := &compilation{recipe: rec, request: r, look: look, store: b.store, tmp: tmp, ahead: &b.ahead}
 	c.request.Env = rec.toolEnv(r, tmp)
+	b.ahead.begin(rec, r, nil)
 	archives, err := c.all(ctx)
 	if err != nil {
 		return Result{}, err
@@ -275,6 +280,7 @@ func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Resu
 		Compile: compiled.Sub(begin),
 		Link:    time.Since(compiled),
 		Made:    made,
+		Ahead:   c.quick,
 	}, nil
 }
 

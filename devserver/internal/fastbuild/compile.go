@@ -24,6 +24,8 @@ type compilation struct {
 	look    *look
 	store   *store
 	tmp     string
+	ahead   *ahead // nil: the linker that links has to begin first
+	quick   bool   // the linker had begun
 }
 
 // all gives the archives of all packages that may change, by import path. What
@@ -239,15 +241,41 @@ func (c *compilation) moved() bool {
 	return err != nil || !now.same(c.look)
 }
 
-// link makes the binary.
+// link makes the binary: with the linker that has begun, if there is one, and with
+// the go command's if that does not like what it reads.
 func (c *compilation) link(ctx context.Context, made map[string]archive) error {
+	args, err := c.linkArgs(made)
+	if err != nil {
+		return err
+	}
+	var failed error
+	if c.ahead != nil {
+		if begun := c.ahead.take(c.recipe); begun != nil {
+			_, failed = begun.Link(ctx, args)
+			if c.quick = failed == nil; c.quick || ctx.Err() != nil {
+				return ctx.Err()
+			}
+			_ = os.Remove(c.request.Output)
+		}
+	}
+	request := c.request
+	request.Env = append(slices.Clip(request.Env), linkerMemory...)
+	err = run(ctx, request, c.recipe.linking.linker, args, c.moved)
+	if failed != nil && err == nil {
+		c.ahead.disable(fmt.Sprintf("the linker that begins early has failed (%v)", failed))
+	}
+	return err
+}
+
+// linkArgs writes what the linker reads first and gives its arguments.
+func (c *compilation) linkArgs(made map[string]archive) ([]string, error) {
 	l := c.recipe.linking
 	var config bytes.Buffer
 	h := sha256.New()
 	for _, line := range l.archives {
 		_, path, _ := strings.Cut(line, "=")
 		if _, err := os.Stat(path); err != nil {
-			return lost(err)
+			return nil, lost(err)
 		}
 		config.WriteString(line + "\n")
 	}
@@ -258,16 +286,13 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 	fmt.Fprintf(h, "%x %s", c.look.sum(), config.Bytes())
 	file := filepath.Join(c.tmp, "importcfg.link")
 	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
-		return err
+		return nil, err
 	}
 	main := c.recipe.packages[len(c.recipe.packages)-1]
 	args := []string{"-o", c.request.Output, "-importcfg", file}
 	args = append(args, l.before...)
 	args = append(args, "-buildid="+inShape(l.buildID, fmt.Sprintf("%x", h.Sum(nil))))
-	args = append(append(args, l.after...), made[main.path].path)
-	request := c.request
-	request.Env = append(slices.Clip(request.Env), linkerMemory...)
-	return run(ctx, request, l.linker, args, c.moved)
+	return append(append(args, l.after...), made[main.path].path), nil
 }
 
 // linkerMemory has the linker, which ends soon, not look for what it could free: an

@@ -31,7 +31,11 @@ func newApp(t testing.TB, files map[string]string) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{t: t, dir: filepath.Join(base, "app"), builder: New(filepath.Join(base, "fast"))}
+	a := &app{t: t, dir: filepath.Join(base, "app"), builder: New(filepath.Join(base, "fast"), filepath.Join(base, "linkers"))}
+	if err := os.Mkdir(filepath.Join(base, "linkers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.builder.Close)
 	if files["go.mod"] == "" {
 		files["go.mod"] = appMod
 	}

@@ -13,7 +13,7 @@ import (
 // again is the same app in another run of devrun.
 func (a *app) again() {
 	a.t.Helper()
-	a.builder = New(filepath.Join(a.t.TempDir(), "fast"))
+	a.builder = New(filepath.Join(a.t.TempDir(), "fast"), "")
 }
 
 // The next run gives the binary of the last one if nothing has changed, and goes on

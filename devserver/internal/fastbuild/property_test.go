@@ -58,6 +58,7 @@ type walk struct {
 	written map[string]string
 	edits   []string
 	reasons map[string]int // why go build was needed
+	ahead   int            // linked by a linker that had begun
 }
 
 func newWalk(t *testing.T, seed uint64, optimised bool) *walk {
@@ -80,9 +81,9 @@ func (w *walk) run(steps int) {
 			direct++
 		}
 	}
-	w.t.Logf("%d steps in %v, %d of them without go build; with it: %v", steps, time.Since(begin).Round(time.Second), direct, w.reasons)
-	if steps >= 10 && direct < steps/3 {
-		w.t.Errorf("only %d of %d steps went without go build", direct, steps)
+	w.t.Logf("%d steps in %v, %d of them without go build, %d linked ahead; with go build: %v", steps, time.Since(begin).Round(time.Second), direct, w.ahead, w.reasons)
+	if steps >= 10 && (direct < steps/3 || w.ahead < direct-1) {
+		w.t.Errorf("only %d of %d steps went without go build, %d of them linked ahead", direct, steps, w.ahead)
 	}
 }
 
@@ -125,6 +126,12 @@ func (w *walk) step(exact bool) bool {
 	}
 	if off := w.builder.Off(); off != "" {
 		w.fail("%s", off)
+	}
+	if _, err := w.builder.LinkAhead(w.t.Context(), r, res.Made); err != nil {
+		w.fail("%v", err)
+	}
+	if res.Ahead {
+		w.ahead++
 	}
 	if res.Full != "" {
 		why, _, _ := strings.Cut(res.Full, " in "+w.dir)

@@ -7,6 +7,7 @@ package direct
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -229,6 +231,53 @@ func TestWarmStart(t *testing.T) {
 	fourth := run(third)
 	fourth.Served("v3")
 	fourth.Says(`^devrun: nothing is used of the last run: files have changed$`)
+}
+
+// TestLinkAhead: a linker waits for the next save, and for nothing else.
+func TestLinkAhead(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, "notify").Start("-v")
+	waiting := func(not int) (pid int) {
+		t.Helper()
+		rig.Eventually(t, "a linker waits", func() error {
+			pids := rig.Waiting(r.Cmd.Process.Pid)
+			if len(pids) != 1 || pids[0] == not {
+				return fmt.Errorf("there are %v after %d; devrun says %s", pids, not, r.Stderr.String())
+			}
+			pid = pids[0]
+			return nil
+		})
+		return pid
+	}
+	first := waiting(0)
+	r.Says(`^devrun: links begin before there is a save from now on$`)
+	for i := range 3 {
+		v := fmt.Sprintf("v%d", i+2)
+		r.SetVersion(v)
+		r.Served(v)
+		rig.Gone(t, first)
+		first = waiting(first)
+	}
+	// One that does not live until then is none the less a save.
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.SetVersion("last")
+	r.Served("last")
+	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · `)
+	r.Cmd.Process.Signal(os.Interrupt)
+	r.Exit()
+
+	second := rig.New(t, "notify").Start()
+	rig.Eventually(t, "a linker waits", func() error {
+		if pids := rig.Waiting(second.Cmd.Process.Pid); len(pids) == 1 {
+			first = pids[0]
+			return nil
+		}
+		return errors.New("there is none")
+	})
+	second.Cmd.Process.Kill() // without a chance to tidy up
+	rig.Gone(t, first)
 }
 
 // proxy writes a module as the go command finds it at a GOPROXY.

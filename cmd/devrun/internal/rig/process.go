@@ -75,9 +75,42 @@ func Running(pid int) bool {
 }
 
 // Children are the names of the children of a process that are no zombies;
-// of a go command with its verb.
+// of a go command with its verb. The linker that waits for the next save is left out.
 func Children(pid int) []string {
 	var names []string
+	for child, name := range children(pid) {
+		if strings.HasPrefix(name, linkerName) {
+			continue
+		}
+		if name == "go" {
+			if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", child)); err == nil {
+				if f := strings.Split(string(args), "\x00"); len(f) > 1 {
+					name += " " + f[1]
+				}
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// linkerName is how the name begins of a linker that can wait.
+const linkerName = "link-"
+
+// Waiting are the linkers of a devrun that wait for a save.
+func Waiting(pid int) []int {
+	var pids []int
+	for child, name := range children(pid) {
+		if strings.HasPrefix(name, linkerName) {
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+// children gives the children of a process, with their names.
+func children(pid int) map[int]string {
+	all := map[int]string{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
@@ -91,20 +124,13 @@ func Children(pid int) []string {
 		if !ok {
 			continue
 		}
-		_, name, _ = strings.Cut(name, " (")
+		number, name, _ := strings.Cut(name, " (")
 		var state string
-		var ppid int
-		if _, err := fmt.Sscan(rest, &state, &ppid); err != nil || ppid != pid || state == "Z" {
+		var child, ppid int
+		if _, err := fmt.Sscan(number+" "+rest, &child, &state, &ppid); err != nil || ppid != pid || state == "Z" {
 			continue
 		}
-		if name == "go" {
-			if args, err := os.ReadFile(filepath.Join(filepath.Dir(s), "cmdline")); err == nil {
-				if f := strings.Split(string(args), "\x00"); len(f) > 1 {
-					name += " " + f[1]
-				}
-			}
-		}
-		names = append(names, name)
+		all[child] = name
 	}
-	return names
+	return all
 }
