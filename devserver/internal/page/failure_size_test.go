@@ -168,7 +168,7 @@ func TestFailureList(t *testing.T) {
 		"generation 42", `<span class="tag good">serving</span>`, `href="http://localhost:8080"`)
 	contains(t, asks(h).Body.String(), "microblog: serving, generation 42 · pid 4211\n", "panic: runtime error: invalid")
 	contains(t, asks(h, "Accept", "application/json").Body.String(), `"kind": "failures"`, `"id": "a/b?c"`)
-	contains(t, asks(p.Overview(nil, nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "Nothing has failed since devrun started.", `<i class="dot work"`)
+	contains(t, asks(p.Overview(nil, nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "No request has failed since devrun started.", `<i class="dot work"`)
 	if w := asks(p.Missing(1, state), "Accept", "text/html"); w.Code != 404 || !strings.Contains(w.Body.String(), "This failure is not kept any more.") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

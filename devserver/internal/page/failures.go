@@ -149,7 +149,7 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 	}
 	switch {
 	case len(list) == 0:
-		pg.Why = []prose{say("Nothing has failed.")}
+		pg.Why = []prose{say("No request has failed.")}
 	default:
 		pg.Why = []prose{say("The last failure was at " + list[0].At.Local().Format("15:04:05") + ".")}
 	}
