@@ -27,6 +27,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"devrun/devserver/internal/build"
 )
@@ -146,23 +147,36 @@ func writeOverlay(goroot, dir string) (string, error) {
 	return file, os.WriteFile(file, text, 0o600)
 }
 
-// tidy removes the oldest linkers, and what an interrupted build has left.
+// tidy removes the oldest linkers, and what a build has left that was killed.
 func tidy(cache, newest string) error {
-	all, err := filepath.Glob(filepath.Join(cache, "link-*"))
-	if err != nil || len(all) <= kept {
+	entries, err := os.ReadDir(cache)
+	if err != nil {
 		return err
 	}
-	age := func(path string) int64 {
-		fi, err := os.Stat(path)
-		if err != nil {
-			return 0
-		}
-		return fi.ModTime().UnixNano()
+	type linker struct {
+		path string
+		at   time.Time
 	}
-	slices.SortFunc(all, func(a, b string) int { return int(min(1, max(-1, age(a)-age(b)))) })
-	for _, path := range all[:len(all)-kept] {
-		if path != newest {
-			err = errors.Join(err, os.Remove(path))
+	var all []linker
+	for _, e := range entries {
+		fi, err := e.Info()
+		if err != nil {
+			continue // another devrun tidies
+		}
+		switch l := (linker{filepath.Join(cache, e.Name()), fi.ModTime()}); {
+		case !fi.IsDir():
+			all = append(all, l)
+		case time.Since(l.at) > time.Hour:
+			err = os.RemoveAll(l.path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(all, func(a, b linker) int { return b.at.Compare(a.at) })
+	for _, l := range all[min(kept, len(all)):] {
+		if l.path != newest {
+			err = errors.Join(err, os.Remove(l.path))
 		}
 	}
 	return err

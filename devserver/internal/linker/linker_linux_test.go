@@ -275,6 +275,38 @@ func reading(t *testing.T, program string) int {
 	return 0
 }
 
+func TestTidy(t *testing.T) {
+	cache := t.TempDir()
+	put := func(name string, age time.Duration, dir bool) {
+		path := filepath.Join(cache, name)
+		err := os.WriteFile(path, nil, 0o700)
+		if dir {
+			err = errors.Join(os.Remove(path), os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "link"), nil, 0o700))
+		}
+		if err := errors.Join(err, os.Chtimes(path, time.Time{}, time.Now().Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range kept + 2 {
+		put(fmt.Sprintf("link-%d", i), time.Duration(i)*time.Minute, false)
+	}
+	put("build-old", 2*time.Hour, true)
+	put("build-new", 0, true)
+	if err := tidy(cache, filepath.Join(cache, "link-5")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if want := "[build-new link-0 link-1 link-2 link-3 link-5]"; fmt.Sprint(left) != want {
+		t.Errorf("left are %v, want %s", left, want)
+	}
+}
+
 func TestChanged(t *testing.T) {
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
