@@ -88,6 +88,43 @@ func BenchmarkSaveToServed(b *testing.B) {
 	}
 }
 
+// BenchmarkFirstAnswer measures the time from the start to the first answer where
+// nothing has been built before: of devrun, and of `go build` and the app.
+//
+//	go test ./cmd/devrun -run '^$' -bench FirstAnswer -benchtime 5x
+func BenchmarkFirstAnswer(b *testing.B) {
+	for _, app := range []struct {
+		name   string
+		source func(version string, port int) map[string]string
+	}{{"small-7MB", onePackage}, {"multi-7MB", fivePackages}} {
+		b.Run(app.name, func(b *testing.B) {
+			rig.Binary(b) // built by now, and not with an empty cache
+			var hand, dev []float64
+			for b.Loop() {
+				plain, runner := newBenchApp(b, "", app.source), newBenchApp(b, "", app.source)
+				empty := func() {
+					b.Setenv("GOCACHE", b.TempDir())
+					b.Setenv("XDG_CACHE_HOME", b.TempDir())
+				}
+				empty()
+				start := time.Now()
+				plain.byHand("v0")
+				hand = append(hand, ms(time.Since(start)))
+				empty()
+				start = time.Now()
+				runner.devrun()
+				runner.wait("v0")
+				dev = append(dev, ms(time.Since(start)))
+				runner.stop(os.Interrupt)
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(hand), "go-build-ms")
+			b.ReportMetric(median(dev), "devrun-ms")
+			b.ReportMetric(median(dev)/median(hand), "ratio")
+		})
+	}
+}
+
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // usedBy is the processor time of a process and of its children that have ended,
