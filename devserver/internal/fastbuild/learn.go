@@ -33,8 +33,11 @@ func (b *Builder) Learn(ctx context.Context, r build.Request) error {
 		}
 	}
 	rec, err := b.question(ctx, r)
-	for range attempts {
-		if !errors.Is(err, errMoved) {
+	for n := range attempts {
+		// A file that is half written when the go command reads it makes the go
+		// command fail: what it says once may be of a program that was never there.
+		again := errors.Is(err, errMoved) || err != nil && n == 0
+		if !again || ctx.Err() != nil || errors.Is(err, errInterrupted) {
 			break
 		}
 		rec, err = b.question(ctx, r)

@@ -62,7 +62,11 @@ type walk struct {
 }
 
 func newWalk(t *testing.T, seed uint64, optimised bool) *walk {
-	r := rand.New(rand.NewPCG(seed, 0))
+	var stream uint64 // each walk has edits of its own
+	if optimised {
+		stream = 1
+	}
+	r := rand.New(rand.NewPCG(seed, stream))
 	w := &walk{r: r, model: newModel(r, 4), written: map[string]string{}, reasons: map[string]int{}}
 	w.app = newApp(t, w.model.sources())
 	w.written = w.model.sources()

@@ -12,8 +12,9 @@ import (
 )
 
 // watched puts a go command in front of the real one. It notes in a file how it is
-// run and whether another one runs beside it, and waits before it lists packages
-// for as long as there is a file named wait.
+// run and whether another one runs beside it, waits before it lists packages for as
+// long as there is a file named wait, and runs the script named after, if there is
+// one, when it has listed them.
 func (a *app) watched(t *testing.T) (dir string) {
 	t.Helper()
 	real, err := exec.LookPath("go")
@@ -30,6 +31,9 @@ echo "$1" >>log
 while [ "$1" = list ] && [ -e wait ]; do sleep 0.01; done
 cd "$cd_"
 %[2]q "$@"
+code=$?
+if [ "$1" = list ] && [ -e %[1]q/after ]; then sh %[1]q/after; fi
+exit $code
 `, dir, real)
 	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
@@ -117,5 +121,31 @@ func TestQuestionGivesWay(t *testing.T) {
 	}
 	if strings.Contains(log(), "beside") {
 		t.Errorf("the go command was run for\n%s", log())
+	}
+}
+
+// What the go command says of a file that is just being written is not taken for what
+// the app is.
+func TestHalfWritten(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
+	dir := a.watched(t)
+	a.full(notLearned, "f1g")
+	main := filepath.Join(a.dir, "main.go")
+	for name, text := range map[string]string{"whole": mainGo, "after": fmt.Sprintf("cp %s/whole %s\n", dir, main)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.write("main.go", "")
+	a.learn()
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	a.direct("f2g")
+	// One that is said again is.
+	if err := os.Remove(filepath.Join(dir, "after")); err != nil {
+		t.Fatal(err)
+	}
+	a.write("main.go", "")
+	if err := a.builder.Learn(t.Context(), a.next()); err == nil || !strings.Contains(err.Error(), "main.go") {
+		t.Errorf("an empty file gives %v", err)
 	}
 }

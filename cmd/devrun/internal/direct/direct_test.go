@@ -47,7 +47,7 @@ func direct(r *rig.Rig, save func(version string)) {
 // files has changed; how devrun learns of it makes no difference here.
 func TestFast(t *testing.T) {
 	t.Parallel()
-	r := rig.New(t, "notify").Start("-v")
+	r := rig.New(t, "notify").Start("-v").Hurry()
 	direct(r, r.SetVersion)
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
@@ -157,7 +157,7 @@ func TestHonestBinary(t *testing.T) {
 	}
 	r.Write("dep.go", "package main\n\nimport (\n\t\"fmt\"\n\t\"net/http\"\n\n\t\"example.test/dep\"\n)\n\nfunc withDep(h http.Handler) http.Handler {\n\tmux := http.NewServeMux()\n\tmux.Handle(\"/\", h)\n\tmux.HandleFunc(\"/dep\", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, dep.Name()) })\n\treturn mux\n}\n")
 	r.Write("main.go", strings.Replace(r.Read("main.go"), "web.Handler(version)", "withDep(web.Handler(version))", 1))
-	r.Start("-v")
+	r.Start("-v").Hurry()
 	r.Answers("/dep", "first")
 	direct(r, r.SetVersion)
 	r.Says(`built with go build: `)
@@ -183,7 +183,7 @@ func TestWarmStart(t *testing.T) {
 	env := rig.OwnCache(t)
 	first := rig.New(t, "notify")
 	first.Env = append(first.Env, env...)
-	first.Start()
+	first.Start().Hurry()
 	kept := filepath.Join(strings.TrimPrefix(env[0], "XDG_CACHE_HOME="), "devrun", "warm", "*", "app.json")
 	written := func() (at time.Time) {
 		if files, err := filepath.Glob(kept); err == nil && len(files) == 1 {
@@ -209,7 +209,7 @@ func TestWarmStart(t *testing.T) {
 		before.Exit()
 		r := &rig.Rig{T: t, Dir: first.Dir, Port: first.Port, Env: first.Env, Ended: make(chan struct{})}
 		r.Launch("-v")
-		return r
+		return r.Hurry()
 	}
 	second := run(first)
 	second.Served("v1")
@@ -236,7 +236,7 @@ func TestWarmStart(t *testing.T) {
 // TestLinkAhead: a linker waits for the next save, and for nothing else.
 func TestLinkAhead(t *testing.T) {
 	t.Parallel()
-	r := rig.New(t, "notify").Start("-v")
+	r := rig.New(t, "notify").Start("-v").Hurry()
 	waiting := func(not int) (pid int) {
 		t.Helper()
 		rig.Eventually(t, "a linker waits", func() error {
@@ -268,7 +268,7 @@ func TestLinkAhead(t *testing.T) {
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
 
-	second := rig.New(t, "notify").Start()
+	second := rig.New(t, "notify").Start().Hurry()
 	rig.Eventually(t, "a linker waits", func() error {
 		if pids := rig.Waiting(second.Cmd.Process.Pid); len(pids) == 1 {
 			first = pids[0]

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Builds counts the builds that were finished.
@@ -106,6 +107,26 @@ func Waiting(pid int) []int {
 		}
 	}
 	return pids
+}
+
+// Hurry gives what devrun does at rest the priority of everything else, where the
+// user may do so: what a test waits for shall not wait for all other tests.
+func (r *Rig) Hurry() *Rig {
+	go func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-r.Ended:
+				return
+			case <-tick.C:
+			}
+			for child := range children(r.Cmd.Process.Pid) {
+				_ = syscall.Setpriority(syscall.PRIO_PGRP, child, 0)
+			}
+		}
+	}()
+	return r
 }
 
 // children gives the children of a process, with their names.
