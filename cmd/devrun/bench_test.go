@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,9 @@ import (
 // the new version: with devrun, and with what one would do by hand, which is
 // to build with plain `go build`, kill the old process and start the new one.
 // The two take turns in one run, each polled every 5 ms. Reported are the
-// medians in ms, their ratio, the processor time of the two, devrun's requests
-// that failed, and how many of devrun's builds were made with the go command.
+// medians in ms, the quickest and the slowest, the medians' ratio, the processor time
+// of the two, devrun's requests that failed, and how many of devrun's builds were made
+// with the go command. What devrun's time consists of is logged, with the load.
 //
 //	go test ./cmd/devrun -run '^$' -bench SaveToServed -benchtime 9x
 func BenchmarkSaveToServed(b *testing.B) {
@@ -53,7 +55,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 			n := runner.settle()
 			var hand, dev, handCPU, devCPU []float64
 			failed := 0
-			before := strings.Count(runner.out.String(), "· compile ")
+			before := len(runner.out.String())
 			for b.Loop() {
 				n++
 				v := fmt.Sprintf("v%d", n)
@@ -71,7 +73,11 @@ func BenchmarkSaveToServed(b *testing.B) {
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(median(hand), "go-build-ms")
+			b.ReportMetric(slices.Min(hand), "go-build-min-ms")
+			b.ReportMetric(slices.Max(hand), "go-build-max-ms")
 			b.ReportMetric(median(dev), "devrun-ms")
+			b.ReportMetric(slices.Min(dev), "devrun-min-ms")
+			b.ReportMetric(slices.Max(dev), "devrun-max-ms")
 			b.ReportMetric(median(dev)/median(hand), "ratio")
 			b.ReportMetric(median(handCPU), "go-build-cpu-ms")
 			b.ReportMetric(median(devCPU), "devrun-cpu-ms")
@@ -82,14 +88,16 @@ func BenchmarkSaveToServed(b *testing.B) {
 				}
 				return nil
 			})
-			direct := strings.Count(runner.out.String(), "· compile ") - before
-			b.ReportMetric(float64(len(dev)-direct), "go-builds")
+			said := runner.out.String()[before:]
+			b.ReportMetric(float64(len(dev)-strings.Count(said, "· compile ")), "go-builds")
+			b.Logf("%s; load %s", timeline(said), load(b))
 		})
 	}
 }
 
 // BenchmarkFirstAnswer measures the time from the start to the first answer where
-// nothing has been built before: of devrun, and of `go build` and the app.
+// nothing has been built before: of devrun, and of `go build` and the app. It is
+// polled every 50 ms, so that the polls take nothing from the build.
 //
 //	go test ./cmd/devrun -run '^$' -bench FirstAnswer -benchtime 5x
 func BenchmarkFirstAnswer(b *testing.B) {
@@ -113,6 +121,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 				empty()
 				start = time.Now()
 				runner.devrun()
+				runner.every = 50 * time.Millisecond
 				runner.wait("v0")
 				dev = append(dev, ms(time.Since(start)))
 				runner.stop(os.Interrupt)
@@ -123,6 +132,42 @@ func BenchmarkFirstAnswer(b *testing.B) {
 			b.ReportMetric(median(dev)/median(hand), "ratio")
 		})
 	}
+}
+
+// timeline is what the saves that devrun reports consist of, each part as its median.
+func timeline(said string) string {
+	var names []string
+	parts := map[string][]float64{}
+	for _, line := range phaseLine.FindAllStringSubmatch(said, -1) {
+		for part := range strings.SplitSeq(line[1], " · ") {
+			name, text, _ := strings.Cut(part, " ")
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				continue
+			}
+			if parts[name] == nil {
+				names = append(names, name)
+			}
+			parts[name] = append(parts[name], float64(n))
+		}
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %.0f", name, median(parts[name]))
+	}
+	return strings.Join(names, " · ") + " ms"
+}
+
+var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
+
+// load is how many processes have wanted to run, on average of a minute.
+func load(b *testing.B) string {
+	b.Helper()
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		b.Fatal(err)
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -197,11 +242,12 @@ type benchApp struct {
 	port   int
 	source func(version string, port int) map[string]string
 	cmd    *exec.Cmd
-	out    *rig.Output // of the newest process
+	out    *rig.Output   // of the newest process
+	every  time.Duration // between two polls
 }
 
 func newBenchApp(b *testing.B, deps string, source func(version string, port int) map[string]string) *benchApp {
-	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source}
+	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source, every: 5 * time.Millisecond}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		b.Fatal(err)
@@ -355,8 +401,7 @@ func (a *benchApp) devrun(args ...string) {
 	a.b.Cleanup(func() { a.stop(os.Interrupt) })
 }
 
-// wait polls every 5 ms until the version is served and returns how many
-// requests failed after the app had answered once.
+// wait polls until the version is served and returns how many requests failed.
 func (a *benchApp) wait(version string) (failed int) {
 	a.b.Helper()
 	url := fmt.Sprintf("http://127.0.0.1:%d/version", a.port)
@@ -378,7 +423,7 @@ func (a *benchApp) wait(version string) (failed int) {
 				return failed
 			}
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(a.every)
 	}
 	a.b.Fatalf("%s was never served, the last answer was %q", version, last)
 	return 0
