@@ -96,8 +96,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 }
 
 // BenchmarkFirstAnswer measures the time from the start to the first answer where
-// nothing has been built before: of devrun, and of `go build` and the app. It is
-// polled every 50 ms, so that the polls take nothing from the build.
+// nothing has been built before: of devrun, and of `go build` and the app.
 //
 //	go test ./cmd/devrun -run '^$' -bench FirstAnswer -benchtime 5x
 func BenchmarkFirstAnswer(b *testing.B) {
@@ -121,8 +120,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 				empty()
 				start = time.Now()
 				runner.devrun()
-				runner.every = 50 * time.Millisecond
-				runner.wait("v0")
+				runner.waitEvery("v0", seldom)
 				dev = append(dev, ms(time.Since(start)))
 				runner.stop(os.Interrupt)
 			}
@@ -242,12 +240,11 @@ type benchApp struct {
 	port   int
 	source func(version string, port int) map[string]string
 	cmd    *exec.Cmd
-	out    *rig.Output   // of the newest process
-	every  time.Duration // between two polls
+	out    *rig.Output // of the newest process
 }
 
 func newBenchApp(b *testing.B, deps string, source func(version string, port int) map[string]string) *benchApp {
-	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source, every: 5 * time.Millisecond}
+	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		b.Fatal(err)
@@ -401,8 +398,18 @@ func (a *benchApp) devrun(args ...string) {
 	a.b.Cleanup(func() { a.stop(os.Interrupt) })
 }
 
-// wait polls until the version is served and returns how many requests failed.
+// wait polls every 5 ms until the version is served and returns how many requests
+// failed.
 func (a *benchApp) wait(version string) (failed int) {
+	a.b.Helper()
+	return a.waitEvery(version, 5*time.Millisecond)
+}
+
+// seldom is for what takes half a minute: thousands of polls take a tenth of the
+// processor from it.
+const seldom = 50 * time.Millisecond
+
+func (a *benchApp) waitEvery(version string, pause time.Duration) (failed int) {
 	a.b.Helper()
 	url := fmt.Sprintf("http://127.0.0.1:%d/version", a.port)
 	deadline := time.Now().Add(5 * time.Minute)
@@ -423,7 +430,7 @@ func (a *benchApp) wait(version string) (failed int) {
 				return failed
 			}
 		}
-		time.Sleep(a.every)
+		time.Sleep(pause)
 	}
 	a.b.Fatalf("%s was never served, the last answer was %q", version, last)
 	return 0
