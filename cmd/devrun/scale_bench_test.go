@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -244,12 +245,16 @@ func scaleHeld(b *testing.B, n int) {
 		for range n {
 			answers.Go(func() {
 				resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/version", a.port))
-				if err == nil {
+				if err == nil && resp.StatusCode != http.StatusOK {
+					body, _ := io.ReadAll(resp.Body)
+					err = fmt.Errorf("%s: %s", resp.Status, body)
+				}
+				if resp != nil {
 					resp.Body.Close()
 				}
-				if err != nil || resp.StatusCode != http.StatusOK {
+				if err != nil {
 					wrong.Add(1)
-					first.CompareAndSwap(nil, fmt.Sprint(err))
+					first.CompareAndSwap(nil, err.Error())
 				}
 			})
 		}

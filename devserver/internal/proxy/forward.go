@@ -24,6 +24,11 @@ const (
 	settling = time.Second
 	redial   = 5 * time.Millisecond
 
+	// crowded is how long a connection to the app waits for a descriptor when this
+	// process has none left: others give theirs back.
+	crowded      = 10 * time.Second
+	crowdedPause = 20 * time.Millisecond
+
 	// keepIdle is shorter than any time-out that an app gives its idle
 	// connections, so that no request meets one that the app is closing; one with
 	// a body could not be repeated.
@@ -66,19 +71,30 @@ func newUpstream(addr string, over context.Context) *upstream {
 // dial connects to the app, whatever address is asked for.
 func (u *upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	var d net.Dialer
-	for {
+	for begin := time.Now(); ; {
 		c, err := d.DialContext(ctx, "tcp", u.addr)
-		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || time.Since(u.since) > settling {
+		var pause time.Duration
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED) && time.Since(u.since) <= settling:
+			pause = redial
+		case isCrowded(err) && time.Since(begin) <= crowded:
+			pause = crowdedPause
+		default:
 			return c, err
 		}
 		select {
-		case <-time.After(redial):
+		case <-time.After(pause):
 		case <-u.over.Done():
 			return nil, err
 		case <-ctx.Done():
 			return nil, err
 		}
 	}
+}
+
+// isCrowded tells that no descriptor is left, in this process or in the system.
+func isCrowded(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // exchange is one request on its way, through as many sendings as it takes. It

@@ -136,6 +136,8 @@ func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err err
 	switch {
 	case s.over.Err() != nil && !x.answered:
 		why = "the app was restarted while this request was under way"
+	case isCrowded(err):
+		why = "devrun has no descriptor left for a connection to the app: raise the limit (ulimit -n)"
 	case isDial(err):
 		why = "the app does not answer at " + s.app.addr
 	case isClosed(err):
