@@ -73,6 +73,7 @@ type loop struct {
 	saved   []string // files saved since the last generation that was started
 	build   *job     // the build under way, nil if none
 	repeats int      // builds made again because a source was touched meanwhile
+	flurry  flurry   // of saves
 	next    *binary  // linked, waits for the old process to end
 	good    *binary  // the newest that was linked
 	clock   clock    // what the save has cost so far
@@ -256,9 +257,14 @@ func (l *loop) run(stop, kill context.Context) error {
 	stopped, killed := stop.Done(), kill.Done()
 	for {
 		var err error
+		batches, calm := l.watcher.Batches(), (<-chan time.Time)(nil)
+		if wait := time.Until(l.flurry.calm); wait > 0 {
+			batches, calm = nil, time.After(wait)
+		}
 		select {
-		case b := <-l.watcher.Batches():
+		case b := <-batches:
 			l.onBatch(b)
+		case <-calm:
 		case e := <-l.events:
 			err = l.onEvent(e)
 		case k, ok := <-l.typed:

@@ -72,6 +72,7 @@ func (l *loop) onBatch(b watcher.Batch) {
 	case restart:
 		l.restart(names, newest(d.files))
 	case rebuild:
+		l.flurry.save(time.Now(), l.build != nil)
 		l.beginSave(newest(d.files))
 		// One save may come in two steps, and a file may be saved again: during
 		// the build the line that is there says it already.
@@ -83,6 +84,28 @@ func (l *loop) onBatch(b watcher.Batch) {
 			l.load()
 		}
 	}
+}
+
+// flurry is saves that come faster than builds end, of a program that writes many
+// files. Each would end a build that has only just begun, so that none got anywhere
+// and the files were written more slowly too: the loop takes what is next after half
+// of the time that the flurry has lasted, and until then the watcher collects. The
+// second save of an editor that formats what it has saved is taken at once.
+type flurry struct{ began, calm time.Time }
+
+const (
+	leastCalm = 10 * time.Millisecond
+	mostCalm  = 250 * time.Millisecond
+)
+
+// save is one more; building tells that it came before the build of the last one had
+// ended.
+func (f *flurry) save(now time.Time, building bool) {
+	if !building {
+		f.began = now
+		return
+	}
+	f.calm = now.Add(min(max(leastCalm, now.Sub(f.began)/2), mostCalm))
 }
 
 func (l *loop) isEnv(c watcher.Change) bool { return l.facts.envFiles[c.Path] }

@@ -15,6 +15,10 @@
 //   - A change is offered as soon as it is seen. Only a batch in which every file
 //     is gone or empty, which is how half of a save looks, waits 30 ms for the
 //     other half.
+//   - What git does in one command, as a checkout, is in one batch: while git holds
+//     the lock of its index and files go on changing, nothing is offered. It ends
+//     when nothing has changed for 300 ms, so that a lock which stays delays a save by
+//     no more than that.
 //   - What is ignored is never entered and costs nothing, however large it is.
 //   - At rest it does nothing: no timer runs unless it polls.
 //   - Where notifications cannot work (network and host-shared file systems, watch

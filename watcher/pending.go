@@ -49,6 +49,7 @@ const doubt = 30 * time.Millisecond
 type pending struct {
 	changes map[string]*change
 	since   time.Time // when the oldest of them was seen
+	newest  time.Time // when the newest of them was seen
 	firm    bool      // one of them is more than a file gone or empty, or that was confirmed
 	batch   Batch     // built from changes; nil when it must be built again
 }
@@ -64,8 +65,9 @@ func (p *pending) add(path string, old, cur *file) {
 	if p.changes == nil {
 		p.changes = make(map[string]*change)
 	}
+	p.newest = time.Now()
 	if len(p.changes) == 0 {
-		p.since, p.firm = time.Now(), false
+		p.since, p.firm = p.newest, false
 	}
 	c := p.changes[path]
 	if c == nil {

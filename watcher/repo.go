@@ -12,6 +12,7 @@ type repo struct {
 	top     string   // resolved path; rules are matched from here down
 	rel     string   // slash path from top to the tree's root
 	sources []source // rule files above the tree's root, lowest precedence first
+	lock    string   // is there while git changes the files; "" outside any repository
 }
 
 type source struct{ base, path string }
@@ -28,7 +29,9 @@ func findRepo(root string) repo {
 		top = up
 	}
 	r := repo{top: top}
-	git := gitDir(filepath.Join(top, ".git"))
+	work := gitDir(filepath.Join(top, ".git"))
+	r.lock = filepath.Join(work, "index.lock")
+	git := commonDir(work)
 	if global := excludesFile(git); global != "" {
 		r.sources = append(r.sources, source{"", global})
 	}
@@ -76,16 +79,22 @@ func (r *rules) list() []*rules {
 }
 
 // gitDir resolves ".git", which in a linked worktree or submodule is a file
-// that names the directory, to the directory that holds info/exclude.
+// that names the directory.
 func gitDir(dot string) string {
 	if text, err := os.ReadFile(dot); err == nil {
 		dir := strings.TrimSpace(strings.TrimPrefix(string(text), "gitdir:"))
-		dot = absolute(filepath.Dir(dot), dir)
-	}
-	if text, err := os.ReadFile(filepath.Join(dot, "commondir")); err == nil {
-		return absolute(dot, strings.TrimSpace(string(text)))
+		return absolute(filepath.Dir(dot), dir)
 	}
 	return dot
+}
+
+// commonDir is the directory that holds info/exclude and the configuration, which a
+// linked worktree shares with others.
+func commonDir(git string) string {
+	if text, err := os.ReadFile(filepath.Join(git, "commondir")); err == nil {
+		return absolute(git, strings.TrimSpace(string(text)))
+	}
+	return git
 }
 
 // excludesFile finds core.excludesFile: the repository's own setting, else the

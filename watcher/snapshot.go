@@ -149,6 +149,16 @@ func (s *snapshot) all(p pass) {
 	}
 }
 
+// locked reports whether git is at work in a tree.
+func (s *snapshot) locked() bool {
+	for _, n := range s.roots {
+		if n.repo != nil && n.repo.lock != "" && exists(n.repo.lock) {
+			return true
+		}
+	}
+	return false
+}
+
 // some compares single directories and what is new below them.
 func (s *snapshot) some(nodes map[*node]bool) {
 	sorted := make([]*node, 0, len(nodes))

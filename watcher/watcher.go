@@ -58,10 +58,12 @@ type Watcher struct {
 	pending *pending
 	poll    time.Duration // 0 while notifications serve
 	said    map[string]bool
-	rest    time.Time // no look because of events before this
-	next    time.Time // the next poll
-	hash    time.Time // the next slice of background hashes
-	retry   time.Time // zero while nothing failed
+	rest    time.Time     // no look because of events before this
+	next    time.Time     // the next poll
+	hash    time.Time     // the next slice of background hashes
+	retry   time.Time     // zero while nothing failed
+	git     time.Time     // when to see again whether git is still at work; zero if it is not
+	still   time.Duration // gitStill; tests take longer
 	closing error
 }
 
@@ -80,6 +82,7 @@ func New(opts Options) (*Watcher, error) {
 		pending: &pending{},
 		poll:    opts.Poll,
 		said:    make(map[string]bool),
+		still:   gitStill,
 	}
 	ws := newWatches(nil)
 	w.snap = newSnapshot(ws, w.pending)
@@ -111,7 +114,7 @@ func (w *Watcher) Watch(sc Scope) error {
 }
 
 // Rescan compares everything and returns when that is done; what it found can
-// be taken at once. After Close it does nothing.
+// be taken at once, unless git is at work. After Close it does nothing.
 func (w *Watcher) Rescan() {
 	_ = w.do(func() { // the error is ErrClosed
 		w.look(func() { w.snap.all(pass{deep: true}) })
@@ -154,7 +157,10 @@ func (w *Watcher) run() {
 	for {
 		now := time.Now()
 		w.due(now)
-		batch := w.pending.offer()
+		var batch Batch
+		if !w.gitWorks(now) {
+			batch = w.pending.offer()
+		}
 		var out chan<- Batch
 		if len(batch) > 0 {
 			out = w.batches
@@ -200,6 +206,25 @@ func (w *Watcher) due(now time.Time) {
 	}
 }
 
+const (
+	// gitStill is how long nothing has to change until the work of git is taken to be
+	// done, though its lock is there: of a commit that is being described, or of a git
+	// that was killed. What is polled is seen later by two polls at most.
+	gitStill = 300 * time.Millisecond
+	gitPause = 5 * time.Millisecond
+)
+
+// gitWorks reports whether changes are on their way that git makes: a checkout is
+// one change, and what is in between never was.
+func (w *Watcher) gitWorks(now time.Time) bool {
+	w.git = time.Time{}
+	if len(w.pending.changes) == 0 || now.Sub(w.pending.newest) > w.still+2*w.poll || !w.snap.locked() {
+		return false
+	}
+	w.git = now.Add(gitPause)
+	return true
+}
+
 // alarm returns the next time for due; zero for none.
 func (w *Watcher) alarm(now time.Time) time.Time {
 	var at time.Time
@@ -219,6 +244,9 @@ func (w *Watcher) alarm(now time.Time) time.Time {
 	}
 	if t, ok := w.pending.doubted(); ok {
 		sooner(t)
+	}
+	if !w.git.IsZero() {
+		sooner(w.git)
 	}
 	if len(w.snap.backlog) > 0 {
 		sooner(w.hash)

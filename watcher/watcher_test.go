@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,69 @@ func TestCheckout(t *testing.T) {
 				return m.compare(tracked(t, top))
 			})
 		})
+	}
+}
+
+// What git changes while it holds its lock comes in one batch, in a linked worktree
+// too; a lock that stays keeps nothing back.
+func TestGitAtWork(t *testing.T) {
+	git := needGit(t)
+	inBothModes(t, []row{
+		{"repository", func(b *bench) { gitAtWork(b, git, false) }},
+		{"linked worktree", func(b *bench) { gitAtWork(b, git, true) }},
+		{"a lock that stays", func(b *bench) {
+			run(b, b.dir, git, "init", "-q")
+			write(b, b.path(".git/index.lock"), "")
+			b.watch(b.tree())
+			b.write("a.go", "1")
+			b.expect("created a.go")
+		}},
+	})
+}
+
+func gitAtWork(b *bench, git string, linked bool) {
+	lock := b.path(".git/index.lock")
+	if linked {
+		main := resolve(b.TempDir())
+		run(b, main, git, "init", "-q")
+		run(b, main, git, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "--allow-empty", "-m", "x")
+		run(b, main, git, "worktree", "add", "-q", "--detach", b.path("work"))
+		b.dir = b.path("work")
+		lock = filepath.Join(main, ".git", "worktrees", "work", "index.lock")
+	} else {
+		run(b, b.dir, git, "init", "-q")
+	}
+	b.watch(b.tree())
+	must(b, b.w.do(func() { b.w.still = time.Minute }))
+	write(b, lock, "")
+	b.write("a.go", "1")
+	seen := func(n int) {
+		b.Helper()
+		eventually(b, func() (err error) {
+			must(b, b.w.do(func() {
+				if have := len(b.w.pending.changes); have != n {
+					err = fmt.Errorf("%d changes are seen, not %d", have, n)
+				}
+			}))
+			return err
+		})
+	}
+	seen(1)
+	b.write("b.go", "2")
+	seen(2)
+	select {
+	case batch := <-b.w.Batches():
+		b.Fatalf("%v came while git was at work", batch)
+	default:
+	}
+	must(b, os.Remove(lock))
+	select {
+	case batch := <-b.w.Batches():
+		if got := fmt.Sprint(b.relative(batch)); got != "[created a.go created b.go]" {
+			b.Errorf("got %s", got)
+		}
+	case <-time.After(20 * time.Second):
+		b.Fatal("nothing came when git was done")
 	}
 }
 
