@@ -152,7 +152,7 @@ func TestRace(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("NOT TESTED: the race detector needs gcc")
 	}
-	r := plain(t).Start("--race")
+	r := plain(t).Prebuild("-race").Start("--race")
 	warm(t, rig.Client, r.URL("/ways/nil"))
 	testWays(t, rig.Client, r.URL(""), r.Dir+"/ways.go", "panic")
 	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "DATA RACE") || strings.Contains(s, "checkptr") {

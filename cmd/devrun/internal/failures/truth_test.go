@@ -46,7 +46,7 @@ func testTruth(t *testing.T, toolchain string) {
 	if toolchain != "" {
 		r.Env, version = append(r.Env, "GOTOOLCHAIN="+toolchain), toolchain
 	}
-	s := rig.NewScreenOn(r)
+	s := rig.NewScreenOn(r.Prebuild())
 	s.Launch()
 	rig.Eventually(t, "the app answers", func() error {
 		_, body, err := rig.Ask("GET", s.URL("/version"), nil)

@@ -282,7 +282,7 @@ func testBuildFlags(t *testing.T, mode string) {
 	r.Write("tag_off.go", "//go:build !special\n\npackage main\n\nconst tag = \"-\"\n")
 	r.Replace("main.go", "web.Handler(version)", "web.Handler(version + suffix())")
 	r.Env = append(r.Env, "GOFLAGS=-mod=vendor -trimpath")
-	r.Launch("--tags", "special", "--race", "--ldflags", "-X main.stamp=s1 -X 'main.other=a b'")
+	r.Prebuild("-race", "-tags", "special").Launch("--tags", "special", "--race", "--ldflags", "-X main.stamp=s1 -X 'main.other=a b'")
 	r.Served("v1d+s1")
 	r.Replace("tag_on.go", `"+"`, `"++"`)
 	r.Served("v1d++s1")
