@@ -65,10 +65,10 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 		case err != nil:
 			panic(http.ErrAbortHandler) // nobody is there to be told
 		case !ok:
-			f.opts.Waiting.ServeHTTP(w, r)
+			instead(w, r, f.opts.Waiting)
 			return
 		case s.page != nil && (s.app == nil || toPage(r)):
-			s.page.ServeHTTP(w, r)
+			instead(w, r, s.page)
 			return
 		}
 		err = f.try(w, x, s)
@@ -82,15 +82,33 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 			x.sent++
 		}
 		if x.sent > 1 || !x.repeatable(err) || err != errReplaced && !f.changedAfter(r.Context(), s, err) {
-			if h := x.explained(s, err); h != nil {
-				h.ServeHTTP(w, r)
-			} else {
-				f.badGateway(w, x, s, err)
+			h := x.explained(s, err)
+			if h == nil {
+				h = badGateway(x, s, err)
 			}
+			instead(w, r, h)
 			return
 		}
 		deadline = time.Now().Add(f.opts.HoldMax) // it had not waited so far
 	}
+}
+
+const (
+	drainMost = 64 << 20 // bytes of a request that are taken before it is answered
+	drainFor  = 5 * time.Second
+)
+
+// instead has h answer in the app's place, when what the client still sends has been
+// read: net/http cuts the connection of one that sends much which nobody reads, and
+// the answer is lost with it.
+func instead(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	if r.ContentLength != 0 && r.Header.Get("Expect") == "" {
+		c := http.NewResponseController(w)
+		if c.SetReadDeadline(time.Now().Add(drainFor)) == nil { // net/http sets its own for the next request
+			io.CopyN(io.Discard, r.Body, drainMost)
+		}
+	}
+	h.ServeHTTP(w, r)
 }
 
 // changedAfter reports whether the state s, in which a request failed with err,
@@ -131,7 +149,7 @@ func (x *exchange) explained(s *state, err error) http.Handler {
 	return x.app.lost(r, x.peer)
 }
 
-func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err error) {
+func badGateway(x *exchange, s *state, err error) http.Handler {
 	var why string
 	switch {
 	case s.over.Err() != nil && !x.answered:
@@ -145,7 +163,9 @@ func (f *Front) badGateway(w http.ResponseWriter, x *exchange, s *state, err err
 	default:
 		why = "the app's answer cannot be passed on: " + err.Error()
 	}
-	http.Error(w, why, http.StatusBadGateway)
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, why, http.StatusBadGateway)
+	})
 }
 
 func isDial(err error) bool {
