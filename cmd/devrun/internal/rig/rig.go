@@ -213,6 +213,8 @@ func (r *Rig) Start(args ...string) *Rig {
 // empty cache.
 func (r *Rig) Prebuild(flags ...string) *Rig {
 	r.T.Helper()
+	prebuilding.Lock() // who comes second finds it done
+	defer prebuilding.Unlock()
 	cmd := exec.CommandContext(r.T.Context(), "go", slices.Concat([]string{"build", "-o", os.DevNull}, flags, []string{"."})...)
 	cmd.Dir, cmd.Env = r.Dir, append(os.Environ(), r.Env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -220,6 +222,8 @@ func (r *Rig) Prebuild(flags ...string) *Rig {
 	}
 	return r
 }
+
+var prebuilding sync.Mutex
 
 // Exit waits until devrun is gone and returns its exit status.
 func (r *Rig) Exit() int {
