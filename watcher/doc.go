@@ -17,8 +17,8 @@
 //     other half.
 //   - What git does in one command, as a checkout, is in one batch: while git holds
 //     the lock of its index and files go on changing, nothing is offered. It ends
-//     when nothing has changed for 300 ms, so that a lock which stays delays a save by
-//     no more than that.
+//     when nothing has changed for 300 ms and two polls, or the lock is 10 s old, so
+//     that a lock which stays keeps no save back.
 //   - What is ignored is never entered and costs nothing, however large it is.
 //   - At rest it does nothing: no timer runs unless it polls.
 //   - Where notifications cannot work (network and host-shared file systems, watch

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // snapshot is the last known state of all that the scope covers. One goroutine
@@ -149,10 +150,13 @@ func (s *snapshot) all(p pass) {
 	}
 }
 
-// locked reports whether git is at work in a tree.
-func (s *snapshot) locked() bool {
+// locked reports whether git has begun its work in a tree after since.
+func (s *snapshot) locked(since time.Time) bool {
 	for _, n := range s.roots {
-		if n.repo != nil && n.repo.lock != "" && exists(n.repo.lock) {
+		if n.repo == nil || n.repo.lock == "" {
+			continue
+		}
+		if fi, err := os.Lstat(n.repo.lock); err == nil && fi.ModTime().After(since) {
 			return true
 		}
 	}

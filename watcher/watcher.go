@@ -211,6 +211,9 @@ const (
 	// done, though its lock is there: of a commit that is being described, or of a git
 	// that was killed. What is polled is seen later by two polls at most.
 	gitStill = 300 * time.Millisecond
+	// gitLong is how old a lock may be: one that was left must not keep a save back
+	// where something else never stops writing.
+	gitLong  = 10 * time.Second
 	gitPause = 5 * time.Millisecond
 )
 
@@ -218,7 +221,7 @@ const (
 // one change, and what is in between never was.
 func (w *Watcher) gitWorks(now time.Time) bool {
 	w.git = time.Time{}
-	if len(w.pending.changes) == 0 || now.Sub(w.pending.newest) > w.still+2*w.poll || !w.snap.locked() {
+	if len(w.pending.changes) == 0 || now.Sub(w.pending.newest) > w.still+2*w.poll || !w.snap.locked(now.Add(-gitLong)) {
 		return false
 	}
 	w.git = now.Add(gitPause)

@@ -76,6 +76,15 @@ func TestGitAtWork(t *testing.T) {
 			b.write("a.go", "1")
 			b.expect("created a.go")
 		}},
+		{"an old lock, and files that go on changing", func(b *bench) {
+			run(b, b.dir, git, "init", "-q")
+			write(b, b.path(".git/index.lock"), "")
+			b.chtimes(".git/index.lock", time.Now().Add(-gitLong))
+			b.watch(b.tree())
+			must(b, b.w.do(func() { b.w.still = time.Minute }))
+			b.write("a.go", "1")
+			b.expect("created a.go")
+		}},
 	})
 }
 
