@@ -24,11 +24,13 @@
 //   - Where notifications cannot work (network and host-shared file systems, watch
 //     limits) it polls, and says so once.
 //
-// Its limits: changes through a shared memory mapping are noticed when the
-// file's time changes and something else wakes the directory (or at the next
-// poll); a file that git tracks although .gitignore names it counts as ignored;
-// .gitignore is matched case-sensitively everywhere; a directory above a watched
-// root that is renamed is noticed with the next event below it.
+// Its limits: content that came and went between two looks is not told, so a
+// receiver that read it of a file named before keeps it; changes through a shared
+// memory mapping are noticed when the file's time changes and something else
+// wakes the directory (or at the next poll); a file that git tracks although
+// .gitignore names it counts as ignored; .gitignore is matched case-sensitively
+// everywhere; a directory above a watched root that is renamed is noticed with
+// the next event below it.
 //
 // Symlinked roots and files are followed. A symlink to a directory inside a tree
 // is followed unless that directory is in a tree already or holds one.

@@ -39,7 +39,7 @@ func TestCheckout(t *testing.T) {
 			b := newBench(t, poll)
 			b.dir = top
 			b.watch(b.tree())
-			m := &mirror{t, tracked(t, top)}
+			m := &mirror{t: t, files: tracked(t, top)}
 			for range 3 { // the last of them is other content than the watcher began with
 				run(t, top, git, "checkout", "-q", branch[here])
 				here = !here
