@@ -168,8 +168,9 @@ func (c *compilation) importConfig(p *pkg, made map[string]archive) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// compile makes the archive of package i at output, from copies of what was
-// looked at: a file that is saved meanwhile can then not get in between.
+// compile makes the archive of package i at output, from what was looked at: of a
+// file that was saved just now from a copy, so that the next save cannot get in
+// between; of others as they are, if they still are so afterwards.
 func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, output, buildID string) (archive, error) {
 	p, l := c.recipe.packages[i], c.look.packages[i]
 	tmp, err := os.MkdirTemp(c.tmp, "compile-")
@@ -200,18 +201,28 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 		}
 	}
 	args = append(args, "-pack")
+	var inPlace []file
 	for _, name := range p.files {
 		f, ok := named(l.files, name)
 		if !ok {
 			return archive{}, errMoved
 		}
-		if err := f.copy(filepath.Join(src, name)); err != nil {
-			return archive{}, err
+		path := filepath.Join(p.dir, name)
+		if f.path == path && !f.touched() {
+			inPlace = append(inPlace, f)
+		} else {
+			path = filepath.Join(src, name)
+			if err := f.copy(path); err != nil {
+				return archive{}, err
+			}
 		}
-		args = append(args, filepath.Join(src, name))
+		args = append(args, path)
 	}
 	if err := run(ctx, c.request, c.recipe.compiler, args, c.moved); err != nil {
 		return archive{}, err
+	}
+	if slices.ContainsFunc(inPlace, file.touched) {
+		return archive{}, errMoved
 	}
 	if err := os.Rename(filepath.Join(tmp, "pkg.a"), output); err != nil {
 		return archive{}, err

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"devrun/devserver/internal/build"
 )
@@ -36,6 +37,7 @@ type file struct {
 	name string // slashed, in the package's directory
 	path string // where to read it
 	at   string // its stamp: what is written twice may have its content again
+	old  bool   // when it was looked at: a later write cannot leave the stamp as it is
 	sum  [sha256.Size]byte
 	text []byte // nil after forget
 }
@@ -156,11 +158,23 @@ func (p *pkg) lookEmbedded(l *packageLook) (err error) {
 
 // read takes the content as it is now.
 func (f *file) read() (err error) {
-	f.at = stampOf(f.path)
+	began := time.Now()
+	fi, err := os.Stat(f.path)
+	if err != nil {
+		return err
+	}
+	f.at, f.old = stamp(fi), began.Sub(fi.ModTime()) > resolution
 	f.text, err = os.ReadFile(f.path)
 	f.sum = sha256.Sum256(f.text)
 	return err
 }
+
+// resolution is how far apart two writes are at most that leave the same time: some
+// file systems count in steps of two seconds.
+const resolution = 2100 * time.Millisecond
+
+// touched reports that the file is not what was looked at any more, or may not be.
+func (f file) touched() bool { return !f.old || stampOf(f.path) != f.at }
 
 // copy writes what f was when it was looked at, or returns errMoved where that is
 // not to be had any more.
@@ -284,5 +298,7 @@ func stampOf(path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprint(fi.Size(), fi.ModTime(), fi.Mode())
+	return stamp(fi)
 }
+
+func stamp(fi fs.FileInfo) string { return fmt.Sprint(fi.Size(), fi.ModTime(), fi.Mode()) }

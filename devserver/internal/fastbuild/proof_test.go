@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"devrun/devserver/internal/build"
 )
@@ -167,6 +168,53 @@ func TestMovedFile(t *testing.T) {
 	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
 		t.Errorf("error %v", err)
 	}
+}
+
+// What was saved a while ago is compiled where it is; if it is written meanwhile,
+// nothing is made of it.
+func TestWrittenWhileCompiled(t *testing.T) {
+	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "leaf/more.go": "package leaf\n"})
+	a.build()
+	a.learn()
+	leaf := filepath.Join(a.dir, "leaf", "leaf.go")
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
+	if err := os.Chtimes(leaf, time.Time{}, time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	a.write("leaf/more.go", "package leaf\n\nconst more = 1\n")
+	r := a.next()
+	rec := *a.builder.recipe
+	look, err := rec.lookAt(r, shapes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp, err := a.builder.temporary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A compiler before which somebody saves.
+	said, script := filepath.Join(tmp, "said"), filepath.Join(tmp, "compile")
+	text := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%q\nsed -i s/f2/f3/ %q\nexec %q \"$@\"\n", said, leaf, rec.compiler)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rec.compiler = script
+	c := &compilation{recipe: &rec, request: r, look: look, store: newStore(t.TempDir()), tmp: tmp}
+	c.request.Env = rec.toolEnv(r, tmp)
+	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
+		t.Errorf("error %v", err)
+	}
+	if made, err := os.ReadDir(c.store.dir); err != nil || len(made) > 0 {
+		t.Errorf("made %v, %v", made, err)
+	}
+	args, err := os.ReadFile(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(args), " "+leaf) || strings.Contains(string(args), filepath.Join(a.dir, "leaf", "more.go")) {
+		t.Errorf("%s, of a minute ago, is copied, or what was just saved is not:\n%s", leaf, args)
+	}
+	a.direct("f3g")
 }
 
 // The build cache may be emptied at any time.
