@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -26,13 +27,18 @@ import (
 // debug information is read.
 //
 //	go test ./cmd/devrun -run '^$' -bench Scale -benchtime 5x -timeout 1h
+//	go test ./cmd/devrun -run '^$' -bench Scale/streams -benchtime 1x -timeout 2h -streamed 1h
 func BenchmarkScale(b *testing.B) {
 	b.Run("packages-10", func(b *testing.B) { scalePackages(b, 10) })
 	b.Run("packages-2000", func(b *testing.B) { scalePackages(b, 2000) })
 	b.Run("checkout-5000", func(b *testing.B) { scaleCheckout(b, 5000) })
 	b.Run("tabs-500", func(b *testing.B) { scaleTabs(b, 500) })
 	b.Run("held-10000", func(b *testing.B) { scaleHeld(b, 10_000) })
+	b.Run("ignored-200000", func(b *testing.B) { scaleIgnored(b, 200_000) })
+	b.Run(fmt.Sprintf("streams-10-of-%.0fs", streamed.Seconds()), func(b *testing.B) { scaleStreams(b, 10, *streamed) })
 }
+
+var streamed = flag.Duration("streamed", 20*time.Second, "how long the streams of BenchmarkScale last")
 
 // scalePackages is a module of n packages, of which the app needs all. A save is
 // one of the file of main.
@@ -284,6 +290,134 @@ func scaleHeld(b *testing.B, n int) {
 	b.ReportMetric(failed, "failed")
 }
 
+// scaleIgnored starts an app that was built before, in turns with n files beside it
+// that git ignores and without them.
+func scaleIgnored(b *testing.B, n int) {
+	bare, full := newBenchApp(b, "", onePackage), newBenchApp(b, "", onePackage)
+	for i := range n {
+		dir := filepath.Join(full.dir, "assets", fmt.Sprint(i/1000))
+		if i%1000 == 0 {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.js", i)), nil, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, a := range []*benchApp{bare, full} {
+		if err := os.WriteFile(filepath.Join(a.dir, ".gitignore"), []byte("/assets/\n"), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var memory, watches [2]float64
+	start := func(i int, a *benchApp) float64 {
+		began := time.Now()
+		a.devrun()
+		a.wait("v0")
+		took := ms(time.Since(began))
+		a.rest()
+		memory[i], watches[i] = a.resident(), float64(a.watches())
+		a.stop(os.Interrupt)
+		return took
+	}
+	start(0, bare) // build
+	start(1, full)
+	var without, with []float64
+	for b.Loop() {
+		without = append(without, start(0, bare))
+		with = append(with, start(1, full))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(without), "start-without-ms")
+	b.ReportMetric(median(with), "start-ms")
+	b.ReportMetric(median(with)/median(without), "ratio")
+	b.ReportMetric(memory[1]-memory[0], "MB-more")
+	b.ReportMetric(watches[1]-watches[0], "watches-more")
+	b.Logf("load %s", load(b))
+}
+
+// scaleStreams has n requests receive an event a second for a long time.
+func scaleStreams(b *testing.B, n int, length time.Duration) {
+	a := newBenchApp(b, "", func(version string, port int) map[string]string {
+		files := onePackage(version, port)
+		files["stream.go"] = `package main
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+func init() {
+	http.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for tick := time.NewTicker(time.Second); ; {
+			fmt.Fprintf(w, "data: %d\n\n", time.Now().UnixMicro())
+			w.(http.Flusher).Flush()
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+}
+`
+		return files
+	})
+	a.devrun()
+	a.wait("v0")
+	a.rest()
+	client := &http.Client{}
+	var events, late, opened, grown, cpu float64
+	for b.Loop() {
+		memory := a.resident()
+		end := time.Now().Add(length)
+		var mu sync.Mutex
+		var open, reading sync.WaitGroup
+		open.Add(n)
+		for range n {
+			reading.Go(func() {
+				resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/stream", a.port))
+				open.Done()
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				lines := bufio.NewScanner(resp.Body)
+				for time.Now().Before(end) {
+					if !lines.Scan() {
+						b.Errorf("a stream ended: %v", lines.Err())
+						return
+					}
+					var sent int64
+					if _, err := fmt.Sscanf(lines.Text(), "data: %d", &sent); err == nil {
+						mu.Lock()
+						events++
+						late = max(late, ms(time.Since(time.UnixMicro(sent))))
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		open.Wait()
+		began, used := a.resident(), usedBy(b, a.cmd.Process.Pid)
+		reading.Wait()
+		opened = (began - memory) * 1024 / float64(n)
+		grown = (a.resident() - began) * 1024 / float64(n)
+		cpu = 100 * float64(usedBy(b, a.cmd.Process.Pid)-used) / float64(length)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(events/float64(b.N)/float64(n), "events/stream")
+	b.ReportMetric(late, "latest-ms")
+	b.ReportMetric(opened, "kB/stream")
+	b.ReportMetric(grown, "kB-more-at-end/stream")
+	b.ReportMetric(cpu, "cpu-%")
+	b.Logf("load %s", load(b))
+}
+
 // settle saves until devrun builds by itself, and returns the version.
 func (a *benchApp) settle() (version int) {
 	a.b.Helper()
@@ -313,6 +447,21 @@ func (a *benchApp) resident() float64 {
 		a.b.Fatal(err)
 	}
 	return kB / 1024
+}
+
+// watches is how many directories the kernel tells devrun of.
+func (a *benchApp) watches() (n int) {
+	a.b.Helper()
+	all, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", a.cmd.Process.Pid))
+	if err != nil {
+		a.b.Fatal(err)
+	}
+	for _, name := range all {
+		if text, err := os.ReadFile(name); err == nil {
+			n += strings.Count(string(text), "inotify wd:")
+		}
+	}
+	return n
 }
 
 func (a *benchApp) descriptors() int {
