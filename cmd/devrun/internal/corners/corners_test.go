@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t) }
+func TestBehaviour(t *testing.T) { behaviours.Run(t, "notify") }
 
 var behaviours = rig.Behaviours{
 	{"a typo in the package clause", testPackageClause},

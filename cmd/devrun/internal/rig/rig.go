@@ -58,18 +58,20 @@ func (o *Output) String() string {
 	return o.b.String()
 }
 
-// Behaviours is a table of what devrun does whether it is notified of changes
-// or looks for them.
+// Modes are the ways in which devrun learns of changes: it is told, or it looks.
+var Modes = []string{"notify", "poll"}
+
+// Behaviours is a table of what devrun does.
 type Behaviours []struct {
 	Name string
 	Test func(t *testing.T, mode string)
 }
 
-// Run tests each behaviour under both ways of watching, side by side; with
-// -short only notifications are used.
-func (b Behaviours) Run(t *testing.T) {
-	for _, mode := range []string{"notify", "poll"} {
-		if mode == "poll" && testing.Short() {
+// Run tests each behaviour in each of the modes, side by side; with -short only in
+// the first.
+func (b Behaviours) Run(t *testing.T, modes ...string) {
+	for i, mode := range modes {
+		if i > 0 && testing.Short() {
 			continue
 		}
 		t.Run(mode, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t) }
+func TestBehaviour(t *testing.T) { behaviours.Run(t, rig.Modes...) }
 
 var behaviours = rig.Behaviours{
 	{"every editor's way to save", testAtomicSaves},

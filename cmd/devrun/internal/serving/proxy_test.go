@@ -22,7 +22,9 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { slices.Concat(proxyBehaviours, processBehaviours).Run(t) }
+func TestBehaviour(t *testing.T) {
+	slices.Concat(proxyBehaviours, processBehaviours).Run(t, rig.Modes...)
+}
 
 var proxyBehaviours = rig.Behaviours{
 	{"long answers and streams are not cut", testStreams},

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t) }
+func TestBehaviour(t *testing.T) { behaviours.Run(t, rig.Modes...) }
 
 var behaviours = rig.Behaviours{
 	{"ignored files cost nothing", testIgnored},
