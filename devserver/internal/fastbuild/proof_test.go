@@ -85,6 +85,10 @@ func TestMade(t *testing.T) {
 	if err := made.check(wrong); err != nil {
 		t.Errorf("files that have changed since say nothing: %v", err)
 	}
+	a.write("leaf/leaf.go", "package le")
+	if err := a.builder.Verify(t.Context(), a.next(), made); err != nil {
+		t.Errorf("files that are being written say %v", err)
+	}
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
 	_, different := errors.AsType[*Difference](made.check(wrong))
 	if err := made.check(wrong); !different || !strings.Contains(err.Error(), "section .rodata") || !strings.Contains(err.Error(), "linux/") {
