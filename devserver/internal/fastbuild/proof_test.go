@@ -137,6 +137,21 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// compilation is one of the files as they are now.
+func (a *app) compilation(rec *recipe) *compilation {
+	a.t.Helper()
+	c := &compilation{recipe: rec, request: a.next(), store: a.builder.store}
+	var err error
+	if c.look, err = rec.lookAt(c.request, shapes{}); err == nil {
+		c.tmp, err = a.builder.temporary()
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	c.request.Env = rec.toolEnv(c.request, c.tmp)
+	return c
+}
+
 // What is compiled is what was looked at, whatever is written meanwhile.
 func TestMovedFile(t *testing.T) {
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
@@ -144,17 +159,7 @@ func TestMovedFile(t *testing.T) {
 	a.learn()
 	rec := a.builder.recipe
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
-	r := a.next()
-	look, err := rec.lookAt(r, shapes{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmp, err := a.builder.temporary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &compilation{recipe: rec, request: r, look: look, store: a.builder.store, tmp: tmp}
-	c.request.Env = rec.toolEnv(r, tmp)
+	c := a.compilation(rec)
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
 	archives, err := c.all(t.Context())
 	if err != nil {
@@ -163,11 +168,11 @@ func TestMovedFile(t *testing.T) {
 	if err := c.link(t.Context(), archives); err != nil {
 		t.Fatal(err)
 	}
-	if got := output(t, r.Output); got != "f2g" {
+	if got := output(t, c.request.Output); got != "f2g" {
 		t.Errorf("the app says %q", got)
 	}
 	a.direct("f3g")
-	look.forget()
+	c.look.forget()
 	c.store = newStore(t.TempDir())
 	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
 		t.Errorf("error %v", err)
@@ -186,25 +191,15 @@ func TestWrittenWhileCompiled(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.write("leaf/more.go", "package leaf\n\nconst more = 1\n")
-	r := a.next()
 	rec := *a.builder.recipe
-	look, err := rec.lookAt(r, shapes{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmp, err := a.builder.temporary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := a.compilation(&rec)
 	// A compiler before which somebody saves.
-	said, script := filepath.Join(tmp, "said"), filepath.Join(tmp, "compile")
+	said, script := filepath.Join(c.tmp, "said"), filepath.Join(c.tmp, "compile")
 	text := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%q\nsed -i s/f2/f3/ %q\nexec %q \"$@\"\n", said, leaf, rec.compiler)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	rec.compiler = script
-	c := &compilation{recipe: &rec, request: r, look: look, store: newStore(t.TempDir()), tmp: tmp}
-	c.request.Env = rec.toolEnv(r, tmp)
+	rec.compiler, c.store = script, newStore(t.TempDir())
 	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
 		t.Errorf("error %v", err)
 	}
