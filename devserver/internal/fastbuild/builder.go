@@ -161,9 +161,6 @@ func (b *Builder) answered(r *recipe, err error) {
 func (b *Builder) Build(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	begin := time.Now()
 	res, direct := b.direct(ctx, r, runs)
-	if errors.Is(direct, errMoved) { // as somebody else saves, who will soon be heard of
-		res, direct = b.direct(ctx, r, runs)
-	}
 	if direct == nil {
 		res.Took = time.Since(begin)
 		return res, nil

@@ -168,10 +168,20 @@ func (c *compilation) importConfig(p *pkg, made map[string]archive) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// compile makes the archive of package i at output, from what was looked at: of a
-// file that was saved just now from a copy, so that the next save cannot get in
-// between; of others as they are, if they still are so afterwards.
+// compile makes the archive of package i at output, from what was looked at. Only
+// files that were saved just now are copied, so that the next save cannot get in
+// between; if it does with another one, all are.
 func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, output, buildID string) (archive, error) {
+	a, err := c.compileOf(ctx, i, importConfig, output, buildID, (*file).settled)
+	if errors.Is(err, errMoved) {
+		a, err = c.compileOf(ctx, i, importConfig, output, buildID, func(*file) bool { return false })
+	}
+	return a, err
+}
+
+// compileOf is compile of files where they are, if inPlace says so. Should one of
+// those have been written meanwhile, it returns errMoved.
+func (c *compilation) compileOf(ctx context.Context, i int, importConfig []byte, output, buildID string, inPlace func(*file) bool) (archive, error) {
 	p, l := c.recipe.packages[i], c.look.packages[i]
 	tmp, err := os.MkdirTemp(c.tmp, "compile-")
 	if err != nil {
@@ -201,15 +211,15 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 		}
 	}
 	args = append(args, "-pack")
-	var inPlace []file
+	var read []file // in place
 	for _, name := range p.files {
 		f, ok := named(l.files, name)
 		if !ok {
 			return archive{}, errMoved
 		}
 		path := filepath.Join(p.dir, name)
-		if f.path == path && !f.touched() {
-			inPlace = append(inPlace, f)
+		if f.path == path && inPlace(&f) {
+			read = append(read, f)
 		} else {
 			path = filepath.Join(src, name)
 			if err := f.copy(path); err != nil {
@@ -218,11 +228,12 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 		}
 		args = append(args, path)
 	}
-	if err := run(ctx, c.request, c.recipe.compiler, args, c.moved); err != nil {
-		return archive{}, err
-	}
-	if slices.ContainsFunc(inPlace, file.touched) {
+	err = run(ctx, c.request, c.recipe.compiler, args, c.moved)
+	if ctx.Err() == nil && slices.ContainsFunc(read, func(f file) bool { return !f.settled() }) {
 		return archive{}, errMoved
+	}
+	if err != nil {
+		return archive{}, err
 	}
 	if err := os.Rename(filepath.Join(tmp, "pkg.a"), output); err != nil {
 		return archive{}, err

@@ -173,8 +173,8 @@ func (f *file) read() (err error) {
 // file systems count in steps of two seconds.
 const resolution = 2100 * time.Millisecond
 
-// touched reports that the file is not what was looked at any more, or may not be.
-func (f file) touched() bool { return !f.old || stampOf(f.path) != f.at }
+// settled reports that the file is what was looked at, as its time would tell.
+func (f *file) settled() bool { return f.old && stampOf(f.path) == f.at }
 
 // copy writes what f was when it was looked at, or returns errMoved where that is
 // not to be had any more.
