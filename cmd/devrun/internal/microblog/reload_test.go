@@ -204,13 +204,14 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 // machine a build takes longer than devrun holds a request; the page that says so
 // asks again, and so does this.
 func patiently(send func() (*http.Response, error)) (int, error) {
-	for {
+	for deadline := time.Now().Add(2 * rig.Patience); ; {
 		resp, err := send()
 		if err != nil {
 			return 0, err
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		waits := resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != ""
+		if !waits || time.Now().After(deadline) {
 			return resp.StatusCode, nil
 		}
 	}
