@@ -55,6 +55,10 @@ func (b *Builder) debug(ctx context.Context, r build.Request, m *Made) error {
 	return c.link(ctx, m.archives)
 }
 
+// errBuiltSince: go build has made what the answers of the go command are too old for.
+// The next build is direct, and from then on all is known.
+var errBuiltSince = errors.New("the app has been built since the go command was asked")
+
 // asMade is what go build has made of the files as they are, if all of it is known.
 func (b *Builder) asMade(ctx context.Context, r build.Request) (*Made, error) {
 	rec, look, err := b.look(r, shapes{})
@@ -66,7 +70,7 @@ func (b *Builder) asMade(ctx context.Context, r build.Request) (*Made, error) {
 	c := &compilation{recipe: rec, look: look}
 	for i, p := range rec.packages {
 		if p.key != c.key(i, m.archives) {
-			return nil, errors.New("the app has been built since the go command was asked")
+			return nil, errBuiltSince
 		}
 		if m.archives[p.path], err = readArchive(p.export); err != nil {
 			return nil, err

@@ -153,7 +153,8 @@ func (w *walk) rest(r build.Request, res Result) {
 	if off := w.builder.Off(); off != "" {
 		w.fail("%s", off)
 	}
-	if _, err := w.builder.LinkAhead(w.t.Context(), r, res.Made); err != nil {
+	_, err := w.builder.LinkAhead(w.t.Context(), r, res.Made)
+	if w.rested = !errors.Is(err, errBuiltSince); w.rested && err != nil {
 		w.fail("%v", err)
 	}
 }
