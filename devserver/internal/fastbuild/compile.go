@@ -258,10 +258,7 @@ func run(ctx context.Context, r build.Request, tool string, args []string, moved
 }
 
 // moved reports that the sources are not what was looked at any more.
-func (c *compilation) moved() bool {
-	now, err := c.recipe.lookAt(c.request, shapes{})
-	return err != nil || !now.same(c.look)
-}
+func (c *compilation) moved() bool { return c.recipe.moved(c.request, c.look) }
 
 // link makes the binary: with the linker that has begun, if there is one, and with
 // the go command's if that does not like what it reads.

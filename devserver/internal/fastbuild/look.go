@@ -89,6 +89,12 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 	return l, nil
 }
 
+// moved reports that the files of a build are not what was looked at any more.
+func (r *recipe) moved(req build.Request, l *look) bool {
+	now, err := r.lookAt(req, shapes{})
+	return err != nil || !now.same(l)
+}
+
 func (p *pkg) look(added []string, overlay map[string]string, known, fresh shapes) (packageLook, error) {
 	var l packageLook
 	entries, err := os.ReadDir(p.dir)

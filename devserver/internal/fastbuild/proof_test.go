@@ -152,6 +152,21 @@ func (a *app) compilation(rec *recipe) *compilation {
 	return c
 }
 
+// says wants a compilation to give a program that says want.
+func (a *app) says(c *compilation, want string) {
+	a.t.Helper()
+	archives, err := c.all(a.t.Context())
+	if err == nil {
+		err = c.link(a.t.Context(), archives)
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if got := output(a.t, c.request.Output); got != want {
+		a.t.Errorf("the app says %q, want %q", got, want)
+	}
+}
+
 // What is compiled is what was looked at, whatever is written meanwhile.
 func TestMovedFile(t *testing.T) {
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
@@ -161,16 +176,7 @@ func TestMovedFile(t *testing.T) {
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
 	c := a.compilation(rec)
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
-	archives, err := c.all(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.link(t.Context(), archives); err != nil {
-		t.Fatal(err)
-	}
-	if got := output(t, c.request.Output); got != "f2g" {
-		t.Errorf("the app says %q", got)
-	}
+	a.says(c, "f2g")
 	a.direct("f3g")
 	c.look.forget()
 	c.store = newStore(t.TempDir())
@@ -200,16 +206,7 @@ func TestWrittenWhileCompiled(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.compiler, c.store = script, newStore(t.TempDir())
-	archives, err := c.all(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.link(t.Context(), archives); err != nil {
-		t.Fatal(err)
-	}
-	if got := output(t, c.request.Output); got != "f2g" {
-		t.Errorf("the app says %q", got)
-	}
+	a.says(c, "f2g")
 	args, err := os.ReadFile(said)
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func (b *Builder) Verify(ctx context.Context, r build.Request, m *Made) error {
 	defer b.end()
 	defer os.Remove(r.Output)
 	if _, err := build.Run(ctx, r); err != nil {
-		if ctx.Err() == nil && m.moved() {
+		if ctx.Err() == nil && m.recipe.moved(m.request, m.look) {
 			return nil // as a checkout does while it goes on
 		}
 		return err
@@ -73,15 +73,9 @@ func (b *Builder) symbolAt(ctx context.Context, r build.Request, m *Made, at uin
 	return symbolAt(f, at)
 }
 
-// moved reports that the files are not what m was made of any more.
-func (m *Made) moved() bool {
-	now, err := m.recipe.lookAt(m.request, shapes{})
-	return err != nil || !now.same(m.look)
-}
-
 // check compares with what go build has made.
 func (m *Made) check(honest string) error {
-	if m.moved() {
+	if m.recipe.moved(m.request, m.look) {
 		return nil // a newer build is due
 	}
 	ours, err := elf.Open(m.binary)

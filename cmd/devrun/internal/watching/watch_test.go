@@ -157,7 +157,7 @@ func TestWatchOverflow(t *testing.T) {
 // TestWatchCheckout goes to and fro between branches that differ in 5,000
 // files: whatever the order of the events, the last one counts.
 func TestWatchCheckout(t *testing.T) {
-	for _, mode := range []string{"notify", "poll"} {
+	for _, mode := range rig.Modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			r := rig.New(t, mode)
