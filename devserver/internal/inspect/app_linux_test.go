@@ -137,7 +137,7 @@ var binaries = sync.OnceValues(func() ([2]string, error) {
 	return [2]string{runs, debug}, err
 })
 
-const scenarioCount = 22 // with the one that spins
+const scenarioCount = 23 // with the one that spins
 
 var fixed = sync.OnceValues(func() (*app, error) {
 	bin, err := binaries()

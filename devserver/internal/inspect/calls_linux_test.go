@@ -69,6 +69,22 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// Delve takes what has no room in a struct for an array without a length.
+func TestArraysWithoutRoom(t *testing.T) {
+	calls := theApp(t).calls(t, "roomless", Limits{})
+	check(t, calls, "main.roomless", shown{
+		"m": "main.marked = {Marks: [{}, {}], Rest: [7, 8, 9], Tail: [[], []]}\n" +
+			"  _ [0][3]int = []\n" +
+			"  Marks [2]struct {} = [{}, {}]\n    0 struct {} = {}\n    1 struct {} = {}\n" +
+			"  Rest [3]int = [7, 8, 9]\n    0 int = 7\n    1 int = 8\n    2 int = 9\n" +
+			"  Tail main.doubles = [[], []]\n    0 [0]int = []\n    1 [0]int = []",
+		"rows": "[][3]int = len 2 cap 2 [[1, 2, 3], [4, 5, 6]]\n" +
+			"  0 [3]int = [1, 2, 3]\n    0 int = 1\n    1 int = 2\n    2 int = 3\n" +
+			"  1 [3]int = [4, 5, 6]\n    0 int = 4\n    1 int = 5\n    2 int = 6",
+		"unit": "map[struct {}]struct {} = len 1 {{}: {}}\n  {} struct {} = {}",
+	})
+}
+
 func TestNil(t *testing.T) {
 	got := vars(t, theApp(t).calls(t, "nils", Limits{}), "main.nils")
 	for name, v := range got {

@@ -55,7 +55,7 @@ func (w *walk) fields(n *node, s *godwarf.StructType, addr uint64, mem reader) {
 func (w *walk) elements(n *node, t godwarf.Type, addr uint64, mem reader, first, count int64) {
 	limit := int64(w.l.elements(n.depth))
 	for i := first; i < count && i-first < limit && w.left > 0; i++ {
-		w.add(n, strconv.FormatInt(i, 10), t, addr+uint64(i*t.Size()), mem)
+		w.add(n, strconv.FormatInt(i, 10), t, addr+uint64(i*w.b.sizeOf(t)), mem)
 	}
 }
 
@@ -69,6 +69,6 @@ func (w *walk) queue(n *node, t *godwarf.ChanType) {
 	limit := int64(w.l.elements(n.depth))
 	for i := int64(0); i < n.v.Len && i < limit && w.left > 0; i++ {
 		at := (int64(recv) + i) % n.v.Cap
-		w.add(n, strconv.FormatInt(i, 10), t.ElemType, buf+uint64(at*t.ElemType.Size()), w.mem)
+		w.add(n, strconv.FormatInt(i, 10), t.ElemType, buf+uint64(at*w.b.sizeOf(t.ElemType)), w.mem)
 	}
 }

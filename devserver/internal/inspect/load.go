@@ -192,7 +192,7 @@ func (w *walk) loadPointer(n *node, t *godwarf.PtrType) error {
 	if p == 0 {
 		return nil
 	}
-	if err := w.extent(p, 1, t.Type.Size()); err != nil {
+	if err := w.extent(p, 1, w.b.sizeOf(t.Type)); err != nil {
 		return nothingAt(p)
 	}
 	n.target = identity{addr: p, typ: w.b.typeName(t.Type)}
@@ -200,7 +200,7 @@ func (w *walk) loadPointer(n *node, t *godwarf.PtrType) error {
 	if s, ok := godwarf.ResolveTypedef(t.Type).(*godwarf.StructType); ok && n.target.typ != "time.Time" {
 		n.size, n.deref = int64(len(s.Field)), false
 	}
-	if t.Type.Size() == 0 {
+	if w.b.sizeOf(t.Type) == 0 {
 		n.target = identity{} // all of these may have one address
 	}
 	return nil
@@ -218,7 +218,7 @@ func (w *walk) loadSlice(n *node, t *godwarf.SliceType) error {
 	if h[1] > h[2] {
 		return fmt.Errorf("its length is %d and its capacity %d", h[1], h[2])
 	}
-	if err := w.extent(h[0], h[2], t.ElemType.Size()); err != nil {
+	if err := w.extent(h[0], h[2], w.b.sizeOf(t.ElemType)); err != nil {
 		return err
 	}
 	n.v.Len, n.v.Cap = int64(h[1]), int64(h[2])
@@ -230,7 +230,7 @@ func (w *walk) loadSlice(n *node, t *godwarf.SliceType) error {
 		}
 	}
 	n.size = n.v.Len
-	if n.size > 0 && t.ElemType.Size() > 0 {
+	if n.size > 0 && w.b.sizeOf(t.ElemType) > 0 {
 		n.target = identity{h[0], n.v.Type, n.v.Len}
 	}
 	return nil
@@ -281,7 +281,7 @@ func (w *walk) loadChan(n *node, t *godwarf.ChanType) error {
 		err = fmt.Errorf("it holds %d of %d", count, size)
 	}
 	if err == nil {
-		err = w.extent(get("buf"), size, t.ElemType.Size())
+		err = w.extent(get("buf"), size, w.b.sizeOf(t.ElemType))
 	}
 	if err != nil {
 		return err

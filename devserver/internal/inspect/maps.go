@@ -211,7 +211,7 @@ func (w *walk) tables(addr uint64, t *godwarf.MapType, limit int) (found []entry
 		for g := uint64(0); g <= mask && seen < maxGroups && len(found) < limit; g++ {
 			seen++
 			at := first
-			at.addr += g * uint64(group.Type.Size())
+			at.addr += g * uint64(w.b.sizeOf(group.Type))
 			if found, err = w.group(at, t, found, limit); err != nil {
 				return found, err
 			}
@@ -230,6 +230,7 @@ func (w *walk) group(g place, t *godwarf.MapType, found []entry, limit int) ([]e
 	if err != nil {
 		return found, err
 	}
+	w.b.mend(slots.typ)
 	array, ok := godwarf.ResolveTypedef(slots.typ).(*godwarf.ArrayType)
 	if !ok {
 		return found, errForm
@@ -241,7 +242,7 @@ func (w *walk) group(g place, t *godwarf.MapType, found []entry, limit int) ([]e
 		if len(found) >= limit {
 			break
 		}
-		slot := place{w, array.Type, slots.addr + uint64(i*array.Type.Size())}
+		slot := place{w, array.Type, slots.addr + uint64(i*w.b.sizeOf(array.Type))}
 		key, err1 := slot.field("key")
 		elem, err2 := slot.field("elem")
 		if err := errors.Join(err1, err2); err != nil {
@@ -308,6 +309,7 @@ func (w *walk) bucket(b place, t *godwarf.MapType, found []entry, limit int) ([]
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return found, err
 	}
+	w.b.mend(keys.typ)
 	array, ok1 := godwarf.ResolveTypedef(keys.typ).(*godwarf.ArrayType)
 	values, ok2 := godwarf.ResolveTypedef(elems.typ).(*godwarf.ArrayType)
 	if !ok1 || !ok2 {
@@ -321,8 +323,8 @@ func (w *walk) bucket(b place, t *godwarf.MapType, found []entry, limit int) ([]
 		if hash < firstHash || len(found) >= limit {
 			continue
 		}
-		key := place{w, array.Type, keys.addr + i*uint64(array.Type.Size())}
-		elem := place{w, values.Type, elems.addr + i*uint64(max(values.Type.Size(), 0))}
+		key := place{w, array.Type, keys.addr + i*uint64(w.b.sizeOf(array.Type))}
+		elem := place{w, values.Type, elems.addr + i*uint64(max(w.b.sizeOf(values.Type), 0))}
 		if found, err = appendEntry(found, key, elem, t); err != nil {
 			return found, err
 		}

@@ -92,7 +92,7 @@ func (w *walk) undescribed(rtype, kind, flag uint64, depth int) (godwarf.Type, e
 			if err != nil {
 				return nil, err
 			}
-			s.Field = append(s.Field, &godwarf.StructField{Name: name, Type: t, ByteOffset: int64(at), ByteSize: t.Size()})
+			s.Field = append(s.Field, &godwarf.StructField{Name: name, Type: t, ByteOffset: int64(at), ByteSize: w.b.sizeOf(t)})
 		}
 		return s, nil
 	}

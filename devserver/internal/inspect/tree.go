@@ -62,6 +62,7 @@ func (w *walk) variable(v fault.Value, typ godwarf.Type, addr uint64, mem reader
 func (w *walk) node(parent *node, v fault.Value, typ godwarf.Type, addr uint64, mem reader) *node {
 	w.left--
 	n := &node{v: v, typ: typ, addr: addr, mem: mem, parent: parent}
+	w.b.mend(typ)
 	n.real = godwarf.ResolveTypedef(typ)
 	n.v.Type, n.v.Len, n.v.Cap = w.b.typeName(typ), -1, -1
 	if addr < maxAddr {

@@ -37,6 +37,7 @@ var scenarios = map[string]func(){
 	"repanic":  repanic,
 	"ranges":   ranges,
 	"mutated":  mutated,
+	"roomless": roomless,
 	"runtime":  func() { var p *account; fmt.Println(p.ID) },
 }
 
@@ -456,4 +457,22 @@ func mutated() {
 	here := "here"
 	use(theMap, here)
 	panic("mutated")
+}
+
+type (
+	doubles [2][0]int
+	marked  struct {
+		_     [0][3]int // no room, and any [3]int is its element
+		Marks [2]struct{}
+		Rest  [3]int
+		Tail  doubles
+	}
+)
+
+func roomless() {
+	m := marked{Rest: [3]int{7, 8, 9}}
+	rows := [][3]int{{1, 2, 3}, {4, 5, 6}}
+	unit := map[struct{}]struct{}{{}: {}}
+	use(m, rows, unit)
+	panic("roomless")
 }
