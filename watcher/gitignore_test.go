@@ -16,8 +16,7 @@ import (
 // whose every directory may have generated rules.
 func TestIgnoreAgreesWithGit(t *testing.T) {
 	git := needGit(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := seedOf(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	decisions, ignored := 0, 0
 	// One rule at the top may ignore a whole repository, so their number is not

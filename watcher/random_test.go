@@ -12,12 +12,11 @@ import (
 // TestBatchesAddUpToTheDisk does random things to a tree while a receiver takes
 // batches, at once or late, and compares what the receiver knows with the disk.
 func TestBatchesAddUpToTheDisk(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := seedOf(t)
 	for mode, poll := range modes {
 		for round := range uint64(6) {
 			t.Run(fmt.Sprintf("%s/%d", mode, round), func(t *testing.T) {
 				t.Parallel()
-				t.Logf("seed %d", seed)
 				b := newBench(t, poll)
 				v := vandal{b, rand.New(rand.NewPCG(seed, round)), t.TempDir()}
 				for range 40 {

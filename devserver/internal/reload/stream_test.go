@@ -62,12 +62,13 @@ func TestChurningClientsAndPublishers(t *testing.T) {
 	const clients, publications = 16, 200
 	ctx, stop := context.WithCancel(t.Context())
 	var churn sync.WaitGroup
-	for range clients {
+	for i := range uint64(clients) {
+		r := rand.New(rand.NewPCG(1, i))
 		churn.Go(func() {
 			for ctx.Err() == nil {
 				s := listen(t, addr)
 				newest := -1
-				for range rand.IntN(5) + 1 {
+				for range r.IntN(5) + 1 {
 					s.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 					line, err := s.line()
 					if err != nil {
