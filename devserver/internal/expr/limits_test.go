@@ -210,6 +210,42 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// A type that takes more memory than the app may have, or more time to walk, is
+// refused, however it is put together and wherever it stands.
+func TestTooLargeTypes(t *testing.T) {
+	a := launch(t)
+	f := a.frame("main.handle")
+	for _, typ := range []string{
+		`[1<<20][1<<20]int`,
+		`[1<<20][1<<20]struct{}`,
+		`[1<<10][1<<10][1<<10]byte`,
+		`[1<<21]struct{}`,
+		`[1<<20]struct{ a, b int }`,
+		`[1<<19]shop.User`,
+		`[1<<16]struct{ a [1<<16]struct{} }`,
+		`struct{ a, b, c [1<<19]int }`,
+		`struct{ p *int; a [1<<30]int }`,
+		`[1<<40]int`,
+		`[1<<62][1<<62]int`,
+	} {
+		for _, src := range []string{
+			typ + "{}", "new(" + typ + ")", "var x " + typ + "; x", "[]" + typ + "{{}}", "make([]" + typ + ", 1)", "make(chan " + typ + ", 1)",
+			"map[int]" + typ + "{1: {}}", "func(x " + typ + ") int { return 1 }(" + typ + "{})", "any(" + typ + "{}) == nil", "map[int]*" + typ + "{}",
+		} {
+			if v := a.eval(f, new(Session), src); !strings.HasSuffix(v.Error, " is too large") {
+				t.Errorf("%s gives %s", src, outcome(v))
+			}
+		}
+	}
+	for src, want := range map[string]string{
+		`len([1<<20]int{})`: "int 1048576", `len([1<<10][1<<10]int{}[1])`: "int 1024", `len([0][1<<20]int{})`: "int 0", `len([1<<20]struct{}{})`: "int 1048576",
+	} {
+		if got := outcome(a.eval(f, new(Session), src)); got != want {
+			t.Errorf("%s gives %s", src, got)
+		}
+	}
+}
+
 func TestHostileSource(t *testing.T) {
 	a := launch(t)
 	f := a.frame("main.handle")

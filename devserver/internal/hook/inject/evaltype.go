@@ -76,10 +76,11 @@ func (m *machine) typ(i int) reflect.Type {
 	case w.Kind == "slice":
 		t = reflect.SliceOf(m.typ(w.Elem))
 	case w.Kind == "array":
-		if w.Len > 1<<20 {
-			panic(refusal("the type " + w.Name + " is too large"))
+		elem := m.typ(w.Elem)
+		if parts := partsOf(elem); w.Len > mostParts/parts || elem.Size() > 0 && uint64(w.Len) > evalMade/uint64(elem.Size()) {
+			panic(tooLarge(w.Name))
 		}
-		t = reflect.ArrayOf(int(w.Len), m.typ(w.Elem))
+		t = reflect.ArrayOf(int(w.Len), elem)
 	case w.Kind == "map":
 		t = reflect.MapOf(m.typ(w.Key), m.typ(w.Elem))
 	case w.Kind == "chan":
@@ -121,7 +122,40 @@ func (m *machine) structOf(i int) (t reflect.Type) {
 			fields[j].Name, fields[j].PkgPath, fields[j].Tag = "F_"+strconv.Itoa(j), "", ""
 		}
 	}
+	made, parts := uintptr(0), int64(0)
+	for _, f := range fields {
+		if made, parts = made+f.Type.Size(), parts+partsOf(f.Type); made > evalMade || parts > mostParts {
+			panic(tooLarge(w.Name))
+		}
+	}
 	return reflect.StructOf(fields)
+}
+
+// mostParts bounds the values that a type made here consists of: also those without
+// size are visited one by one where two of the type are compared.
+const mostParts = 1 << 20
+
+func tooLarge(name string) refusal { return refusal("the type " + name + " is too large") }
+
+// partsOf is of how many values one of type t consists, at least 1; what is above
+// mostParts is not counted to the end.
+func partsOf(t reflect.Type) int64 {
+	n := int64(1)
+	switch t.Kind() {
+	case reflect.Array:
+		if n = partsOf(t.Elem()); int64(t.Len()) > mostParts/n {
+			return mostParts + 1
+		}
+		n *= int64(t.Len())
+	case reflect.Struct:
+		for i := 0; i < t.NumField() && n <= mostParts; i++ {
+			n += partsOf(t.Field(i).Type)
+		}
+	}
+	if n == 0 {
+		n = 1
+	}
+	return n
 }
 
 func (m *machine) fieldType(i int) reflect.Type {
