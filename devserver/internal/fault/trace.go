@@ -38,6 +38,12 @@ func ParseTrace(lines []string) Trace {
 	return Trace{}
 }
 
+// Opens reports whether a crash report may begin at line i.
+func Opens(lines []string, i int) bool {
+	_, _, ok := opening(lines, i)
+	return ok
+}
+
 // opening says whether a report begins at line i, and with which words.
 func opening(lines []string, i int) (kind, message string, ok bool) {
 	line := trimCR(lines[i])

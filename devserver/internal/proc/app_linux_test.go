@@ -42,6 +42,7 @@ func init() {
 		"exit":     func(a []string) { os.Exit(number(a[0])) },
 		"suicide":  func([]string) { must(syscall.Kill(os.Getpid(), syscall.SIGKILL)) },
 		"panic":    playPanic,
+		"abort":    playAbort,
 		"block":    func([]string) { fmt.Println("ready"); select {} },
 		"stubborn": playStubborn,
 		"drain":    playDrain,
@@ -82,13 +83,25 @@ func role(name string, args ...string) *exec.Cmd {
 }
 
 func playPanic(a []string) {
+	crowd(number(a[0]))
+	panic("the last word")
+}
+
+// playAbort gets a signal that the runtime turns into no panic, as C gives itself.
+func playAbort(a []string) {
+	crowd(number(a[0]))
+	must(syscall.Kill(os.Getpid(), syscall.SIGABRT))
+	select {}
+}
+
+// crowd starts goroutines that wait.
+func crowd(n int) {
 	var wg sync.WaitGroup
-	for range number(a[0]) {
+	for range n {
 		wg.Add(1)
 		go func() { wg.Done(); select {} }()
 	}
 	wg.Wait()
-	panic("the last word")
 }
 
 // playStubborn says what it hears and goes on.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/wire"
 )
 
@@ -216,7 +217,7 @@ func (t *tail) last(crashed bool) []string {
 	from := max(0, len(lines)-most)
 	if crashed {
 		for i := len(lines) - 1; i >= 0; i-- {
-			if strings.HasPrefix(lines[i], "panic: ") || strings.HasPrefix(lines[i], "fatal error: ") {
+			if fault.Opens(lines, i) {
 				from = min(from, i)
 				break
 			}

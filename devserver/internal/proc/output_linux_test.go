@@ -199,6 +199,8 @@ func TestTail(t *testing.T) {
 		"long before":     {long + "\nb\n", false, []string{"b"}},
 		"crash":           {"log\npanic: old\nx\npanic: p\n" + numbers, true, strings.Split("panic: p\n"+strings.TrimSpace(numbers), "\n")},
 		"short crash":     {"panic: old\n" + numbers + "panic: p\n", true, []string{"26", "27", "28", "29", "panic: p"}},
+		"signal":          {"SIGABRT: abort\nlog\nSIGSEGV: segmentation violation\nPC=0x1 m=0\n" + numbers, true, strings.Split("SIGSEGV: segmentation violation\nPC=0x1 m=0\n"+strings.TrimSpace(numbers), "\n")},
+		"no signal":       {"SIGABRT: logged\n" + numbers, true, []string{"25", "26", "27", "28", "29"}},
 		"no crash":        {"panic: said\n" + numbers, false, []string{"25", "26", "27", "28", "29"}},
 	} {
 		for _, size := range []int{1, 7, 32 << 10} {

@@ -124,21 +124,23 @@ func TestExit(t *testing.T) {
 	}
 }
 
-func TestPanicLeavesItsReport(t *testing.T) {
-	a := start(t, func(c *Command) {
-		c.Env = append(os.Environ(), "GOTRACEBACK=all")
-		c.Tail = 20
-	}, "panic", "100")
-	e := a.ends(t)
-	if e.Code != 2 || len(e.Stderr) == 0 || e.Stderr[0] != "panic: the last word" {
-		t.Fatalf("ended with %+v", e)
-	}
-	text := strings.Join(e.Stderr, "\n")
-	if n := strings.Count(text, "\ngoroutine "); n < 101 {
-		t.Errorf("the report has %d goroutines", n)
-	}
-	if text+"\n" != a.err.String() {
-		t.Error("the report is not what was copied")
+func TestCrashLeavesItsReport(t *testing.T) {
+	for role, begins := range map[string]string{"panic": "panic: the last word", "abort": "SIGABRT: abort"} {
+		a := start(t, func(c *Command) {
+			c.Env = append(os.Environ(), "GOTRACEBACK=all")
+			c.Tail = 20
+		}, role, "100")
+		e := a.ends(t)
+		if e.Code != 2 || len(e.Stderr) == 0 || e.Stderr[0] != begins {
+			t.Fatalf("%s: ended with %+v", role, e)
+		}
+		text := strings.Join(e.Stderr, "\n")
+		if n := strings.Count(text, "\ngoroutine "); n < 101 {
+			t.Errorf("%s: the report has %d goroutines", role, n)
+		}
+		if text+"\n" != a.err.String() {
+			t.Errorf("%s: the report is not what was copied", role)
+		}
 	}
 }
 
