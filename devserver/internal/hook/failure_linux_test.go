@@ -74,12 +74,20 @@ func TestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 500 {
-		req.Header.Set(fmt.Sprintf("X-%d", i), strings.Repeat("<", 1500))
+		req.Header.Set(fmt.Sprintf("A-%d", i), strings.Repeat("<", 1500))
+	}
+	for _, name := range wire.WhoAsks {
+		req.Header.Set(name, "told"+strings.Repeat(" and told", 1000))
 	}
 	go client.Do(req)
 	f := p.failure()
-	if n, m := len(f.Request.Header), len(f.Response.Header); n == 0 || n > 30 || m == 0 || m > 30 {
+	if n, m := len(f.Request.Header)-len(wire.WhoAsks), len(f.Response.Header); n <= 0 || n > 30 || m == 0 || m > 30 {
 		t.Errorf("%d and %d header fields", n, m)
+	}
+	for _, name := range wire.WhoAsks { // what tells who asks is there all the same
+		if !slices.ContainsFunc(f.Request.Header, func(f wire.Field) bool { return f.Name == name && strings.HasPrefix(f.Values[0], "told and") }) {
+			t.Errorf("%s got lost", name)
+		}
 	}
 	if n := len(f.Error.Causes); n != 16 || f.Error.Note != "and 84 more" || len(f.Text) < 10_000 {
 		t.Errorf("%d causes, note %q, text of %d bytes", n, f.Error.Note, len(f.Text))

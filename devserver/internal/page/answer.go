@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"devrun/devserver/internal/wire"
 )
 
 // policy allows what the pages are made of and nothing else. The icon is a data:
@@ -44,7 +46,7 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Vary", "Accept")
 	if a.varies {
-		h.Set("Vary", "Accept, Sec-Fetch-Mode, Sec-Fetch-Dest, Origin, X-Requested-With")
+		h.Set("Vary", "Accept, "+strings.Join(wire.WhoAsks, ", "))
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", cmp.Or(a.policy, policy))

@@ -45,18 +45,27 @@ func (p *Pages) Failed(f fault.Failure, at Place) http.Handler {
 // message, the stack and the way to the whole page. On the app's address a script
 // of the app may read what it fetches, and what is framed may be dressed up, so
 // only a navigation of the whole window sees all, and a client that is no browser.
+//
+// A service worker reads what the browser loads ahead for it (navigation preload),
+// though that looks like a navigation in all else. Over plain HTTP to a name that is
+// not loopback a browser says nothing of what it is loading: who has the other marks
+// of one may be a script.
 func seesAll(away bool, h http.Header) bool {
-	mode, dest, site := h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest"), h.Get("Sec-Fetch-Site")
+	has := func(name string) bool { return h.Values(name) != nil }
 	switch {
 	case !away:
 		return true // the gate has seen to it
-	case mode == "" && dest == "" && site == "":
-		// A browser sends no metadata to an address that it does not trust; what
-		// scripts do there can be told by these two.
-		return h.Get("X-Requested-With") == "" && h.Get("Origin") == ""
+	case has("Service-Worker-Navigation-Preload"):
+		return false
+	case has("Sec-Fetch-Mode"), has("Sec-Fetch-Dest"), has("Sec-Fetch-Site"):
+		return h.Get("Sec-Fetch-Mode") == "navigate" && h.Get("Sec-Fetch-Dest") == "document"
 	}
-	return mode == "navigate" && dest == "document"
+	return !strings.Contains(h.Get("User-Agent"), "Mozilla/") && !slices.ContainsFunc(marks, has)
 }
+
+// marks are headers that a browser adds to a request, or a script, and that other
+// clients do without. None can be kept back by a script in all browsers.
+var marks = []string{"Accept-Language", "Origin", "Referer", "Upgrade-Insecure-Requests", "X-Requested-With"}
 
 // failureView is a failure as all forms of its page need it, bounded and without
 // secrets.

@@ -54,6 +54,14 @@ type Request struct {
 	Header, Form                            []Field
 }
 
+// WhoAsks are the headers by which devrun tells a person from a script, and a browser
+// from other clients. Header has each of them that was sent, however much else there
+// is: what a script adds must not push out what gives it away.
+var WhoAsks = []string{
+	"Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-Site", "Service-Worker-Navigation-Preload",
+	"Origin", "Referer", "X-Requested-With", "User-Agent", "Accept-Language", "Upgrade-Insecure-Requests",
+}
+
 // Field is one name with its values.
 type Field struct {
 	Name   string

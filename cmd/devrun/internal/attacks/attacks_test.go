@@ -104,6 +104,11 @@ var attacks = []attack{
 	{n: 61, what: "production that was built", run: productionBinary},
 	{n: 62, what: "development by mistake", run: misuse},
 	{n: 63, what: "prefetch", run: prefetch},
+
+	{n: 65, what: "pages that are loaded ahead", run: preloaded, also: "devserver/internal/page/failure_test.go TestWhoSees"},
+	{n: 66, what: "metadata pushed out", run: pushedOut, also: "devserver/internal/hook/failure_linux_test.go TestRequest"},
+	{n: 67, what: "browsers that say nothing", run: untrusted, also: "devserver/internal/page/failure_test.go TestWhoSees"},
+
 	{n: 64, what: "logs", run: logs},
 }
 
@@ -139,7 +144,7 @@ func TestAttacks(t *testing.T) {
 // TestComplete: no attack of the list is left out, and the tests that the table
 // names are there.
 func TestComplete(t *testing.T) {
-	const known = 64
+	const known = 67
 	for n := 1; n <= known; n++ {
 		if !slices.ContainsFunc(attacks, func(a attack) bool { return a.n == n }) {
 			t.Errorf("attack %d is not tried", n)

@@ -18,6 +18,7 @@ import (
 const (
 	mostFields = 256
 	mostField  = 16 << 10 // bytes of names and values together
+	mostAsks   = 256      // bytes of a value that tells who asks
 	mostBody   = 64 << 10
 )
 
@@ -111,7 +112,7 @@ func requestOf(asked, r *http.Request) wire.Request {
 	c := wire.Request{
 		Method: cut(asked.Method, 64), URI: cut(asked.RequestURI, 8<<10), Proto: asked.Proto,
 		Host: cut(asked.Host, 512), Remote: asked.RemoteAddr, TLS: asked.TLS != nil,
-		Header: fields(asked.Header),
+		Header: header(asked.Header),
 	}
 	// The hook keeps to an older language than the field Pattern needs.
 	if v := reflect.ValueOf(r).Elem().FieldByName("Pattern"); v.Kind() == reflect.String {
@@ -123,6 +124,21 @@ func requestOf(asked, r *http.Request) wire.Request {
 	}
 	c.Form = fields(form)
 	return c
+}
+
+// header copies the header of a request, with all of wire.WhoAsks.
+func header(h http.Header) []wire.Field {
+	rest := h.Clone()
+	var all []wire.Field
+	for _, name := range wire.WhoAsks {
+		if values := h[name]; len(values) > 0 {
+			all = append(all, wire.Field{Name: name, Values: []string{cut(values[0], mostAsks)}})
+			delete(rest, name)
+		}
+	}
+	all = append(all, fields(rest)...)
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all
 }
 
 // fields copies a header or a form, bounded, in the order of names.
