@@ -35,7 +35,7 @@ func (l *loop) openConsole() error {
 	mux.HandleFunc("GET /failures/{$}", l.serveOverview)
 	mux.HandleFunc("GET /failures/{id}", l.serveFailure)
 	l.console = console.Serve(ln, console.Config{
-		Check: own.Check, Pages: mux, Assets: page.Assets(), Mail: l.mailPages(),
+		Check: own.Check, Accepted: gate.Accepted, Pages: mux, Assets: page.Assets(), Mail: l.mailPages(),
 		Enabled: l.cfg.Console == ConsoleOn || l.cfg.Console == ConsoleOnTerminal && l.term.IsTerminal(term.Stderr),
 		Backend: console.Backend{
 			Eval: l.eval, Complete: l.complete, Release: l.release, Reveal: l.reveal, Field: l.field, More: l.more, State: l.stateOf,

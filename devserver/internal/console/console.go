@@ -31,6 +31,9 @@ type Config struct {
 	// that may pass, else the status to refuse it with and the reason.
 	Check func(*http.Request) (status int, reason string)
 
+	// Accepted notes what Check has to know of a connection.
+	Accepted func(context.Context, net.Conn) context.Context
+
 	Pages  http.Handler // of / and /failures/, which are read without the PIN
 	Assets http.Handler // of /__devrun/page.css, page.js, failure.js, saves.css, mail.css and mail.js
 
@@ -129,8 +132,10 @@ func Serve(ln net.Listener, cfg Config) *Console {
 		// What is asked here stands in no log, and neither does what a panic says.
 		ErrorLog:    log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnContext: c.conns.enter,
-		ConnState:   c.conns.state,
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return cfg.Accepted(c.conns.enter(ctx, conn), conn)
+		},
+		ConnState: c.conns.state,
 		// OPTIONS * meets the gate like everything else.
 		DisableGeneralOptionsHandler: true,
 	}

@@ -114,8 +114,8 @@ func (c *Console) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	found, ok := c.find(r)
 	asked := r
-	if found.public { // who asks and how is no matter, where and from where is
-		asked = &http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.RemoteAddr}
+	if found.public { // how it asks is no matter, who, where and from where is
+		asked = (&http.Request{Method: r.Method, Host: r.Host, RemoteAddr: r.RemoteAddr}).WithContext(r.Context())
 	}
 	status, reason := c.cfg.Check(asked)
 	switch {

@@ -105,6 +105,14 @@ func (l listener) Accept() (net.Conn, error) {
 	return c, err
 }
 
+// accepted is gate.Accepted of a connection as it is below those of the test.
+func accepted(ctx context.Context, c net.Conn) context.Context {
+	if p, ok := c.(peer); ok {
+		c = p.Conn
+	}
+	return gate.Accepted(ctx, c)
+}
+
 func newSite(t *testing.T, change ...func(*Config)) *site {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -122,7 +130,7 @@ func newSite(t *testing.T, change ...func(*Config)) *site {
 		io.WriteString(w, pageText)
 	})
 	cfg := Config{
-		Check: policy.Check, Pages: show, Assets: show, Backend: s.backend(), Enabled: true,
+		Check: policy.Check, Accepted: accepted, Pages: show, Assets: show, Backend: s.backend(), Enabled: true,
 		Asked: func() { s.asked.Add(1) }, Locked: func() { s.locked.Add(1) },
 	}
 	for _, c := range change {

@@ -11,6 +11,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,7 +26,7 @@ import (
 type Policy struct {
 	Hosts    []string // allowed besides the loopback names: names or addresses, without a port
 	RemoteOK bool     // peers other than this machine may ask
-	Private  bool     // of this machine only the user whom devrun runs for may ask, where the system tells who asks
+	Private  bool     // of this machine only the user whom devrun runs for may ask, where the system tells who asks; see Accepted
 	Methods  []string // nil means GET and HEAD
 
 	// Authorities, if there are any, are the only values of Host that pass, port
@@ -56,6 +57,15 @@ func Own(addr net.Addr) (Policy, error) {
 	}, nil
 }
 
+type knownKey struct{}
+
+// Accepted is the ConnContext of a server whose Policy is Private: it asks whose the
+// other end of a connection is. That is done once, when there has been no time yet to
+// hand a socket on or close it; who comes by any other way is a stranger.
+func Accepted(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, knownKey{}, !stranger(c))
+}
+
 // Check returns 0 for a request that may pass; otherwise the status to refuse
 // it with and the reason in a sentence for its sender. It reads nothing of the
 // body.
@@ -63,12 +73,8 @@ func (p Policy) Check(r *http.Request) (status int, reason string) {
 	if !p.RemoteOK && !loopbackPeer(r.RemoteAddr) {
 		return http.StatusForbidden, "devrun answers only this machine" + p.hint("; start it with --host to let others in")
 	}
-	if p.Private {
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		at, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-		if err == nil && ok && stranger(peer, at.AddrPort()) {
-			return http.StatusForbidden, "devrun answers only the user who runs it"
-		}
+	if known, _ := r.Context().Value(knownKey{}).(bool); p.Private && !known {
+		return http.StatusForbidden, "devrun answers only the user who runs it"
 	}
 	if !p.allowsHost(r.Host) {
 		return http.StatusForbidden, "devrun does not answer to the host " + quote(r.Host) + p.hint("; start it with --host to allow that name")

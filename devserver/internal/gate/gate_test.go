@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -266,7 +267,7 @@ func TestOwnOrigin(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(addr.String())
 	check := func(method, host string, lines ...string) (int, string) {
-		r := httptest.NewRequest(method, "http://x/", nil)
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), knownKey{}, true), method, "http://x/", nil)
 		r.Host, r.RemoteAddr = strings.ReplaceAll(host, "PORT", port), "127.0.0.1:1"
 		for _, line := range lines {
 			name, value, _ := strings.Cut(strings.ReplaceAll(line, "PORT", port), ": ")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,6 +179,18 @@ func otherUser(t *testing.T, s *site) {
 		if out, err := byNobody(t, "curl", "-sS", "-A", "Mozilla/5.0", "-H", "Accept: text/html", page); err != nil || !strings.Contains(out, "only the user who runs it") {
 			t.Errorf("%s for another user: %v %s", page, err, out)
 		}
+	}
+	// Nor does it take his word when he is gone before he can be told apart.
+	s.newPIN()
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(s.own, "http://"))
+	unlock := strings.ReplaceAll(strings.ReplaceAll(s.post("/api/unlock", fmt.Sprintf(`{"pin":%q}`, wrong(s.pin, 0)), "-Connection"), "\r", `\r`), "\n", `\n`)
+	for range 10 {
+		if out, err := byNobody(t, "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%s; printf '%%b' '%s' >&3", port, unlock)); err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+	}
+	if status, left := s.guess(t, wrong(s.pin, 1)); status != 403 || left != 9 {
+		t.Errorf("after what another user sent and did not wait for: %d, %d attempts left", status, left)
 	}
 	dir := s.private(t)
 	pids := []int{s.Cmd.Process.Pid, s.AppPid()}
