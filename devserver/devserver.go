@@ -182,7 +182,7 @@ func (c Config) terminal() term.Options {
 	return term.Options{Out: c.Stdout, Err: c.Stderr, In: c.Stdin, NoColor: c.NoColor, Verbose: c.Verbose, Root: c.Dir}
 }
 
-// privateDir makes the directory for this run's binaries, readable by nobody
+// privateDir makes the directory for what this run builds, readable by nobody
 // else, and removes those that killed runs left behind.
 func privateDir() (string, error) {
 	if old, err := filepath.Glob(filepath.Join(os.TempDir(), "devrun-*")); err == nil {
@@ -196,7 +196,7 @@ func privateDir() (string, error) {
 	}
 	d, err := os.MkdirTemp("", fmt.Sprintf("devrun-%d-", os.Getpid()))
 	if err != nil {
-		return "", hinted{fmt.Errorf("no place for binaries: %w", err), "set TMPDIR to a directory that can be written"}
+		return "", noRoom(err)
 	}
 	return d, nil
 }

@@ -16,6 +16,8 @@
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	facts.go       what decide has to know, made from the graph
 //	fronts.go      the app's public addresses and what they answer
+//	place.go       where the app's binary lies
+//	cache.go       what is kept from one run to the next, and whose it is
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered

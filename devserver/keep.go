@@ -17,10 +17,10 @@ import (
 	"devrun/devserver/internal/gograph"
 )
 
-// keepStd is the source of a file of the hook's package that keeps functions of
-// the standard library linked in, for the console; "" when it cannot be made. It
-// takes a moment, so it is kept in the user's cache for the next run.
-func keepStd(g *gograph.Graph) string {
+// std is the source of a file of the hook's package that keeps functions of the
+// standard library linked in, for the console; "" when it cannot be made. It takes a
+// moment, so it is kept for the next run.
+func (k *keeper) std(g *gograph.Graph) string {
 	toolchain := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\ `, r) {
 			return '-'
@@ -28,8 +28,8 @@ func keepStd(g *gograph.Graph) string {
 		return r
 	}, fmt.Sprintf("%s-%s-%s-%d", g.GoVersion, g.GOOS, g.GOARCH, expr.KeepVersion))
 	var file string
-	if cache, err := os.UserCacheDir(); err == nil {
-		file = filepath.Join(cache, "devrun", "keep", toolchain+".go")
+	if k.cache != "" {
+		file = filepath.Join(k.cache, toolchain+".go")
 		if b, err := os.ReadFile(file); err == nil {
 			return string(b)
 		}
@@ -72,8 +72,9 @@ const maxKept = 2000
 // keeper adds to an overlay the files that keep the functions of the user's
 // packages linked in, also those that nothing calls. One build at a time uses it.
 type keeper struct {
-	dir  string            // where the files are, private to this run
-	made map[string]keptOf // by directory of the package
+	dir   string            // where the files are, private to this run
+	cache string            // of what is the same for all apps, "" for none
+	made  map[string]keptOf // by directory of the package
 }
 
 // keptOf is what was made of a package, and from what.

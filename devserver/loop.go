@@ -28,6 +28,7 @@ import (
 type loop struct {
 	cfg     Config
 	dir     string // private to this run
+	place   place  // of the binary that runs
 	term    *term.Terminal
 	watcher *watcher.Watcher
 	hub     *reload.Hub
@@ -158,10 +159,19 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}
-	l.builder = fastbuild.New(filepath.Join(dir, "fast"), ownCache("linkers"))
-	l.warm = warmDir(cfg.Dir, cfg.Package)
-	l.keeper = keeper{dir: filepath.Join(dir, "hook"), made: map[string]keptOf{}}
 	name := appName(g)
+	var kept cache
+	l.builder = fastbuild.New(filepath.Join(dir, "fast"), kept.dir("linkers"))
+	l.warm = warmDir(kept.dir("warm"), cfg)
+	l.keeper = keeper{dir: filepath.Join(dir, "hook"), cache: kept.dir("keep"), made: map[string]keptOf{}}
+	remembered := newMemory(kept.dir("addresses"), cfg, environ.Vars)
+	var err error
+	if l.place, err = openPlace(kept.open("apps"), name, cfg); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	if kept.why != nil {
+		l.term.Notice("cache not used: " + kept.why.Error())
+	}
 	if cfg.SMTP {
 		if err := l.openMail(); err != nil {
 			return nil, errors.Join(err, l.close())
@@ -181,12 +191,11 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 	if err := l.openConsole(); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	l.fronts = newFronts(cfg, newMemory(cfg, environ.Vars), internal, l.hub, l.pages, l.term, l.lost)
+	l.fronts = newFronts(cfg, remembered, internal, l.hub, l.pages, l.term, l.lost)
 
 	for _, n := range environ.Notices {
 		l.term.Notice(n)
 	}
-	var err error
 	l.watcher, err = watcher.New(watcher.Options{Poll: cfg.Poll, Notice: l.term.Notice})
 	if err != nil {
 		return nil, errors.Join(err, l.close())
@@ -246,6 +255,7 @@ func (l *loop) close() error {
 	if l.fronts != nil {
 		err = errors.Join(err, l.fronts.close())
 	}
+	l.place.close()
 	l.term.Close()
 	return err
 }
@@ -396,7 +406,7 @@ func (l *loop) prepareHook() {
 		GOROOT: g.GOROOT, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
 		Dir: filepath.Join(l.dir, "hook"), HTTP: g.HasHTTP,
-		Keep: keepStd(g),
+		Keep: l.keeper.std(g),
 	})
 	if err != nil {
 		l.overlay, l.hookFailure = nil, err.Error()

@@ -14,10 +14,10 @@ import (
 // written, there is nothing to remember.
 type memory struct{ path string }
 
-// newMemory returns the memory of one app in one configuration.
-func newMemory(cfg Config, environ []string) memory {
-	cache, err := os.UserCacheDir()
-	if err != nil {
+// newMemory returns the memory in dir of one app in one configuration; there is none
+// if dir is "".
+func newMemory(dir string, cfg Config, environ []string) memory {
+	if dir == "" {
 		return memory{}
 	}
 	what := append([]string{cfg.Dir, cfg.Package, cfg.Addr, cfg.Host}, cfg.Args...)
@@ -27,7 +27,7 @@ func newMemory(cfg Config, environ []string) memory {
 		}
 	}
 	id := sha256.Sum256([]byte(strings.Join(what, "\x00")))
-	return memory{filepath.Join(cache, "devrun", "addresses", hex.EncodeToString(id[:12]))}
+	return memory{filepath.Join(dir, hex.EncodeToString(id[:12]))}
 }
 
 // maxRemembered bounds what is taken from the file: nobody's app opens more
@@ -51,7 +51,7 @@ func (m memory) read() []string {
 }
 
 func (m memory) write(addrs []string) {
-	if m.path == "" || os.MkdirAll(filepath.Dir(m.path), 0o700) != nil {
+	if m.path == "" {
 		return
 	}
 	os.WriteFile(m.path, []byte(strings.Join(addrs, "\n")+"\n"), 0o600)

@@ -73,13 +73,7 @@ func (l *loop) start() {
 	if !b.hooked {
 		l.fronts.yield()
 	}
-	p, err := proc.Start(proc.Command{
-		Path: b.path, Args: l.cfg.Args, Env: append(withDebug(l.withMail(l.environ)), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
-		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
-		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
-		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
-		Size: l.size,
-	})
+	p, err := l.launch(b.path)
 	if err != nil {
 		l.term.Error(err)
 		l.noteCrash(fault.Crash{Generation: b.gen, At: time.Now(), Exit: fault.Exit{Code: -1, Stderr: []string{err.Error()}}})
@@ -110,6 +104,20 @@ func (l *loop) start() {
 	}()
 	l.present()
 	l.removeGenerations()
+}
+
+// launch puts a binary in the app's place and starts it there.
+func (l *loop) launch(binary string) (*proc.Process, error) {
+	if err := l.place.put(binary); err != nil {
+		return nil, err
+	}
+	return proc.Start(proc.Command{
+		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(l.withMail(l.environ)), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
+		Stdin: l.cfg.Stdin, StdinTTY: l.typed != nil,
+		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
+		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
+		Size: l.size,
+	})
 }
 
 // withDebug is env with what a failure needs of the runtime: a stack that stays

@@ -13,33 +13,14 @@ import (
 // maxWarm is of how many apps the binary is kept for the next run.
 const maxWarm = 10
 
-// warmDir is where what is known of an app is kept for the next run of devrun, "" if
-// there is no place for that.
-func warmDir(dir, pkg string) string {
-	base := ownCache("warm")
-	dir, err := filepath.Abs(dir)
-	if err != nil || base == "" {
+// warmDir is where in base what is known of an app is kept for the next run of devrun;
+// "" for nowhere if that is base.
+func warmDir(base string, cfg Config) string {
+	if base == "" {
 		return ""
 	}
-	id := sha256.Sum256([]byte(dir + "\x00" + pkg))
+	id := sha256.Sum256([]byte(cfg.Dir + "\x00" + cfg.Package))
 	return filepath.Join(base, hex.EncodeToString(id[:8]))
-}
-
-// ownCache is a directory for programs that are run later, "" if there is no place
-// that nobody else can write to.
-func ownCache(name string) string {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	dir := filepath.Join(cache, "devrun", name)
-	if err := os.MkdirAll(dir, 0o700); err != nil || !ownDir(dir) {
-		return ""
-	}
-	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm()&0o077 != 0 {
-		return ""
-	}
-	return dir
 }
 
 // tidyWarm forgets the apps that were not run for longest.

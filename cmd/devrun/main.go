@@ -38,7 +38,10 @@ func run(args, environ []string) int {
 	if inv.Settings.Mode == Development {
 		err = devserver.Run(stop, kill, cfg)
 	} else {
-		err = produce(stop, inv.Settings, inv.Environ, func(ctx context.Context, output string) error { return devserver.Build(ctx, cfg, output) })
+		err = produce(stop, inv.Settings, inv.Environ, production{
+			build:  func(ctx context.Context, output string) error { return devserver.Build(ctx, cfg, output) },
+			notice: func(text string) { devserver.Notice(cfg, text) },
+		})
 	}
 	switch {
 	case interrupted():

@@ -11,24 +11,32 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"devrun/devserver"
 )
 
-// produce builds the app with build and becomes it. It returns only if that
+// production is what produce leaves to others.
+type production struct {
+	build  func(ctx context.Context, output string) error
+	notice func(text string) // says something worth knowing
+}
+
+// produce builds the app and becomes it. It returns only if that
 // fails; on Windows, where a process cannot become another, also when the app
 // has ended.
 //
 // The binary is kept in the user's cache directory, one for each app, so that
 // starts do not fill the disk. It is put there under its name when it is
 // complete: a process that still runs the one before keeps its own.
-func produce(ctx context.Context, s Settings, environ []string, build func(ctx context.Context, output string) error) error {
-	dir, err := binaryDir(s)
+func produce(ctx context.Context, s Settings, environ []string, p production) error {
+	dir, err := binaryDir(s, p.notice)
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(dir, appName(s))
 	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer os.Remove(fresh)
-	if err := build(ctx, fresh); err != nil {
+	if err := p.build(ctx, fresh); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -60,17 +68,18 @@ func (f *failure) Hint() string  { return f.hint }
 func (f *failure) Unwrap() error { return f.error }
 
 // binaryDir is the directory for the binary of an app, readable by the user
-// alone. Without a cache directory, as in a container without HOME, it is a
-// temporary one that stays: the process that made it is the app by then.
-func binaryDir(s Settings) (string, error) {
-	if cache, err := os.UserCacheDir(); err == nil {
-		key := sha256.Sum256([]byte(s.Dir + "\x00" + s.Package))
-		dir := filepath.Join(cache, "devrun", hex.EncodeToString(key[:8]))
-		if os.MkdirAll(dir, 0o700) == nil && writable(dir) {
-			return dir, nil
-		}
+// alone. Without a cache directory that is nobody else's, as in a container without
+// HOME, it is a temporary one that stays: the process that made it is the app by then.
+func binaryDir(s Settings, notice func(string)) (string, error) {
+	key := sha256.Sum256([]byte(s.Dir + "\x00" + s.Package))
+	dir, err := devserver.CacheDir(hex.EncodeToString(key[:8]))
+	if err == nil && writable(dir) {
+		return dir, nil
 	}
-	dir, err := os.MkdirTemp("", "devrun-app-")
+	if _, none := os.UserCacheDir(); err != nil && none == nil {
+		notice("cache not used: " + err.Error())
+	}
+	dir, err = os.MkdirTemp("", "devrun-app-")
 	if err != nil {
 		return "", &failure{fmt.Errorf("no place for the app: %w", err), "set XDG_CACHE_HOME or TMPDIR to a directory that can be written"}
 	}

@@ -97,11 +97,33 @@ func TestDevrunBecomesTheApp(t *testing.T) {
 	}
 }
 
+// A binary is not put where somebody else could exchange it.
+func TestForeignPlaceForTheApp(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED: only root can make files of another user")
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("TMPDIR", t.TempDir())
+	said := ""
+	notice := func(text string) { said = text }
+	own, err := binaryDir(Settings{Dir: "/app"}, notice)
+	if err != nil || said != "" {
+		t.Fatal(own, err, said)
+	}
+	if err := os.Chown(own, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := binaryDir(Settings{Dir: "/app"}, notice)
+	if err != nil || filepath.Dir(dir) != os.TempDir() || said != "cache not used: "+own+" belongs to another user" {
+		t.Errorf("the place is %s, %v: %q", dir, err, said)
+	}
+}
+
 func TestNoPlaceForTheApp(t *testing.T) {
 	t.Setenv("HOME", "")
 	t.Setenv("XDG_CACHE_HOME", "")
 	t.Setenv("TMPDIR", "/nowhere")
-	_, err := binaryDir(Settings{Dir: "/app"})
+	_, err := binaryDir(Settings{Dir: "/app"}, func(string) {})
 	var h interface{ Hint() string }
 	if !errors.As(err, &h) || !strings.Contains(h.Hint(), "XDG_CACHE_HOME") {
 		t.Errorf("%v", err)

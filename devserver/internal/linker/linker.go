@@ -90,7 +90,11 @@ func Make(ctx context.Context, r build.Request, goroot, tool, cache string) (str
 	case err != nil:
 		return "", fmt.Errorf("build the linker anew: %w: %s", err, bytes.TrimSpace(out.Bytes()))
 	}
-	if err := os.Rename(made, path); err != nil {
+	err = os.Chmod(made, 0o700) // the go command asks the umask only
+	if err == nil {
+		err = os.Rename(made, path)
+	}
+	if err != nil {
 		return "", err
 	}
 	return path, tidy(cache, path)

@@ -30,6 +30,7 @@ var processBehaviours = rig.Behaviours{
 	{"a port that somebody else has", testPortTaken},
 	{"standard input", testStdin},
 	{"two devruns on one app", testTwoDevruns},
+	{"what an app keeps beside its binary", testBeside},
 	{"a second port", testSecondPort},
 	{"another public address", testAddr},
 	{"a debugger that is attached", testDebugger},
