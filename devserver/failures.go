@@ -26,12 +26,13 @@ type failure struct {
 	fault.Failure
 	app     *app          // whose it is, nil when that process has ended or has no hook
 	id      string        // what the hook calls it
+	mark    wire.Mark     // of its goroutine
 	frames  []int         // where the Calls are among those of the goroutine
 	seen    bool          // its variables were read, or cannot be
 	done    bool          // of a Status: its handler has returned, Production is the whole answer
 	answers bool          // its request waits for a page
 	stays   bool          // its goroutine is there until it is released
-	late    bool          // its handler has returned: there is nothing to read
+	late    bool          // its goroutine has gone on: there is nothing to read
 	session *expr.Session // what the console has defined
 }
 
@@ -57,7 +58,7 @@ const debuggerWait = 5 * time.Second
 
 // onFailed notes a failure and has its variables read.
 func (l *loop) onFailed(m wire.Failure) {
-	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, session: &expr.Session{}}
+	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, mark: m.Mark, session: &expr.Session{}}
 	f.Generation, f.Pid, f.Built = l.app.gen, l.app.proc.Pid(), l.app.built
 	f.stays, f.late = m.Stays, m.Returned
 	if f.goesOn() {
@@ -92,6 +93,7 @@ func (l *loop) keep(f *failure) {
 
 var (
 	errReturned = errors.New("the handler had returned when the answer went out, so its variables are gone")
+	errWentOn   = errors.New("the goroutine had gone on before its variables were read")
 	errNoHook   = errors.New("the app was built without devrun's hook")
 	errNotYet   = errors.New("debug information is still being linked; the variables follow")
 )
@@ -111,10 +113,10 @@ func (l *loop) examine(f *failure) {
 		l.prepareDebugger(true)
 		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
 	default:
-		info, data := d.info, f.Failure
+		info, data, mark := d.info, f.Failure, f.mark
 		go func() {
 			e := examined{f: f}
-			e.calls, e.frames, e.way, e.err = a.calls(info, uint64(data.Goroutine))
+			e.calls, e.frames, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
 			if e.err == nil {
 				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
 				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
@@ -130,7 +132,7 @@ const readTime = 5 * time.Second
 // calls reads the frames of a parked goroutine from the point of failure on, with
 // their variables, and says where they are among all its frames and in what way they
 // were read.
-func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int, string, error) {
+func (a *app) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, []int, string, error) {
 	p, way, err := a.inspect(info)
 	if err != nil {
 		return nil, nil, "", err
@@ -138,7 +140,7 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	all, err := p.Calls(ctx, goroutine, inspect.Limits{})
-	if err != nil {
+	if err := wentOn(p, mark, err); err != nil {
 		return nil, nil, "", err
 	}
 	calls := inspect.FromFailure(all)
@@ -151,6 +153,19 @@ func (a *app) calls(info *inspect.Binary, goroutine uint64) ([]fault.Call, []int
 		unwrap(calls[i].Vars)
 	}
 	return calls, frames, way, nil
+}
+
+// wentOn is err, that of reading a goroutine that has failed, or errWentOn if it may
+// have gone on meanwhile: it serves another request then, and may look the same.
+func wentOn(p *inspect.Process, mark wire.Mark, err error) error {
+	is, unread := p.Word(mark.Addr)
+	switch {
+	case unread != nil:
+		return cmp.Or(err, unread)
+	case is != mark.Value:
+		return errWentOn
+	}
+	return err
 }
 
 // unwrap shows net/http's response writer where the hook's is, as it is without
@@ -208,6 +223,7 @@ func (l *loop) onExamined(e examined) {
 		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true, Way: e.way}
 	} else if !f.Values.Here {
 		f.Values.Why = sentence(e.err)
+		f.late = f.late || errors.Is(e.err, errWentOn)
 	}
 	if f.seen {
 		return

@@ -27,9 +27,12 @@ func (l *loop) more(ctx context.Context, id string, frame int, path []string, fr
 		return nil, err
 	}
 	chain, err := p.Part(ctx, uint64(q.Goroutine), q.frames[frame], livePath(q.Calls[frame].Vars, path), from)
+	err = wentOn(p, q.mark, err)
 	switch {
 	case errors.Is(err, inspect.ErrGone):
 		return nil, console.Gone{Why: goneWith}
+	case errors.Is(err, errWentOn):
+		return nil, console.Gone{Why: goneOn}
 	case err != nil:
 		return nil, err
 	}

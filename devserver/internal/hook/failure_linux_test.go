@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -149,6 +150,56 @@ func TestStatus(t *testing.T) {
 	}
 	p.show(second.ID)
 	p.page(done)
+}
+
+// The mark of a goroutine is there as long as it is where it failed.
+func TestMark(t *testing.T) {
+	p, url := failing(t, nil)
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	marked := func(f wire.Failure) bool {
+		t.Helper()
+		var b [8]byte
+		if _, err := mem.ReadAt(b[:], int64(f.Mark.Addr)); err != nil {
+			t.Fatal(err)
+		}
+		return f.Mark.Value != 0 && binary.NativeEndian.Uint64(b[:]) == f.Mark.Value
+	}
+	seen := map[wire.Mark]bool{}
+	for range 20 {
+		// Of a status: until it may proceed, though the same goroutine fails again at once.
+		done := p.ask(&client, "GET", url+"/both", nil)
+		first := *p.failure()
+		if !marked(first) {
+			t.Fatal("a status has no mark")
+		}
+		p.say(wire.Message{Kind: wire.Proceed, ID: first.ID})
+		second := *p.failure()
+		if marked(first) || !marked(second) {
+			t.Fatalf("after it went on: %v, where it is now: %v", marked(first), marked(second))
+		}
+		p.next(wire.Finished)
+		p.show(second.ID)
+		p.page(done)
+		// Of a panic: until it is released.
+		if !marked(second) {
+			t.Fatal("a parked panic has no mark")
+		}
+		p.say(wire.Message{Kind: wire.Release, ID: second.ID})
+		p.gone(second.ID)
+		if marked(second) {
+			t.Fatal("a panic that has gone on has its mark")
+		}
+		for _, m := range []wire.Mark{first.Mark, second.Mark} {
+			if seen[m] {
+				t.Fatalf("the mark %v comes twice", m)
+			}
+			seen[m] = true
+		}
+	}
 }
 
 // How many stay, and who goes.

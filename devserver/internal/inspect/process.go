@@ -128,6 +128,9 @@ func (p *Process) fields(addr uint64, list ...field64) error {
 	return nil
 }
 
+// Word is the word that is at addr now.
+func (p *Process) Word(addr uint64) (uint64, error) { return number(fresh{p.r}, addr, 8) }
+
 // parked waits until the goroutine waits.
 func (p *Process) parked(ctx context.Context, id uint64) (state, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, parkWithin, ErrNotParked)

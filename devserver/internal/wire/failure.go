@@ -19,6 +19,7 @@ type Failure struct {
 	Request Request
 
 	Goroutine uint64
+	Mark      Mark
 	Frames    []Frame // innermost first, from the point of failure: the hook's and the runtime's are left out
 	CreatedBy *Frame
 
@@ -32,6 +33,11 @@ type Failure struct {
 	Hijacked  bool // the connection is the app's: no page can go out
 	Returned  bool // the calls of Frames have returned: there is no goroutine to look into, and nothing waits for Proceed
 }
+
+// Mark tells whether a goroutine is still where it failed: until then the word at Addr,
+// in the app's memory, is Value. It is another before the goroutine goes on, so what
+// was read of the goroutine before the mark is of the failure.
+type Mark struct{ Addr, Value uint64 }
 
 // Error is one error of a chain; Causes as errors.Unwrap gives them.
 type Error struct {

@@ -51,6 +51,7 @@ func (q *request) report(h how) *parked {
 		Hijacked:  q.isHijacked(),
 	}
 	if !h.gone {
+		f.Mark = wire.Mark{Addr: uint64(uintptr(unsafe.Pointer(&p.mark))), Value: p.mark}
 		q.place(f, h)
 	}
 	q.describe(f, h)
@@ -204,5 +205,5 @@ func (q *request) look(p *parked) {
 	case <-p.release:
 	case <-limit.C:
 	}
-	runtime.KeepAlive(p)
+	p.leave()
 }

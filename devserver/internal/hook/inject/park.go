@@ -26,6 +26,7 @@ const (
 
 // parked is a failure that devrun knows and may still ask about.
 type parked struct {
+	mark  uint64 // see wire.Mark; first, so that it can be set at once on any processor
 	id    string
 	pins  []unsafe.Pointer // what the goroutine's stack refers to
 	state any              // the evaluator's own
@@ -43,6 +44,9 @@ type parked struct {
 
 func (p *parked) letGo() { p.once.Do(func() { close(p.release) }) }
 
+// leave is called by the goroutine before it goes on.
+func (p *parked) leave() { atomic.StoreUint64(&p.mark, 0) }
+
 // failures are those of the process.
 type failures struct {
 	c    *channel
@@ -52,6 +56,7 @@ type failures struct {
 	known   map[string]*parked
 	order   []*parked // those that stay until they are released, oldest first
 	waiting int
+	marks   uint64 // given so far
 	evals   int
 }
 
@@ -96,6 +101,8 @@ func (f *failures) enter(id string, pins []unsafe.Pointer) *parked {
 		return nil
 	}
 	f.waiting++
+	f.marks++
+	p.mark = f.marks*0x9e3779b97f4a7c15 | 1 // nothing that is likely to be there later
 	p.waits = true
 	f.known[id] = p
 	return p
@@ -171,6 +178,7 @@ func (f *failures) stay(p *parked, must bool) (asked bool) {
 		limit.Stop()
 		time.Sleep(leaveGrace - time.Since(at))
 	}
+	p.leave()
 	f.forget(p)
 	f.c.send(wire.Message{Kind: wire.Released, ID: p.id})
 	f.mu.Lock()
