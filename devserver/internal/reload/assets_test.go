@@ -76,6 +76,40 @@ func TestStylesheetIsExchangedInPlace(t *testing.T) {
 	}
 }
 
+// A stylesheet that was exchanged does not come back old out of the browser's cache
+// when the page is loaded again.
+func TestSavedStylesheetStays(t *testing.T) {
+	a := newApp(t)
+	b := a.open("/")
+	a.settled(b)
+	const color = `getComputedStyle(p).color`
+	for i := 2; i <= 3; i++ {
+		before := a.count("GET /a.css")
+		a.set("/a.css", page{body: fmt.Sprintf("p { color: rgb(%d, 1, 1) }", i), header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}})
+		a.current().Publish(Event{Kind: CSS, Paths: []string{"a.css"}})
+		want := fmt.Sprintf(`"rgb(%d, 1, 1)"`, i)
+		b.wait(color, want)
+		eventually(t, func() error { // for the page and for the cache
+			if n := a.count("GET /a.css") - before; n != 2 {
+				return fmt.Errorf("the stylesheet was asked for %d times", n)
+			}
+			return nil
+		})
+		a.settled(b)
+	}
+	loads := a.count("GET /")
+	b.goTo(a.server.URL + "/")
+	eventually(t, func() error {
+		if n := a.count("GET /"); n != loads+1 {
+			return fmt.Errorf("the page was loaded %d times", n)
+		}
+		return nil
+	})
+	b.hears()
+	b.wait(color, `"rgb(3, 1, 1)"`)
+	b.wait(`document.querySelector('link[href*="a.css"]').href.includes('devrun=')`, "false")
+}
+
 // TestStylesheetLatency measures what a user waits for, with one tab.
 func TestStylesheetLatency(t *testing.T) {
 	if testing.Short() {

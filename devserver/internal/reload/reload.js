@@ -81,9 +81,10 @@
     // A reload would take back the link that was followed, or the form that was
     // sent, while the app was not there.
     if (!own && performance.now() - left < leavingFor) await pause(leavingLimit)
+    if (posted) await within(refreshLimit, renew(address()))
     rememberScroll()
     history.scrollRestoration = 'auto'
-    if (posted) location.replace(address())
+    if (posted) location.replace(address()) // which takes what the cache has
     else location.reload()
     reloading = false // the app may have asked the user, who stays
   }
@@ -109,13 +110,14 @@
   // --- pages that answer a POST: reloading them would silently send it again
 
   const navigation = performance.getEntriesByType('navigation')[0]
+  // What was posted to another address has had an answer that has no part of devrun.
   const posting = memory.take('posting')
   let posted = false
-  if (navigation?.type === 'navigate') posted = posting === true && navigation.redirectCount === 0
+  if (navigation?.type === 'navigate') posted = posting === address() && navigation.redirectCount === 0
   else if (navigation?.type === 'reload') posted = memory.get('posted') === address()
   memory.set('posted', posted ? address() : null)
   window.navigation?.addEventListener('navigate', event => {
-    if (event.formData && !event.hashChange) memory.set('posting', true)
+    if (event.formData && !event.hashChange) memory.set('posting', event.destination.url.replace(/#.*/, ''))
   })
 
   // --- scroll position
@@ -165,10 +167,20 @@
     const used = new Set(performance.getEntriesByType('resource').filter(e => !asked.includes(e.initiatorType)).map(e => e.name))
     for (const { src, href } of document.querySelectorAll('script[src], img[src], link[href]')) used.add(src || href)
     const changed = [...used].filter(href => isLocal(href) && (!paths || paths.includes(baseName(href))))
-    return Promise.allSettled(changed.map(async href => {
-      const response = await fetch(href, { cache: 'reload' })
-      await response.arrayBuffer() // else it is not stored
-    }))
+    return Promise.allSettled([...new Set(changed.map(plain))].map(renew))
+  }
+
+  async function renew(href) {
+    const response = await fetch(href, { cache: 'reload' })
+    await response.arrayBuffer() // else it is not stored
+  }
+
+  // plain is an address without what exchange has put into it.
+  function plain(href) {
+    const to = new URL(href, document.baseURI)
+    const parts = to.search.slice(1).split('&')
+    if (parts.some(part => part.startsWith('devrun='))) to.search = parts.filter(part => part && !part.startsWith('devrun=')).join('&')
+    return to.href
   }
 
   function pause(time) {
@@ -195,11 +207,12 @@
     const links = [...document.querySelectorAll('link[rel~="stylesheet" i][href]')]
       .filter(link => isLocal(link.href) && !loading.has(link))
     const linked = links.map(link => baseName(link.href))
+    const renewed = refresh(paths) // for the next page, which asks for the address as it was
     if (paths?.length && paths.every(path => linked.includes(path))) {
       links.filter((_, i) => paths.includes(linked[i])).forEach(exchange)
       return
     }
-    await within(refreshLimit, refresh(paths))
+    await within(refreshLimit, renewed)
     links.forEach(exchange)
     for (const style of document.querySelectorAll('style')) {
       if (!loading.has(style) && style.textContent.includes('@import')) exchange(style)
@@ -212,9 +225,8 @@
     successors.get(sheet)?.remove()
     const next = sheet.cloneNode(true)
     if (next.href) {
-      const to = new URL(next.href)
-      const kept = to.search.slice(1).split('&').filter(part => part && !part.startsWith('devrun='))
-      to.search = [...kept, 'devrun=' + Date.now()].join('&')
+      const to = new URL(plain(next.href))
+      to.search = [...to.search.slice(1).split('&').filter(part => part), 'devrun=' + Date.now()].join('&')
       next.href = to.href
       next.removeAttribute('integrity') // of the old content
     }
