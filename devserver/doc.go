@@ -15,6 +15,7 @@
 //	swap.go        one process for another: stop, start, ready, crash
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	facts.go       what decide has to know, made from the graph
+//	brake.go       a save from what the app writes whenever it starts
 //	fronts.go      the app's public addresses and what they answer
 //	place.go       where the app's binary lies
 //	cache.go       what is kept from one run to the next, and whose it is

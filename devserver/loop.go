@@ -75,10 +75,14 @@ type loop struct {
 	build   *job     // the build under way, nil if none
 	repeats int      // builds made again because a source was touched meanwhile
 	flurry  flurry   // of saves
-	next    *binary  // linked, waits for the old process to end
-	good    *binary  // the newest that was linked
-	clock   clock    // what the save has cost so far
-	saves   saves    // those that came to an end
+	written written  // by the app
+
+	// What the app does to its own files when it starts, and when its pages are loaded.
+	starts, refreshes brake
+	next              *binary // linked, waits for the old process to end
+	good              *binary // the newest that was linked
+	clock             clock   // what the save has cost so far
+	saves             saves   // those that came to an end
 
 	// What answers.
 	app     *app   // the process, nil if none
@@ -156,6 +160,7 @@ func newLoop(cfg Config, dir string, g *gograph.Graph, environ Environ) (*loop, 
 		environ: environ.Vars,
 		events:  make(chan any, 64),
 		done:    make(chan struct{}),
+		written: written{},
 		term:    term.New(cfg.terminal()),
 		hub:     reload.New(rand.Text()),
 	}

@@ -57,6 +57,7 @@ func (l *loop) onBatch(b watcher.Batch) {
 	}
 	f := l.facts
 	f.broken = f.broken || l.loading // a package may be on its way in
+	b = slices.DeleteFunc(slices.Clone(b), func(c watcher.Change) bool { return l.byItself(c, f) })
 	d := decide(b, f)
 	if d.action == ignore {
 		return
@@ -141,6 +142,7 @@ func (l *loop) refreshBrowsers(a action, names []string) {
 	for i, n := range names {
 		bases[i] = filepath.Base(n)
 	}
+	l.refreshes.act(time.Now())
 	if a == swapStyle {
 		l.term.Saved(names, term.StylesheetSwapped)
 		l.hub.Publish(reload.Event{Kind: reload.CSS, Paths: bases})

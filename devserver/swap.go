@@ -51,6 +51,7 @@ func (l *loop) stopApp() {
 		return
 	}
 	l.app.stopping = true
+	l.starts.begins(time.Now())
 	for _, f := range l.failures { // a request that waits for a debugger would keep the app from ending
 		if f.app == l.app {
 			l.onHurry(f)
@@ -81,6 +82,7 @@ func (l *loop) start() {
 		return
 	}
 	l.clock.started = time.Now()
+	l.starts.act(l.clock.started)
 	a := &app{gen: b.gen, built: b.at, binary: b, proc: p}
 	l.app, l.exit = a, nil
 	if b.path != l.ran { // other code may read other files
@@ -156,6 +158,8 @@ func (l *loop) onSaid(e said) error {
 		if m.Exit != nil {
 			l.onExiting(*m.Exit)
 		}
+	case wire.Wrote:
+		l.written[m.Path] = l.starts.acts
 	}
 	if l.app.stopping {
 		return nil

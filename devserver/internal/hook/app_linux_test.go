@@ -125,7 +125,7 @@ type process struct {
 	cmd      *exec.Cmd
 	channel  *os.File // devrun's end
 	messages chan wire.Message
-	opened   chan wire.Message // of kind Opened, as many as the tests have
+	opened   chan wire.Message // of kinds Opened and Wrote, as many as the tests have
 	released chan wire.Message // of kind Released, as many as the tests have
 	out      bytes.Buffer      // complete when ended is closed
 	ended    chan struct{}     // output closed by all, and the app reaped
@@ -165,7 +165,7 @@ func run(t testing.TB, binary string, env []string, args ...string) *process {
 			}
 			to := p.messages
 			switch m.Kind { // these come at any time
-			case wire.Opened:
+			case wire.Opened, wire.Wrote:
 				to = p.opened
 			case wire.Released:
 				to = p.released
@@ -186,7 +186,7 @@ func run(t testing.TB, binary string, env []string, args ...string) *process {
 	return p
 }
 
-// next returns the next message other than Opened and Released, which must be of this kind.
+// next returns the next message other than Opened, Wrote and Released, which must be of this kind.
 func (p *process) next(kind wire.Kind) wire.Message {
 	p.t.Helper()
 	select {

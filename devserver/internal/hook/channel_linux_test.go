@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -220,6 +221,9 @@ func TestOpened(t *testing.T) {
 	for len(have) == 0 || have[len(have)-1] != want[1] {
 		select {
 		case m := <-p.opened:
+			if m.Kind != wire.Opened {
+				t.Errorf("%s is %s", m.Path, m.Kind)
+			}
 			if strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc") {
 				have = append(have, m.Path)
 			}
@@ -228,4 +232,39 @@ func TestOpened(t *testing.T) {
 		}
 	}
 	equal(t, "opened", have, want)
+}
+
+// What the app writes itself is told before it is there, and what it reads is not.
+func TestWrote(t *testing.T) {
+	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
+	addr := p.serving().Addr
+	dir := t.TempDir()
+	var want, have []string
+	for _, how := range []string{"look", "WriteFile", "look", "Create", "append", "rename", "rename", "WriteFile", "look"} {
+		path := filepath.Join(dir, how)
+		if how == "look" {
+			path = filepath.Join(dir, fmt.Sprint("look", len(want)))
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if !slices.Contains(want, path) {
+			want = append(want, path)
+		}
+		if answer := get(t, "http://"+addr+"/write?how="+how+"&name="+url.QueryEscape(path)); answer != "<nil>" {
+			t.Fatalf("%s: %s", how, answer)
+		}
+	}
+	last := filepath.Join(dir, "last")
+	get(t, "http://"+addr+"/write?how=Create&name="+url.QueryEscape(last))
+	for len(have) == 0 || have[len(have)-1] != last {
+		select {
+		case m := <-p.opened:
+			if base := filepath.Base(m.Path); m.Kind == wire.Wrote && filepath.Dir(m.Path) == dir && !strings.HasPrefix(base, "new") {
+				have = append(have, m.Path)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("wrote %q, want %q", have, want)
+		}
+	}
+	equal(t, "wrote", have, append(want, last))
 }

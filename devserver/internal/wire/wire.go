@@ -48,6 +48,7 @@ const (
 	Listening Kind = "listening" // connections to Addr queue from now on
 	Serving   Kind = "serving"   // net/http serves on the listener at Addr
 	Opened    Kind = "opened"    // the app opens the file Path, told once
+	Wrote     Kind = "wrote"     // it may write the file Path, or moves one there: told before it does, once
 	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
 	Failed    Kind = "failed"    // a request failed: Failure
 	Finished  Kind = "finished"  // the handler of a Status failure has returned: ID, Response is the whole answer
@@ -100,7 +101,7 @@ type Message struct {
 	// Serving: the listener speaks TLS.
 	TLS bool `json:"tls,omitempty"`
 
-	// Opened: absolute.
+	// Opened and Wrote: absolute.
 	Path string `json:"path,omitempty"`
 
 	// Notice: one sentence for the user.

@@ -34,6 +34,8 @@ var behaviours = rig.Behaviours{
 	{"a tree that is moved in", testNewTree},
 	{"delete and rename", testDeleteRename},
 	{"a template is a restart without a build", testTemplate},
+	{"what the app writes itself", testOwnWrites},
+	{"a person in a hurry", testHurry},
 }
 
 func testEdit(t *testing.T, mode string) {

@@ -5,6 +5,7 @@ package hook
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	_ "unsafe" // for go:linkname
@@ -27,51 +28,119 @@ type testlog interface {
 	Chdir(dir string)
 }
 
-// mostOpened bounds the names that are kept and sent: the app's templates and
-// assets are some hundred, its data may be millions.
+// mostOpened bounds the names that are kept and sent of each kind: the app's templates
+// and assets are some hundred, its data may be millions.
 const mostOpened = 4096
 
 // opened reports each file that the app opens, once: one that is in the binary
-// and read from disk all the same need not be built.
+// and read from disk all the same need not be built. It reports as well which
+// files the app may write.
 type opened struct {
-	c *channel
-
-	mu    sync.RWMutex
-	names map[string]bool
+	c     *channel
+	read  names
+	wrote names
+	dirs  names // in which it wrote something
 }
 
 var _ = add("files", func(c *channel) (active bool) {
 	defer func() { active = recover() == nil }() // somebody else has set a logger
-	setLogger(&opened{c: c, names: map[string]bool{}})
+	setLogger(&opened{c: c})
 	return
 })
 
 func (o *opened) Getenv(string) {}
-func (o *opened) Stat(string)   {}
 func (o *opened) Chdir(string)  {}
 
 func (o *opened) Open(name string) {
-	o.mu.RLock()
-	old := o.names[name] || len(o.names) >= mostOpened
-	o.mu.RUnlock()
-	if old || ofSystem(name) {
+	if ofSystem(name) {
 		return
 	}
-	path := name
-	if !filepath.IsAbs(path) {
+	if o.read.add(name) {
+		o.tell(wire.Opened, name)
+	}
+	if !o.wrote.has(name) && !readers[osCaller()] {
+		o.writes(name)
+		o.dirs.add(filepath.Dir(name))
+	}
+}
+
+// Stat is called by os.Rename for the new name. A file that is written whole is moved
+// from beside its place, as a rule, so it need not be looked for anywhere else.
+func (o *opened) Stat(name string) {
+	if o.dirs.has(filepath.Dir(name)) && !o.wrote.has(name) && osCaller() == "os.Rename" {
+		o.writes(name)
+	}
+}
+
+func (o *opened) writes(name string) {
+	if o.wrote.add(name) {
+		o.tell(wire.Wrote, name)
+	}
+}
+
+func (o *opened) tell(kind wire.Kind, name string) {
+	if !filepath.IsAbs(name) {
 		dir, err := os.Getwd()
 		if err != nil {
 			return
 		}
-		path = filepath.Join(dir, name)
+		name = filepath.Join(dir, name)
 	}
-	o.mu.Lock()
-	old = o.names[name]
-	o.names[name] = true
-	o.mu.Unlock()
-	if !old {
-		o.c.send(wire.Message{Kind: wire.Opened, Path: path})
+	o.c.send(wire.Message{Kind: kind, Path: filepath.Clean(name)})
+}
+
+// names is a bounded set.
+type names struct {
+	mu  sync.RWMutex
+	all map[string]bool
+}
+
+func (n *names) has(name string) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.all[name] || len(n.all) >= mostOpened
+}
+
+// add reports whether the name is new.
+func (n *names) add(name string) bool {
+	if n.has(name) {
+		return false
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all[name] {
+		return false
+	}
+	if n.all == nil {
+		n.all = map[string]bool{}
+	}
+	n.all[name] = true
+	return true
+}
+
+// readers are the functions of package os that open a file and do not write it. Whoever
+// calls OpenFile may do either.
+var readers = map[string]bool{
+	"os.Open": true, "os.ReadFile": true, "os.ReadDir": true, "os.OpenInRoot": true, "os.OpenRoot": true, "os.StartProcess": true,
+	"os.(*Root).Open": true, "os.(*Root).ReadFile": true, "os.(*Root).OpenRoot": true,
+	"os.dirFS.Open": true, "os.dirFS.ReadFile": true, "os.dirFS.ReadDir": true,
+	"os.(*rootFS).Open": true, "os.(*rootFS).ReadFile": true, "os.(*rootFS).ReadDir": true,
+}
+
+// osCaller is the function of package os that was called by another package, with the
+// call that is being reported below it.
+func osCaller() (name string) {
+	var pcs [12]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])]) // above the one that tells testlog
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		if !strings.HasPrefix(f.Function, "os.") {
+			break
+		}
+		name = f.Function
+	}
+	return name
 }
 
 // ofSystem reports whether the file is the kernel's.

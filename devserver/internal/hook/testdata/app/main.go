@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"unsafe"
 )
@@ -39,6 +40,7 @@ func main() {
 		_, err := os.ReadFile(r.FormValue("name"))
 		fmt.Fprint(w, err)
 	})
+	http.HandleFunc("/write", write)
 	http.HandleFunc("/spawn", spawn)
 	http.HandleFunc("/map", memory)
 	http.HandleFunc("/dial", dial)
@@ -55,6 +57,36 @@ func main() {
 		}
 		go func(addr string) { check(serve(addr)) }(addr)
 	}
+}
+
+// write writes a file in one of the ways in which programs do, or only looks at it.
+func write(w http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("name")
+	var f *os.File
+	var err error
+	switch r.FormValue("how") {
+	case "WriteFile":
+		err = os.WriteFile(name, []byte("text"), 0o600)
+	case "Create":
+		f, err = os.Create(name)
+	case "append":
+		f, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	case "rename":
+		if f, err = os.CreateTemp(filepath.Dir(name), "new"); err == nil {
+			err = os.Rename(f.Name(), name)
+		}
+	case "look":
+		if _, err = os.Stat(name); err == nil {
+			_, err = os.Lstat(name)
+		}
+		_, _ = os.ReadFile(name)
+		_, _ = os.DirFS(filepath.Dir(name)).Open(filepath.Base(name))
+		_, _ = os.ReadDir(filepath.Dir(name))
+		_, _ = ioutil.ReadFile(name)
+		f, _ = os.Open(name)
+	}
+	f.Close()
+	fmt.Fprint(w, err)
 }
 
 func serve(addr string) error {

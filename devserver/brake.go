@@ -1,0 +1,150 @@
+package devserver
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"devrun/watcher"
+)
+
+// brake tells the saves of a person from what the app does by itself whenever it starts,
+// or whenever a page is loaded: a file that it writes then would have it started, or the
+// page loaded, again without end.
+type brake struct {
+	acts  int       // starts of the app so far, or news to the browsers
+	begun time.Time // the next one has begun: the process before is asked to end
+	last  []act     // oldest first: of a change one may hear late
+	runs  map[string]*run
+}
+
+// act is when what changes is taken for a consequence of one.
+type act struct{ from, until time.Time }
+
+// run is acts in a row, each followed by a change of one file.
+type run struct {
+	last, length int
+	said         bool
+}
+
+const (
+	// soonAfter is what an app may take to write what it writes at each start.
+	soonAfter = 2 * time.Second
+
+	// inARow is how often a file that the app writes may change soon after an act.
+	inARow = 3
+
+	// unseen is the same for a file that the app was not seen to write: a program that it
+	// starts may do so, or an editor, whose saves must not be missed. No person saves
+	// this often in such a time.
+	unseen = 20
+)
+
+func (b *brake) begins(now time.Time) { b.begun = now }
+
+func (b *brake) act(now time.Time) {
+	a := act{now, now.Add(soonAfter)}
+	if !b.begun.IsZero() {
+		a.from, b.begun = b.begun, time.Time{}
+	}
+	b.acts++
+	b.last = append(b.last[max(0, len(b.last)-inARow):], a)
+}
+
+// number is which act a change at that time came soon after, 0 for none.
+func (b *brake) number(at time.Time) int {
+	for i, a := range slices.Backward(b.last) {
+		if !at.Before(a.from) && !at.After(a.until) {
+			return b.acts - len(b.last) + 1 + i
+		}
+	}
+	return 0
+}
+
+// cut reports whether all acts from one on, before another, were followed by the next
+// one too soon to say anything.
+func (b *brake) cut(from, to int) bool {
+	first := b.acts - len(b.last) + 1
+	for n := from; n < to; n++ {
+		if i := n - first; i < 0 || b.last[i+1].from.After(b.last[i].until) {
+			return false
+		}
+	}
+	return true
+}
+
+// holds reports whether a change of the file at that time is to be left alone, since it
+// has changed soon after each of the last acts, as many as most; first is for when that
+// is to be said.
+func (b *brake) holds(path string, at time.Time, most int) (held, first bool) {
+	n := b.number(at)
+	if n == 0 {
+		return false, false
+	}
+	r := b.runs[path]
+	if r == nil {
+		if b.runs == nil {
+			b.runs = map[string]*run{}
+		}
+		r = &run{}
+		b.runs[path] = r
+	}
+	switch {
+	case n <= r.last: // once more after the same one
+	case r.last > 0 && b.cut(r.last+1, n):
+		r.last, r.length = n, r.length+1
+	default:
+		r.last, r.length = n, 1
+	}
+	held = r.length >= most
+	first = held && !r.said
+	r.said = r.said || held
+	return held, first
+}
+
+// written are the files that the app was seen to write, by the number of its process
+// which did so last.
+type written map[string]int
+
+// has reports whether one of the last processes has written the file; what is written
+// at the start, one that was ended soon may not have come to.
+func (w written) has(path string, process int) bool {
+	n, ok := w[path]
+	return ok && process-n < inARow
+}
+
+// changedAt is when a file was written, now if that cannot be told from it.
+func changedAt(path string, now time.Time) time.Time {
+	if fi, err := os.Lstat(path); err == nil && fi.ModTime().Before(now) {
+		return fi.ModTime()
+	}
+	return now
+}
+
+// byItself reports whether a change is one that the app makes by itself at each start,
+// or at each load of a page; the first such one of a file is said.
+func (l *loop) byItself(c watcher.Change, f facts) bool {
+	f.reshaped = func(string) bool { return false } // it is asked when the file counts
+	a, _ := f.one(c)
+	seen := l.written.has(c.Path, l.starts.acts)
+	b, most, words := &l.starts, inARow, "%s changed right after each of the last %d starts, so it restarts nothing until it is saved at another time"
+	switch {
+	case a == ignore:
+		return false
+	case a == swapStyle, a == reloadPage:
+		if !seen {
+			return false
+		}
+		b, words = &l.refreshes, "%s changed right after each of the last %d reloads, so it reloads nothing until it is saved at another time"
+	case !seen && a == restart:
+		most = unseen
+	case !seen: // a source that is saved again and again
+		return false
+	}
+	held, first := b.holds(c.Path, changedAt(c.Path, time.Now()), most)
+	if first {
+		l.term.Notice(fmt.Sprintf(words, l.rel(c.Path), most))
+	}
+	return held
+}
