@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -50,6 +51,7 @@ func (b *brake) act(now time.Time) {
 	}
 	b.acts++
 	b.last = append(b.last[max(0, len(b.last)-inARow):], a)
+	maps.DeleteFunc(b.runs, func(_ string, r *run) bool { return b.acts-r.last > len(b.last) })
 }
 
 // number is which act a change at that time came soon after, 0 for none.
@@ -106,6 +108,11 @@ func (b *brake) holds(path string, at time.Time, most int) (held, first bool) {
 // written are the files that the app was seen to write, by the number of its process
 // which did so last.
 type written map[string]int
+
+// forget leaves out what has does not report any more.
+func (w written) forget(process int) {
+	maps.DeleteFunc(w, func(path string, _ int) bool { return !w.has(path, process) })
+}
 
 // has reports whether one of the last processes has written the file; what is written
 // at the start, one that was ended soon may not have come to.

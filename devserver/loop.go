@@ -75,14 +75,14 @@ type loop struct {
 	build   *job     // the build under way, nil if none
 	repeats int      // builds made again because a source was touched meanwhile
 	flurry  flurry   // of saves
-	written written  // by the app
+	next    *binary  // linked, waits for the old process to end
+	good    *binary  // the newest that was linked
+	clock   clock    // what the save has cost so far
+	saves   saves    // those that came to an end
 
-	// What the app does to its own files when it starts, and when its pages are loaded.
+	// What the app writes, when it starts and when its pages are loaded, is no save.
 	starts, refreshes brake
-	next              *binary // linked, waits for the old process to end
-	good              *binary // the newest that was linked
-	clock             clock   // what the save has cost so far
-	saves             saves   // those that came to an end
+	written           written
 
 	// What answers.
 	app     *app   // the process, nil if none

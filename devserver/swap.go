@@ -83,6 +83,7 @@ func (l *loop) start() {
 	}
 	l.clock.started = time.Now()
 	l.starts.act(l.clock.started)
+	l.written.forget(l.starts.acts)
 	a := &app{gen: b.gen, built: b.at, binary: b, proc: p}
 	l.app, l.exit = a, nil
 	if b.path != l.ran { // other code may read other files
