@@ -28,6 +28,10 @@ var behaviours = rig.Behaviours{
 	{"an app without the hook, twice", testWithoutHook},
 	{"code that links only because nothing calls it", testNotToBeKept},
 	{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
+	{"a person in a hurry", testHurry},
+	{"an app that dies in C", testDiesInC},
+	{"what an app keeps beside its binary", testBeside},
+	{"a cache that somebody else can write", testForeignCache},
 	{"Control-C while the go command waits for the network", testStopDuringList},
 }
 
@@ -205,5 +209,73 @@ func testStopDuringList(t *testing.T, mode string) {
 	}
 	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("it took %v", d)
+	}
+}
+
+// testDiesInC: a signal that C code gets is no panic, and its report ends with more
+// lines of goroutines and registers than are kept of a log.
+func testDiesInC(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Write("web/inc.go", `package web
+
+// static void poke(int *p) { *p = 1; }
+import "C"
+
+import (
+	"net/http"
+	"unsafe"
+)
+
+func inC(mux *http.ServeMux) {
+	for range 100 {
+		go func() { select {} }()
+	}
+	mux.HandleFunc("/poke", func(http.ResponseWriter, *http.Request) { C.poke((*C.int)(unsafe.Pointer(uintptr(8)))) })
+}
+`)
+	r.Replace("web/web.go", "mux := http.NewServeMux()", "mux := http.NewServeMux()\n\tinC(mux)")
+	r.Start()
+	go rig.Ask("GET", r.URL("/poke"), nil) // its answer is cut off
+	r.Says(`^devrun: app crashed, exit status 2 `)
+	rig.Eventually(t, "the page of the crash", func() error {
+		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/plain")
+		if err != nil {
+			return err
+		}
+		for _, want := range []string{"SIGSEGV: segmentation violation", "web/inc.go:15", "GET /poke"} {
+			if resp.StatusCode != 500 || !strings.Contains(body, want) {
+				return fmt.Errorf("%d, without %s\n%s", resp.StatusCode, want, body)
+			}
+		}
+		return nil
+	})
+}
+
+// testHurry: somebody who saves again as soon as the last save is served is not taken
+// for the app, though it reads the file at each start.
+func testHurry(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Write("read.go", `package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func init() {
+	text, err := os.ReadFile("templates/page.html")
+	fmt.Println("read", string(text), err)
+}
+`)
+	r.Start()
+	for i := range 5 {
+		pid := r.AppPid()
+		r.Write("templates/page.html", fmt.Sprint("number ", i))
+		rig.Eventually(t, "the app restarts and reads it", func() error {
+			if out := r.Stdout.String(); r.AppPid() == pid || !strings.Contains(out, fmt.Sprintf("read number %d <nil>", i)) {
+				return fmt.Errorf("it has read %q", out)
+			}
+			return nil
+		})
 	}
 }

@@ -97,32 +97,3 @@ func testOwnWrites(t *testing.T, mode string) {
 		t.Errorf("it is said %d times", n)
 	}
 }
-
-// testHurry: somebody who saves again as soon as the last save is served is not taken
-// for the app, though it reads the file at each start.
-func testHurry(t *testing.T, mode string) {
-	r := rig.New(t, mode)
-	r.Write("read.go", `package main
-
-import (
-	"fmt"
-	"os"
-)
-
-func init() {
-	text, err := os.ReadFile("templates/page.html")
-	fmt.Println("read", string(text), err)
-}
-`)
-	r.Start()
-	for i := range 8 {
-		pid := r.AppPid()
-		r.Write("templates/page.html", fmt.Sprint("number ", i))
-		rig.Eventually(t, "the app restarts and reads it", func() error {
-			if out := r.Stdout.String(); r.AppPid() == pid || !strings.Contains(out, fmt.Sprintf("read number %d <nil>", i)) {
-				return fmt.Errorf("it has read %q", out)
-			}
-			return nil
-		})
-	}
-}

@@ -35,7 +35,6 @@ var behaviours = rig.Behaviours{
 	{"delete and rename", testDeleteRename},
 	{"a template is a restart without a build", testTemplate},
 	{"what the app writes itself", testOwnWrites},
-	{"a person in a hurry", testHurry},
 }
 
 func testEdit(t *testing.T, mode string) {

@@ -26,11 +26,9 @@ var processBehaviours = rig.Behaviours{
 	{"nothing survives devrun", testTreeKill},
 	{"an app that dies at the start", testDiesAtStart},
 	{"an app that dies later", testDiesLater},
-	{"an app that dies in C", testDiesInC},
 	{"a port that somebody else has", testPortTaken},
 	{"standard input", testStdin},
 	{"two devruns on one app", testTwoDevruns},
-	{"what an app keeps beside its binary", testBeside},
 	{"a second port", testSecondPort},
 	{"another public address", testAddr},
 	{"a debugger that is attached", testDebugger},
@@ -185,56 +183,6 @@ func testDiesLater(t *testing.T, mode string) {
 	pid := r.AppPid()
 	syscall.Kill(pid, syscall.SIGKILL)
 	r.Says(`^devrun: app was killed \(signal: killed\)`)
-}
-
-// testDiesInC: a signal that C code gets is no panic, and its report ends with more
-// lines of goroutines and registers than are kept of a log.
-func testDiesInC(t *testing.T, mode string) {
-	r := rig.New(t, mode)
-	r.Write("web/inc.go", `package web
-
-// #include <stdlib.h>
-// static void poke(int *p) { *p = 1; }
-import "C"
-
-import (
-	"net/http"
-	"unsafe"
-)
-
-func inC(mux *http.ServeMux) {
-	for range 100 {
-		go func() { select {} }()
-	}
-	mux.HandleFunc("/poke", func(http.ResponseWriter, *http.Request) { C.poke((*C.int)(unsafe.Pointer(uintptr(8)))) })
-	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { C.abort() })
-}
-`)
-	r.Replace("web/web.go", "mux := http.NewServeMux()", "mux := http.NewServeMux()\n\tinC(mux)")
-	r.Start()
-	for _, c := range []struct{ path, line, signal, place string }{
-		{"/poke", `^devrun: app crashed, exit status 2 `, "SIGSEGV: segmentation violation", "web/inc.go:16"},
-		{"/abort", `^devrun: app crashed, exit status 2 `, "SIGABRT: abort", "web/inc.go:17"},
-	} {
-		go rig.Ask("GET", r.URL(c.path), nil) // its answer is cut off
-		r.Says(c.line)
-		rig.Eventually(t, "the page for "+c.path, func() error {
-			resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/plain")
-			if err != nil {
-				return err
-			}
-			for _, want := range []string{c.signal, c.place, "GET " + c.path} {
-				if resp.StatusCode != 500 || !strings.Contains(body, want) {
-					return fmt.Errorf("%d, without %s\n%s", resp.StatusCode, want, body)
-				}
-			}
-			return nil
-		})
-		r.Replace("main.go", `const version = "v1"`, `const version = "v2"`)
-		r.Served("v2")
-		r.Replace("main.go", `const version = "v2"`, `const version = "v1"`)
-		r.Served("v1")
-	}
 }
 
 func testPortTaken(t *testing.T, mode string) {
