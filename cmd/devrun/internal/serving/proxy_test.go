@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { rig.Main(m) }
 
 func TestBehaviour(t *testing.T) {
-	slices.Concat(proxyBehaviours, processBehaviours).Run(t, rig.Modes...)
+	slices.Concat(proxyBehaviours, processBehaviours).Run(t, "notify")
 }
 
 var proxyBehaviours = rig.Behaviours{

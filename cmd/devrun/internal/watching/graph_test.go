@@ -31,7 +31,6 @@ var behaviours = rig.Behaviours{
 	{"a symlinked root", testSymlinkedRoot},
 	{"spaces, quotes and other letters in paths", testOddPaths},
 	{"the clock of a file goes backwards", testClockBackwards},
-	{"vendor, tags, race, trimpath", testBuildFlags},
 }
 
 func testIgnored(t *testing.T, mode string) {
@@ -271,8 +270,12 @@ func testClockBackwards(t *testing.T, mode string) {
 	}
 }
 
-func testBuildFlags(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+// TestBuildFlags is of vendor, tags, race and trimpath. What the race detector needs
+// of the standard library is the longest build of all; how changes are heard of makes
+// no difference to it.
+func TestBuildFlags(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, "notify")
 	// A vendored dependency, as `go mod vendor` leaves it.
 	r.Write("go.mod", r.Read("go.mod")+"\nrequire example.test/dep v1.0.0\n")
 	r.Write("vendor/modules.txt", "# example.test/dep v1.0.0\n## explicit; go 1.25\nexample.test/dep\n")
