@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	tellFor    = 500 * time.Millisecond // what the app's Error and Unwrap methods get, all together
-	mostText   = 16 << 10               // bytes of one text
-	mostTexts  = 48 << 10               // of all: a message has its bound, and JSON makes six bytes of one
-	mostErrors = 64                     // of all chains, branches and all
-	mostCauses = 16                     // of one error
+	tellFor    = 2 * time.Second // what the app's Error and Unwrap methods get, all together
+	mostText   = 16 << 10        // bytes of one text
+	mostTexts  = 48 << 10        // of all: a message has its bound, and JSON makes six bytes of one
+	mostErrors = 64              // of all chains, branches and all
+	mostCauses = 16              // of one error
 )
 
 // told is what a panic's value says of itself.
