@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type tab struct {
 	mu       sync.Mutex
 	warnings []string
 	errors   []string
+	allowed  []string
 }
 
 func (a *app) open(path string) *tab {
@@ -36,8 +38,10 @@ func (a *app) open(path string) *tab {
 		b.close()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if len(b.errors) > 0 {
-			a.t.Errorf("the console says %q", b.errors)
+		for _, said := range b.errors {
+			if !slices.ContainsFunc(b.allowed, func(text string) bool { return strings.Contains(said, text) }) {
+				a.t.Errorf("the console says %q", said)
+			}
 		}
 	})
 	if _, err := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{}); err != nil {
@@ -71,21 +75,19 @@ func (b *tab) note(event any) {
 	}
 }
 
-// allow forgets the errors that contain text, and demands that there were some.
+// allow waits for an error that contains text, and lets all such errors be: how many
+// there are, and when the last one is told, is the browser's.
 func (b *tab) allow(text string) {
 	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var others []string
-	for _, e := range b.errors {
-		if !strings.Contains(e, text) {
-			others = append(others, e)
+	eventually(b.t, func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !slices.ContainsFunc(b.errors, func(said string) bool { return strings.Contains(said, text) }) {
+			return fmt.Errorf("the console says nothing of %q: %q", text, b.errors)
 		}
-	}
-	if len(others) == len(b.errors) {
-		b.t.Errorf("the console says nothing of %q: %q", text, b.errors)
-	}
-	b.errors = others
+		return nil
+	})
+	b.allowed = append(b.allowed, text)
 }
 
 func (b *tab) goTo(url string) {
