@@ -20,19 +20,27 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t, rig.Modes...) }
+func TestBehaviour(t *testing.T) {
+	t.Run("detected", func(t *testing.T) { detected.Run(t, rig.Modes...) })
+	t.Run("handled", func(t *testing.T) { handled.Run(t, "notify") })
+}
 
-var behaviours = rig.Behaviours{
+// detected are the saves that differ in how they are heard of.
+var detected = rig.Behaviours{
 	{"every editor's way to save", testAtomicSaves},
-	{"an edit is one build and one process", testEdit},
-	{"no request is refused or fails while the app changes", testZeroRefused},
-	{"a broken build shows a page and the old app lives", testBrokenBuild},
 	{"a storm of saves ends in the last one", testSaveStorm},
 	{"a save during the build wins", testSaveDuringBuild},
 	{"the same bytes, a touch and a revert", testNoChange},
 	{"git checkout", testCheckout},
 	{"a tree that is moved in", testNewTree},
 	{"delete and rename", testDeleteRename},
+}
+
+// handled is what follows a save, however it is heard of.
+var handled = rig.Behaviours{
+	{"an edit is one build and one process", testEdit},
+	{"no request is refused or fails while the app changes", testZeroRefused},
+	{"a broken build shows a page and the old app lives", testBrokenBuild},
 	{"a template is a restart without a build", testTemplate},
 	{"what the app writes itself", testOwnWrites},
 }
