@@ -79,7 +79,7 @@ func read(t testing.TB, path string) string {
 // eventually waits until check passes, and shows its last complaint otherwise.
 func eventually(t testing.TB, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		err := check()
 		if err == nil {
@@ -180,7 +180,7 @@ func (b *bench) expect(want ...string) {
 			delete(left, c)
 		}
 	}
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for len(left) > 0 && len(extra) == 0 {
 		select {
 		case batch := <-b.w.Batches():
@@ -240,7 +240,7 @@ func (b *bench) saved(rel string) (batches int) {
 	select {
 	case batch := <-b.w.Batches():
 		take(batch)
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		b.Fatalf("the save of %s was not seen", rel)
 	}
 	for batch := range b.rest() {

@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 
 	// pageText and local are what only those may see who passed.
 	pageText = "the text of a page"

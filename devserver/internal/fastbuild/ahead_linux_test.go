@@ -67,7 +67,7 @@ func TestLinkAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.builder.Expect(a.next())
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for waiting := false; !waiting; {
 		a.builder.ahead.mu.Lock()
 		waiting = a.builder.ahead.begun != nil

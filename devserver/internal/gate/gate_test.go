@@ -71,7 +71,7 @@ func (s site) send(t *testing.T, request string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	request = strings.ReplaceAll(strings.ReplaceAll(request, "PORT", s.port), "\n", "\r\n")
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)

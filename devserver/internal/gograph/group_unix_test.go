@@ -16,7 +16,7 @@ import (
 
 func eventually(t *testing.T, fact func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		err := fact()
 		if err == nil {
 			return

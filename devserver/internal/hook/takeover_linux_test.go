@@ -163,8 +163,8 @@ func TestTwoListeners(t *testing.T) {
 			case wire.Serving:
 				serving[m.Addr] = true
 			}
-		case <-time.After(30 * time.Second):
-			t.Fatalf("after 30 s: %v %v", wanted, serving)
+		case <-time.After(2 * time.Minute):
+			t.Fatalf("after 2 minutes: %v %v", wanted, serving)
 		}
 	}
 	for _, port := range []string{port, metrics} {
@@ -236,7 +236,7 @@ func TestWithoutHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * time.Minute))
 	var b [4]byte
 	if _, err := io.WriteString(c, "echo"); err != nil {
 		t.Fatal(err)

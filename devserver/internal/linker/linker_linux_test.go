@@ -240,7 +240,7 @@ func TestWaits(t *testing.T) {
 	p := newProgram(t, "local", t.TempDir())
 	b := p.begin()
 	var pid int
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for pid == 0 {
 		pid = reading(t, p.linker)
 		if time.Now().After(deadline) {

@@ -25,7 +25,7 @@ const chromium = "/usr/bin/chromium"
 
 // patience is for a machine that others keep busy; what it waits for takes
 // milliseconds.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // tab is a page in a real browser.
 type tab struct {

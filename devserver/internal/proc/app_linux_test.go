@@ -348,7 +348,7 @@ func (a *app) ends(t *testing.T) fault.Exit {
 	case e := <-a.Exited():
 		a.exit <- e // for the clean-up
 		return e
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the app does not end")
 		panic("unreachable")
 	}
@@ -357,12 +357,12 @@ func (a *app) ends(t *testing.T) fault.Exit {
 func eventually(t *testing.T, f func() error) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
 	}
-	t.Fatalf("after 30 s: %v", err)
+	t.Fatalf("after 2 minutes: %v", err)
 }
 
 func pids(t *testing.T, s string) (ids []int) {

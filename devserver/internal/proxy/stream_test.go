@@ -101,7 +101,7 @@ func TestWebSocket(t *testing.T) {
 		}
 	})
 	f := forwarding(t, addr)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	open := func() *websocket.Conn {
 		t.Helper()

@@ -16,7 +16,7 @@ import (
 )
 
 // patience is for a machine that is busy with something else.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // eventually waits until check holds and fails with the last it said.
 func eventually(t *testing.T, check func() error) {

@@ -92,7 +92,7 @@ func (s *screen) terminal(o Options) *Terminal {
 func eventually(t *testing.T, f func() error) {
 	t.Helper()
 	var err error
-	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(2 * time.Millisecond) {
+	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(2 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
