@@ -69,8 +69,15 @@ func TestFast(t *testing.T) {
 	if _, now := r.Get("/pid"); now != pid {
 		t.Errorf("the app is %s, was %s", now, pid)
 	}
+	before = len(r.Stderr.String())
 	r.SetVersion("last")
 	r.Served("last")
+	rig.Eventually(r.T, "the last save is said", func() error {
+		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· ready ") {
+			return fmt.Errorf("devrun says %s", out)
+		}
+		return nil
+	})
 	compareOverview(r)
 }
 
