@@ -45,6 +45,7 @@ func init() {
 		"abort":    playAbort,
 		"block":    func([]string) { fmt.Println("ready"); select {} },
 		"stubborn": playStubborn,
+		"deaf":     playDeaf,
 		"drain":    playDrain,
 		"family":   playFamily,
 		"launch":   playLaunch,
@@ -124,15 +125,26 @@ func playDrain(a []string) {
 	fmt.Println("drained")
 }
 
-// playFamily starts a child in its group, one in a session of its own and an
-// orphan in one, and says their ids. Then it ends, or not.
+// playDeaf ignores SIGTERM, and closes stdout when it does.
+func playDeaf([]string) {
+	signal.Ignore(syscall.SIGTERM)
+	must(os.Stdout.Close())
+	select {}
+}
+
+// playFamily starts a child in its group, a deaf one in a session of its own
+// and a deaf orphan in one, and says their ids. Then it ends, or not.
 func playFamily(a []string) {
 	same := role("block")
 	must(same.Start())
-	other := role("stubborn")
+	other := role("deaf")
 	other.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	deaf, err := other.StdoutPipe()
+	must(err)
 	must(other.Start())
-	orphan, err := role("launch", "stubborn").Output()
+	_, err = io.Copy(io.Discard, deaf)
+	must(err)
+	orphan, err := role("launch", "deaf").Output()
 	must(err)
 	fmt.Println("family", same.Process.Pid, other.Process.Pid, strings.TrimSpace(string(orphan)))
 	if a[0] == "ends" {
@@ -142,7 +154,8 @@ func playFamily(a []string) {
 }
 
 // playLaunch starts a role in a session of its own, says its id, and ends.
-// With "unmarked" in front, the role has no environment and holds stderr.
+// The role has its stdout. With "unmarked" in front, it has no environment and
+// stderr instead.
 func playLaunch(a []string) {
 	unmarked := a[0] == "unmarked"
 	if unmarked {
@@ -153,6 +166,8 @@ func playLaunch(a []string) {
 	if unmarked {
 		c.Env = []string{}
 		c.Stderr = os.Stderr
+	} else {
+		c.Stdout = os.Stdout
 	}
 	must(c.Start())
 	fmt.Println(c.Process.Pid)
