@@ -16,6 +16,9 @@ import (
 	"go.uber.org/goleak"
 )
 
+// patience is how long a test waits for what will come.
+const patience = 2 * time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func needGit(t *testing.T) string {
@@ -79,7 +82,7 @@ func read(t testing.TB, path string) string {
 // eventually waits until check passes, and shows its last complaint otherwise.
 func eventually(t testing.TB, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(patience)
 	for {
 		err := check()
 		if err == nil {
@@ -180,7 +183,7 @@ func (b *bench) expect(want ...string) {
 			delete(left, c)
 		}
 	}
-	limit := time.After(2 * time.Minute)
+	limit := time.After(patience)
 	for len(left) > 0 && len(extra) == 0 {
 		select {
 		case batch := <-b.w.Batches():
@@ -240,7 +243,7 @@ func (b *bench) saved(rel string) (batches int) {
 	select {
 	case batch := <-b.w.Batches():
 		take(batch)
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		b.Fatalf("the save of %s was not seen", rel)
 	}
 	for batch := range b.rest() {

@@ -129,7 +129,7 @@ func gitAtWork(b *bench, git string, linked bool) {
 		if got := fmt.Sprint(b.relative(batch)); got != "[created a.go created b.go]" {
 			b.Errorf("got %s", got)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		b.Fatal("nothing came when git was done")
 	}
 }

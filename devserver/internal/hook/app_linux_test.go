@@ -20,6 +20,9 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
+// patience is how long a test waits for what will come.
+const patience = 2 * time.Minute
+
 var scratch string // holds the binaries that tests share
 
 func TestMain(m *testing.M) {
@@ -199,7 +202,7 @@ func (p *process) next(kind wire.Kind) wire.Message {
 			p.t.Fatalf("message %+v instead of %q", m, kind)
 		}
 		return m
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		p.t.Fatalf("no message %q", kind)
 	}
 	panic("unreachable")
@@ -227,7 +230,7 @@ func (p *process) failed() string {
 		if ok {
 			p.t.Fatalf("message %+v of an app that should fail", m)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		p.t.Fatal("the app lives on")
 	}
 	<-p.ended
@@ -289,7 +292,7 @@ func unused(t testing.TB) string {
 	return port
 }
 
-var client = http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get returns the text of a page.
 func get(t *testing.T, url string) string {
@@ -314,7 +317,7 @@ func fetch(t *testing.T, c *http.Client, url string) string {
 // eventually waits until f returns nil.
 func eventually(t testing.TB, f func() error) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(patience)
 	for {
 		err := f()
 		if err == nil {

@@ -104,7 +104,7 @@ func TestDevrunGone(t *testing.T) {
 			p.channel.Close()
 			select {
 			case <-p.ended:
-			case <-time.After(2 * time.Minute):
+			case <-time.After(patience):
 				t.Fatal("the app lives on")
 			}
 			if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != syscall.SIGTERM {
@@ -187,7 +187,7 @@ func (m *mute) ends(t *testing.T, by syscall.Signal) {
 		if s := m.cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != by {
 			t.Errorf("the app ended with %v", m.cmd.ProcessState)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Error("the app lives on")
 	}
 }
@@ -227,7 +227,7 @@ func TestOpened(t *testing.T) {
 			if strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc") {
 				have = append(have, m.Path)
 			}
-		case <-time.After(2 * time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("opened %q, want %q", have, want)
 		}
 	}
@@ -262,7 +262,7 @@ func TestWrote(t *testing.T) {
 			if base := filepath.Base(m.Path); m.Kind == wire.Wrote && filepath.Dir(m.Path) == dir && !strings.HasPrefix(base, "new") {
 				have = append(have, m.Path)
 			}
-		case <-time.After(2 * time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("wrote %q, want %q", have, want)
 		}
 	}

@@ -346,7 +346,7 @@ func TestRubbish(t *testing.T) {
 	p.channel.Close()
 	select {
 	case <-p.ended:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Error("the app lives on")
 	}
 }

@@ -163,8 +163,8 @@ func TestTwoListeners(t *testing.T) {
 			case wire.Serving:
 				serving[m.Addr] = true
 			}
-		case <-time.After(2 * time.Minute):
-			t.Fatalf("after 2 minutes: %v %v", wanted, serving)
+		case <-time.After(patience):
+			t.Fatalf("after %v: %v %v", patience, wanted, serving)
 		}
 	}
 	for _, port := range []string{port, metrics} {
@@ -236,7 +236,7 @@ func TestWithoutHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(patience))
 	var b [4]byte
 	if _, err := io.WriteString(c, "echo"); err != nil {
 		t.Fatal(err)

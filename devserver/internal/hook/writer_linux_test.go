@@ -85,7 +85,7 @@ func raw(t *testing.T, addr, request string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(patience))
 	r := bufio.NewReader(c)
 	for _, request := range []string{
 		"GET /nil HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -198,7 +198,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "GET /nil HTTP/1.0\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(c, "POST /nil HTTP/1.1\r\nHost: a\r\nContent-Length: 41943040\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,9 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
+// patience is how long a test waits for what will come.
+const patience = 2 * time.Minute
+
 // The test binary is also the app: "role NAME ARG..." on its command line
 // makes it play one.
 func TestMain(m *testing.M) {
@@ -363,7 +366,7 @@ func (a *app) ends(t *testing.T) fault.Exit {
 	case e := <-a.Exited():
 		a.exit <- e // for the clean-up
 		return e
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Fatal("the app does not end")
 		panic("unreachable")
 	}
@@ -372,12 +375,12 @@ func (a *app) ends(t *testing.T) fault.Exit {
 func eventually(t *testing.T, f func() error) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
 	}
-	t.Fatalf("after 2 minutes: %v", err)
+	t.Fatalf("after %v: %v", patience, err)
 }
 
 func pids(t *testing.T, s string) (ids []int) {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	tellFor    = 2 * time.Second // what the app's Error and Unwrap methods get, all together
+	tellFor    = 2 * time.Second // what the app's Error and Unwrap methods get, all together, and net/http's line of a panic
 	mostText   = 16 << 10        // bytes of one text
 	mostTexts  = 48 << 10        // of all: a message has its bound, and JSON makes six bytes of one
 	mostErrors = 64              // of all chains, branches and all
