@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"html"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 // visitor is a browser without scripts: it keeps cookies, and follows no
@@ -79,7 +76,29 @@ func (v *visitor) try(method, path, body string, header ...string) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	if method == "POST" {
+	return v.send(req, header...)
+}
+
+// begin sends a request whose body has size bytes, and only the beginning of
+// that body: what is answered did not wait for the rest.
+func (v *visitor) begin(method, path string, size int64, beginning string) answer {
+	v.t.Helper()
+	rest, never := io.Pipe()
+	defer never.Close()
+	req, err := http.NewRequest(method, v.base+path, io.MultiReader(strings.NewReader(beginning), rest))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	req.ContentLength = size
+	a, err := v.send(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return a
+}
+
+func (v *visitor) send(req *http.Request, header ...string) (answer, error) {
+	if req.Method == "POST" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	for i := 0; i < len(header); i += 2 {
@@ -92,42 +111,6 @@ func (v *visitor) try(method, path, body string, header ...string) (answer, erro
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	return answer{resp, string(b)}, err
-}
-
-// begin sends the head of a request whose body has size bytes, and only the
-// beginning of that body: what is answered did not wait for the rest.
-func (v *visitor) begin(method, path string, size int, beginning string) answer {
-	v.t.Helper()
-	req, err := http.NewRequest(method, v.base+path, nil)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	conn, err := net.Dial("tcp", req.URL.Host)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		v.t.Fatal(err)
-	}
-	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n",
-		method, path, req.URL.Host, size)
-	for _, c := range v.client.Jar.Cookies(req.URL) {
-		fmt.Fprintf(conn, "Cookie: %s\r\n", c)
-	}
-	if _, err := fmt.Fprintf(conn, "\r\n%s", beginning); err != nil {
-		v.t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return answer{resp, string(b)}
 }
 
 func (v *visitor) get(path string) answer { v.t.Helper(); return v.do("GET", path, "") }
