@@ -33,7 +33,7 @@ func direct(r *rig.Rig, save func(version string)) {
 	rig.Eventually(r.T, "a save is built without the go command", func() error {
 		n++
 		v := fmt.Sprintf("v%d", n)
-		before := len(r.Stderr.String())
+		before := r.Said()
 		save(v)
 		r.Served(v)
 		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· compile ") {
@@ -52,15 +52,10 @@ func TestFast(t *testing.T) {
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
 	// What the go command decides is left to it, and known afterwards.
-	before := len(r.Stderr.String())
+	before := r.Said()
 	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
 	r.Says(`^devrun: built with go build: a file has come or gone in `)
-	rig.Eventually(r.T, "the app is ready with more.go", func() error {
-		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· build ") || !strings.Contains(out, "· ready ") {
-			return fmt.Errorf("devrun says %s", out)
-		}
-		return nil
-	})
+	r.SaysAfter(before, `· build .* · ready `)
 	direct(r, func(v string) { r.SetVersion("m" + v); r.Served("m" + v); r.SetVersion(v) })
 	// What changes nothing in the program does not end it.
 	_, pid := r.Get("/pid")
@@ -69,15 +64,10 @@ func TestFast(t *testing.T) {
 	if _, now := r.Get("/pid"); now != pid {
 		t.Errorf("the app is %s, was %s", now, pid)
 	}
-	before = len(r.Stderr.String())
+	before = r.Said()
 	r.SetVersion("last")
 	r.Served("last")
-	rig.Eventually(r.T, "the last save is said", func() error {
-		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· ready ") {
-			return fmt.Errorf("devrun says %s", out)
-		}
-		return nil
-	})
+	r.SaysAfter(before, ` · ready `)
 	compareOverview(r)
 }
 

@@ -20,14 +20,20 @@ import (
 func (r *Rig) Builds() int { return strings.Count(r.Stderr.String(), "devrun: built in ") }
 
 // Says waits for a line of devrun that matches.
-func (r *Rig) Says(pattern string) string {
+func (r *Rig) Says(pattern string) string { r.T.Helper(); return r.SaysAfter(0, pattern) }
+
+// Said is how much devrun has said, for SaysAfter.
+func (r *Rig) Said() int { return len(r.Stderr.String()) }
+
+// SaysAfter waits until what devrun says after a point matches.
+func (r *Rig) SaysAfter(point int, pattern string) string {
 	r.T.Helper()
 	re := regexp.MustCompile(`(?m)` + pattern)
 	var found string
 	Eventually(r.T, "devrun says "+pattern, func() error {
-		found = re.FindString(r.Stderr.String())
-		if found == "" {
-			return errors.New("not yet")
+		text := r.Stderr.String()[point:]
+		if found = re.FindString(text); found == "" {
+			return fmt.Errorf("it says %q", text)
 		}
 		return nil
 	})

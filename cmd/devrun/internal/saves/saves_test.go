@@ -20,10 +20,9 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) {
-	t.Run("detected", func(t *testing.T) { detected.Run(t, rig.Modes...) })
-	t.Run("handled", func(t *testing.T) { handled.Run(t, "notify") })
-}
+func TestDetected(t *testing.T) { t.Parallel(); detected.Run(t, rig.Modes...) }
+
+func TestHandled(t *testing.T) { t.Parallel(); handled.Run(t, "notify") }
 
 // detected are the saves that differ in how they are heard of.
 var detected = rig.Behaviours{
