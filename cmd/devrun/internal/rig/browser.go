@@ -127,11 +127,14 @@ func (p *Tab) Becomes(expr, want string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%s is %q, not %s; console: %q", expr, got, want, p.Said())
+			p.t.Fatalf("%s is %q, not %s; console: %q; page: %s", expr, got, want, p.Said(), p.Eval(pageNow))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// pageNow is where a page is, its text, and what its fields hold.
+const pageNow = `location.href + "\n" + document.body.innerText + "\n" + [...document.querySelectorAll("input, textarea")].map((f) => f.name + "=" + f.value).join(" ")`
 
 // Said is what the console has said so far.
 func (p *Tab) Said() []string {

@@ -16,11 +16,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +53,13 @@ func (t Tests) Run() int {
 		return 1
 	}
 	builtIn = dir
+	// What the test binary ignores, as under nohup, devrun would ignore as well: what
+	// it hears and lets be is not passed on.
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	code := t.M.Run()
 	if names := left(); len(names) > 0 {
 		fmt.Fprintf(os.Stderr, "FAIL: the tests left processes: %s\n", strings.Join(names, ", "))

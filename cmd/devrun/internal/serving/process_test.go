@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"regexp"
 	"strconv"
 	"strings"
@@ -68,9 +67,6 @@ func testIgnoreTerm(t *testing.T, mode string) {
 
 func testTreeKill(t *testing.T, mode string) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
-		if signal.Ignored(sig) {
-			continue // as under nohup: devrun ignores it, too
-		}
 		r := rig.New(t, mode)
 		r.Env = append(r.Env, "FORK_CHILD=1")
 		r.Start()
