@@ -150,13 +150,18 @@ func (p *Tab) Asked() []string {
 	return slices.Clone(p.asked)
 }
 
-// Act does what a person does: a click, a key. What a page takes away before it
-// was reached is looked for again in the page that comes.
+// styled says whether the page has its stylesheets, or will not get them.
+const styled = `document.readyState !== "loading" && [...document.querySelectorAll("link[rel=stylesheet]")].every((l) => l.sheet || performance.getEntriesByName(l.href).length)`
+
+// Act does what a person does: a click, a key. It waits for the stylesheets: a
+// click before that misses what they move. What a page takes away before it was
+// reached is looked for again in the page that comes.
 func (p *Tab) Act(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
 	for _, action := range actions {
+		p.Becomes(styled, "^true$")
 		err := chromedp.Do(ctx, action)
 		for err != nil && strings.Contains(err.Error(), "Could not find node with given id") && ctx.Err() == nil {
 			err = chromedp.Do(ctx, action)
