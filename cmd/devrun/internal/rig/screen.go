@@ -79,7 +79,7 @@ func NewScreenOn(r *Rig, env ...string) *Screen {
 		tty.Close()
 		select {
 		case <-read:
-		case <-time.After(20 * time.Second):
+		case <-time.After(Patience):
 			t.Error("a process still has the terminal open")
 		}
 		master.Close()
