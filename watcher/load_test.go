@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,15 +22,15 @@ func TestAtRestNoTimerRuns(t *testing.T) {
 	b.settled(func() bool { return b.w.alarm(time.Now()).IsZero() })
 }
 
-// TestChangesAreToldAtOnce wants one of 40 changes told at once, which a loaded
-// machine allows and a debounce of the usual length does not.
+// TestChangesAreToldAtOnce leaves room for a loaded machine, but not for a
+// debounce of the usual length.
 func TestChangesAreToldAtOnce(t *testing.T) {
 	b := newBench(t, 0)
 	for i := range 300 {
 		b.write(fmt.Sprintf("d%d/f%d", i%30, i), "1")
 	}
 	b.watch(b.tree())
-	best := time.Hour
+	var took []time.Duration
 	for range 40 {
 		b.hashed()
 		f, err := os.OpenFile(b.path("d7/f7"), os.O_WRONLY|os.O_APPEND, 0)
@@ -38,11 +39,13 @@ func TestChangesAreToldAtOnce(t *testing.T) {
 		_, err = f.WriteString("x")
 		must(t, err)
 		<-b.w.Batches()
-		best = min(best, time.Since(began))
+		took = append(took, time.Since(began))
 		must(t, f.Close())
 	}
-	if best > 50*time.Millisecond {
-		t.Errorf("at least %s from write to batch", best)
+	slices.Sort(took)
+	t.Logf("write to batch: median %s, worst %s", took[len(took)/2], took[len(took)-1])
+	if median := took[len(took)/2]; median > 50*time.Millisecond {
+		t.Errorf("median %s from write to batch", median)
 	}
 }
 

@@ -188,7 +188,7 @@ func TestSilentServer(t *testing.T) {
 	}
 	began = time.Now()
 	err := m.Close(t.Context())
-	if took := time.Since(began); took > flushFor+dialTimeout || took < flushFor/2 {
+	if took := time.Since(began); took > flushFor+2*time.Second || took < flushFor/2 {
 		t.Errorf("closed after %v", took)
 	}
 	if err == nil || !strings.HasSuffix(err.Error(), " mails of errors were not sent") {

@@ -222,15 +222,14 @@ func testLongDrain(t *testing.T) {
 }
 
 // Seen in other runners: a second of sleep before each build. What an edit
-// takes beside its build is measured; one quick edit will do, as the machine
+// takes beside its build is measured; the best of some edits, as the machine
 // may be busy.
 func testNoFixedWait(t *testing.T) {
 	r := rig.New(t, "notify").Start()
 	took := regexp.MustCompile(`devrun: built in (\d+\.\d+)s`)
-	n := 0
-	rig.Eventually(t, "an edit takes less than half a second more than its build", func() error {
-		n++
-		v := fmt.Sprintf("f%d", n)
+	best := time.Hour
+	for i := range 5 {
+		v := fmt.Sprintf("f%d", i)
 		began := time.Now()
 		r.SetVersion(v)
 		r.Served(v)
@@ -240,11 +239,11 @@ func testNoFixedWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if more := beside - time.Duration(seconds*float64(time.Second)); more > 500*time.Millisecond {
-			return fmt.Errorf("it takes %v more", more)
-		}
-		return nil
-	})
+		best = min(best, beside-time.Duration(seconds*float64(time.Second)))
+	}
+	if best > 500*time.Millisecond {
+		t.Errorf("an edit takes %v more than its build", best)
+	}
 }
 
 // Seen in other runners: the app was stopped before the build, so that a syntax

@@ -187,10 +187,10 @@ func (r *Rig) Launch(args ...string) {
 		r.Cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-r.Ended:
-		case <-time.After(Patience):
+		case <-time.After(20 * time.Second):
 			r.Cmd.Process.Kill()
 			<-r.Ended
-			r.T.Errorf("devrun did not stop within %v of SIGTERM", Patience)
+			r.T.Error("devrun did not stop within 20 s of SIGTERM")
 		}
 	})
 }

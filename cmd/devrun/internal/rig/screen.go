@@ -79,7 +79,7 @@ func NewScreenOn(r *Rig, env ...string) *Screen {
 		tty.Close()
 		select {
 		case <-read:
-		case <-time.After(Patience):
+		case <-time.After(20 * time.Second):
 			t.Error("a process still has the terminal open")
 		}
 		master.Close()
