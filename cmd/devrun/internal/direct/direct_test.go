@@ -33,7 +33,7 @@ func direct(r *rig.Rig, save func(version string)) {
 	rig.Eventually(r.T, "a save is built without the go command", func() error {
 		n++
 		v := fmt.Sprintf("v%d", n)
-		before := r.Said()
+		before := r.Point()
 		save(v)
 		r.Served(v)
 		if out := r.Stderr.String()[before:]; !strings.Contains(out, "· compile ") {
@@ -52,7 +52,7 @@ func TestFast(t *testing.T) {
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
 	// What the go command decides is left to it, and known afterwards.
-	before := r.Said()
+	before := r.Point()
 	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
 	r.Says(`^devrun: built with go build: a file has come or gone in `)
 	r.SaysAfter(before, `· build .* · ready `)
@@ -64,7 +64,7 @@ func TestFast(t *testing.T) {
 	if _, now := r.Get("/pid"); now != pid {
 		t.Errorf("the app is %s, was %s", now, pid)
 	}
-	before = r.Said()
+	before = r.Point()
 	r.SetVersion("last")
 	r.Served("last")
 	r.SaysAfter(before, ` · ready `)

@@ -22,8 +22,8 @@ func (r *Rig) Builds() int { return strings.Count(r.Stderr.String(), "devrun: bu
 // Says waits for a line of devrun that matches.
 func (r *Rig) Says(pattern string) string { r.T.Helper(); return r.SaysAfter(0, pattern) }
 
-// Said is how much devrun has said, for SaysAfter.
-func (r *Rig) Said() int { return len(r.Stderr.String()) }
+// Point is where what devrun has said ends now, for SaysAfter.
+func (r *Rig) Point() int { return len(r.Stderr.String()) }
 
 // SaysAfter waits until what devrun says after a point matches.
 func (r *Rig) SaysAfter(point int, pattern string) string {

@@ -60,7 +60,7 @@ func testWordsOfSaves(t *testing.T) {
 	s.Says(fmt.Sprintf(`^devrun: serving \S+ \(pid %d\)$`, s.AppPid()))
 
 	// A save during the build drops the build without a line, and names all.
-	builds, before := s.Builds(), s.Said()
+	builds, before := s.Builds(), s.Point()
 	s.Write("web/slow.go", strings.Replace(rig.SlowSource(1), "package main", "package web", 1))
 	s.Says(`^devrun: web/slow\.go saved$`)
 	s.Write("cmd/microblog/main.go", version("v5"))
@@ -101,7 +101,7 @@ devrun: waiting for a save
 	s.Looks(`^<dim>devrun:</> <dim>waiting for a save</>$`)
 
 	// The next good build says nothing about the error.
-	before := s.Said()
+	before := s.Point()
 	for _, name := range []string{"handlers.go", "store.go"} {
 		s.Write(name, "package main\n")
 	}
