@@ -17,6 +17,7 @@ type dialect struct {
 	migrations string // the directory below migrations
 	lock       string // run first in a migration, to be the only one
 	duplicate  func(error) (index string, ok bool)
+	busy       func(error) bool // another has it, and may have let it go by now
 }
 
 var sqlite = dialect{
@@ -29,6 +30,10 @@ var sqlite = dialect{
 			return "", false
 		}
 		return e.Error(), true // names the column
+	},
+	busy: func(err error) bool {
+		var e *sqlitedriver.Error
+		return errors.As(err, &e) && e.Code()&0xff == sqlitelib.SQLITE_BUSY // the rest says which lock
 	},
 }
 
@@ -44,6 +49,7 @@ var postgres = dialect{
 		}
 		return e.ConstraintName, true
 	},
+	busy: func(error) bool { return false }, // its lock waits
 }
 
 // taken makes a violated index of users an error that says which.

@@ -8,12 +8,33 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The migrations of each database, in the order of the numbers in their names.
 //
 //go:embed migrations
 var migrations embed.FS
+
+// migrateInTurn migrates, again for as long as another process has the database.
+// SQLite itself does not wait where two who read it both want to write, which is so
+// while a new file gets its write-ahead log: one of them is turned away.
+func (s *Store) migrateInTurn(ctx context.Context) error {
+	end := time.After(busyFor)
+	for {
+		err := s.migrate(ctx)
+		if err == nil || !s.dialect.busy(err) {
+			return err
+		}
+		select {
+		case <-end:
+			return err
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
 
 // migrate brings the tables up to date in one transaction. A second process
 // that starts at the same time waits for it, and then finds nothing to do.

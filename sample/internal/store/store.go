@@ -13,7 +13,9 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // What a caller may have to tell apart.
@@ -29,8 +31,10 @@ type Store struct {
 	dialect dialect
 }
 
-// connections is how many a process opens at most.
-const connections = 10
+const (
+	connections = 10               // that a process opens at most
+	busyFor     = 10 * time.Second // how long a locked database is waited for
+)
 
 // Open connects to the database of an address and brings its tables up to
 // date. The address is one of
@@ -50,7 +54,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	s := &Store{db: traced{db}, dialect: d}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrateInTurn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", d.name, err), db.Close())
 	}
 	return s, nil
@@ -84,7 +88,7 @@ func sqliteDSN(path string) string {
 		path = "/" + path // C:/…
 	}
 	options := url.Values{
-		"_busy_timeout": {"10000"}, // milliseconds
+		"_busy_timeout": {strconv.FormatInt(busyFor.Milliseconds(), 10)},
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"NORMAL"},
 		"_foreign_keys": {"on"},
