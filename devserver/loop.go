@@ -408,7 +408,7 @@ func (l *loop) drain() error {
 func (l *loop) prepareHook() {
 	g := l.graph
 	o, err := hook.Prepare(hook.Target{
-		GOROOT: g.GOROOT, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
+		GOROOT: g.GOROOT, ModCache: g.GOMODCACHE, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
 		Dir: filepath.Join(l.dir, "hook"), HTTP: g.HasHTTP,
 		Keep: l.keeper.std(g),

@@ -82,6 +82,15 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 			return nil, err
 		}
 	}
+	for _, p := range r.packages {
+		delete(added, p.dir)
+	}
+	for dir, names := range added { // the hook's, which another devrun may have otherwise
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			l.fixed[path] = stateOf(l.overlay[path])
+		}
+	}
 	clear(known)
 	for sum, s := range fresh {
 		known[sum] = s

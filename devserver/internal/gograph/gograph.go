@@ -61,6 +61,7 @@ type Graph struct {
 	HasHTTP  bool            // net/http is one of them
 
 	GOROOT, GoVersion, GOOS, GOARCH string // GoVersion as "go1.26.1"
+	GOMODCACHE                      string
 	GOFLAGS                         string // as `go env GOFLAGS` prints it; blank, not "", when that is nothing
 }
 
@@ -91,7 +92,7 @@ func Load(ctx context.Context, o Options) (*Graph, error) {
 	}
 	g := &Graph{
 		Imports: map[string]bool{},
-		GOROOT:  env.GOROOT, GoVersion: env.GOVERSION, GOOS: env.GOOS, GOARCH: env.GOARCH, GOFLAGS: cmp.Or(env.GOFLAGS, " "),
+		GOROOT:  env.GOROOT, GOMODCACHE: env.GOMODCACHE, GoVersion: env.GOVERSION, GOOS: env.GOOS, GOARCH: env.GOARCH, GOFLAGS: cmp.Or(env.GOFLAGS, " "),
 	}
 	if failure != "" {
 		g.unreadable(dir, o.Package, env, failure)

@@ -92,7 +92,7 @@ func (p *listed) abs(names []string) []string {
 
 // settings are what `go env` says.
 type settings struct {
-	GOROOT, GOVERSION, GOOS, GOARCH, GOMOD, GOWORK, GOFLAGS string
+	GOROOT, GOMODCACHE, GOVERSION, GOOS, GOARCH, GOMOD, GOWORK, GOFLAGS string
 }
 
 func (s settings) noModule() bool {
@@ -110,7 +110,7 @@ type tool struct {
 // printed as failure and the module files as found by looking.
 func (t tool) settings(ctx context.Context) (s settings, failure string, err error) {
 	out, stderr, err := t.run(ctx, "env", "-json",
-		"GOROOT", "GOVERSION", "GOOS", "GOARCH", "GOMOD", "GOWORK", "GOFLAGS")
+		"GOROOT", "GOMODCACHE", "GOVERSION", "GOOS", "GOARCH", "GOMOD", "GOWORK", "GOFLAGS")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		s.GOMOD, s.GOWORK = above(t.dir, "go.mod"), above(t.dir, "go.work")

@@ -72,13 +72,13 @@ func (p project) build(t testing.TB) string {
 // returns what it says.
 func (p project) compile(t testing.TB, dir string, flags ...string) string {
 	t.Helper()
-	out, err := p.command("env", "GOROOT", "GOVERSION").Output()
+	out, err := p.command("env", "GOROOT", "GOMODCACHE", "GOVERSION").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	goroot, goVersion, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	env := strings.Fields(string(out))
 	o, err := Prepare(Target{
-		GOROOT: goroot, GoVersion: goVersion,
+		GOROOT: env[0], ModCache: env[1], GoVersion: env[2],
 		ModulePath: p.module, ModuleDir: p.dir, MainDir: filepath.Join(p.dir, p.main),
 		Dir: filepath.Join(dir, "overlay"), HTTP: !p.noHTTP,
 	})

@@ -160,6 +160,19 @@ func TestBuildWorkspace(t *testing.T) {
 	unchanged(t, root)
 }
 
+// An app's first build finds the hook as another app's build has left it.
+func TestBuildAnother(t *testing.T) {
+	build := func(module string) string {
+		root := tree(t, map[string]string{
+			"go.mod":  "module " + module + "\n\ngo 1.25\n",
+			"main.go": "package main\n\nimport _ \"net/http\"\n\nfunc main() { println(\"" + t.TempDir() + "\") }\n",
+		})
+		return project{module: module, dir: root}.compile(t, t.TempDir(), "-v", "-o", os.DevNull)
+	}
+	build("example.com/one")
+	equal(t, "compiled", build("example.com/another"), "example.com/another\n")
+}
+
 // Quotes, blanks and letters beyond ASCII, and the user's own way to spell a
 // directory.
 func TestBuildPath(t *testing.T) {

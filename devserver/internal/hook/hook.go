@@ -5,8 +5,8 @@
 // the app when devrun is gone.
 //
 // The package is in inject; [Prepare] writes it to a private directory and makes
-// a `go build -overlay` file of it. Under the app's module path it exists for
-// the compiler only. It works through function variables of the standard library
+// a `go build -overlay` file of it. Below GOROOT, where it is one package for all
+// apps and compiled once, it exists for the compiler only. It works through function variables of the standard library
 // that have no public name (go:linkname), so the promises are:
 //
 //   - A variable is touched, or a function called, only if its declaration in
@@ -43,6 +43,7 @@ import (
 // Target is the app that is built, as the go command names things.
 type Target struct {
 	GOROOT, GoVersion     string // of the toolchain that builds, "go1.26.1"
+	ModCache              string // the module cache, in which nothing can be overlaid
 	ModulePath, ModuleDir string // the module of package main
 	MainDir               string
 	Dir                   string // private to this run; files in it are overwritten
@@ -63,7 +64,7 @@ type Overlay struct {
 
 const (
 	importer = "zz_devrun.go"                   // joins package main
-	added    = "zz_devrun_hook"                 // below the module's directory
+	added    = "zz_devrun_hook"                 // below GOROOT/src
 	wirePath = "devrun/devserver/internal/wire" // as inject spells it
 	oldest   = "go1.23"                         // the first linker that knows -checklinkname
 	absent   = "the app is built as it is and keeps its port: connections are refused while it restarts"
@@ -169,12 +170,14 @@ func Prepare(t Target) (*Overlay, error) {
 		return &Overlay{Lost: []string{absent + " (" + why + ")"}, Why: why}, nil
 	}
 
-	o := &Overlay{Package: t.ModulePath + "/" + added, LDFlags: "-checklinkname=0"}
+	o := &Overlay{LDFlags: "-checklinkname=0"}
+	var dir string
+	o.Package, dir = t.place()
 	files := map[string]string{ // as the compiler shall see them: name -> text
 		filepath.Join(t.MainDir, importer): "package main\n\nimport _ " + strconv.Quote(o.Package) + "\n",
 	}
 	for name, text := range wire.Source {
-		files[filepath.Join(t.ModuleDir, added, "wire", name)] = text
+		files[filepath.Join(dir, "wire", name)] = text
 	}
 	active := map[string]bool{"": true}
 	for _, p := range parts {
@@ -196,7 +199,7 @@ func Prepare(t Target) (*Overlay, error) {
 		active[p.name] = true
 		o.Parts = append(o.Parts, p.name)
 		for name, text := range texts {
-			files[filepath.Join(t.ModuleDir, added, name)] =
+			files[filepath.Join(dir, name)] =
 				strings.ReplaceAll(text, strconv.Quote(wirePath), strconv.Quote(o.Package+"/wire"))
 		}
 	}
@@ -228,6 +231,16 @@ func (p part) texts(t Target) (map[string]string, error) {
 	return texts, nil
 }
 
+// place is the added package's import path and directory. A toolchain that the go
+// command has downloaded lies in the module cache: with it the package is one of
+// the app's module.
+func (t Target) place() (path, dir string) {
+	if rel, err := filepath.Rel(t.ModCache, t.GOROOT); t.ModCache != "" && err == nil && filepath.IsLocal(rel) {
+		return t.ModulePath + "/" + added, filepath.Join(t.ModuleDir, added)
+	}
+	return added, filepath.Join(t.GOROOT, "src", added)
+}
+
 // impossible says why there can be no hook at all, "" if there can.
 func (t Target) impossible() string {
 	if ok, err := t.builds("hook.go"); err != nil || !ok {
@@ -240,7 +253,8 @@ func (t Target) impossible() string {
 	if t.ModulePath == "" || !filepath.IsAbs(t.ModuleDir) {
 		return "the app is not in a module"
 	}
-	for _, path := range []string{filepath.Join(t.MainDir, importer), filepath.Join(t.ModuleDir, added)} {
+	_, dir := t.place()
+	for _, path := range []string{filepath.Join(t.MainDir, importer), dir} {
 		if _, err := os.Lstat(path); err == nil {
 			return path + " exists, and devrun needs the name"
 		}
