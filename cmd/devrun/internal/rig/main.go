@@ -12,8 +12,12 @@ package rig
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -25,6 +29,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // Main runs the tests of a package as [Tests] does and ends the process. It is
@@ -109,12 +115,16 @@ func Build(dir, name, pkg string, flags ...string) (string, error) {
 		return "", fmt.Errorf("build %s: TestMain does not call rig.Main", name)
 	}
 	path := filepath.Join(builtIn, name)
+	return path, build(dir, path, pkg, flags...)
+}
+
+func build(dir, path, pkg string, flags ...string) error {
 	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), pkg)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		return fmt.Errorf("build %s: %w\n%s", filepath.Base(path), err, out)
 	}
-	return path, nil
+	return nil
 }
 
 // module is the directory of the module that is tested.
@@ -139,15 +149,54 @@ func Path(t testing.TB, name string) string {
 	return filepath.Join(dir, name)
 }
 
+// devrun is built once for the tests of all packages, and once more after a change.
+// Each test binary has a copy, which no later build replaces.
 var devrun = sync.OnceValues(func() (string, error) {
 	dir, err := module()
 	if err != nil {
 		return "", err
 	}
-	return Build(dir, "devrun", "./cmd/devrun")
+	base, err := kept()
+	if err != nil {
+		return "", err
+	}
+	id := sha256.Sum256([]byte(dir))
+	shared := filepath.Join(base, "devrun-"+hex.EncodeToString(id[:6]))
+	unlock, err := lockedfile.MutexAt(shared + ".lock").Lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if err := build(dir, shared, "./cmd/devrun"); err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(shared)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(builtIn, "devrun")
+	return path, os.WriteFile(path, text, 0o755)
 })
 
-// Binary returns devrun's path. It is built once for all tests of a package.
+// kept is a directory of this user's that stays when the tests have ended, so that
+// nothing is compiled for each run anew: the go command knows what it has compiled by
+// the path of its source.
+var kept = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("devrun-e2e-%d", os.Getuid()))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { // nobody but its owner may
+		return "", err
+	}
+	fi, err := os.Lstat(dir)
+	if err == nil && !fi.IsDir() {
+		err = fmt.Errorf("%s is no directory", dir)
+	}
+	return dir, err
+})
+
+// Binary returns devrun's path.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path, err := devrun()

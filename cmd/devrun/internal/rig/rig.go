@@ -4,6 +4,7 @@ package rig
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/devserver"
 )
 
 // Patience is how long a fact may take to come true. It is long because the
@@ -109,17 +112,57 @@ func New(t *testing.T, mode string) *Rig { t.Helper(); return NewOf(t, mode, App
 // NewOf is New with another app, which is all that is in these directories.
 func NewOf(t *testing.T, mode string, dirs ...string) *Rig {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "app")
+	dir := filepath.Join(place(t, dirs), "app")
 	for _, d := range dirs {
 		if err := os.CopyFS(dir, os.DirFS(d)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Ended: make(chan struct{})}
+	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Env: cache(t), Ended: make(chan struct{})}
 	if mode == "poll" {
 		r.args = append(r.args, "--poll", "20ms")
 	}
 	return r
+}
+
+// place is an empty directory that is this test's until it ends. It has the same name
+// whenever the app of these directories runs alone.
+func place(t testing.TB, dirs []string) string {
+	t.Helper()
+	base, err := kept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := sha256.Sum256([]byte(strings.Join(dirs, "\x00")))
+	for n := 1; ; n++ {
+		dir := filepath.Join(base, fmt.Sprintf("%s-%x.%d", filepath.Base(dirs[0]), id[:6], n))
+		free, taken := take(dir)
+		if taken {
+			continue
+		}
+		t.Cleanup(free)
+		remove := func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		}
+		remove() // left by tests that were killed
+		t.Cleanup(remove)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+}
+
+// take has a name for this test alone among all that run, until free is called or the
+// process ends, unless it is taken.
+func take(name string) (free func(), taken bool) {
+	l, err := net.Listen("unix", "@devrun-e2e-"+name)
+	if err != nil {
+		return nil, true
+	}
+	return func() { l.Close() }, false
 }
 
 // FreePort returns a port that nothing listens on now and that is no other
@@ -129,16 +172,16 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
 		port := 20000 + int(nextPort.Add(1))%10000
-		reserved, err := net.Listen("unix", fmt.Sprintf("@devrun-e2e-%d", port))
-		if err != nil {
-			continue // another test binary's
+		free, taken := take(strconv.Itoa(port))
+		if taken {
+			continue
 		}
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			l.Close()
-			t.Cleanup(func() { reserved.Close() })
+			t.Cleanup(free)
 			return port
 		}
-		reserved.Close()
+		free()
 	}
 	t.Fatal("no free port")
 	return 0
@@ -238,13 +281,39 @@ func (r *Rig) Exit() int {
 	return r.Cmd.ProcessState.ExitCode()
 }
 
-// OwnCache is an environment in which devrun has a cache directory of its own
+// OwnCache is an environment in which devrun has an empty cache directory of its own
 // and the go command the usual one.
-func OwnCache(t *testing.T) []string {
+func OwnCache(t testing.TB) []string {
 	t.Helper()
-	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	gocache, err := goCache()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + strings.TrimSpace(string(gocache))}
+	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + gocache}
+}
+
+var goCache = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+// cache is the environment of a rig: what devrun keeps of apps is forgotten with the
+// rig, what is the same for all apps is in the user's cache.
+func cache(t testing.TB) []string {
+	t.Helper()
+	env := OwnCache(t)
+	own := filepath.Join(strings.TrimPrefix(env[0], "XDG_CACHE_HOME="), "devrun")
+	if err := os.Mkdir(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keep", "linkers"} {
+		shared, err := devserver.CacheDir(name)
+		if err == nil {
+			err = os.Symlink(shared, filepath.Join(own, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return env
 }
