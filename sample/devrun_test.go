@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 // devrun is the runner beside microblog. It is built when a test needs it.
@@ -102,7 +104,7 @@ func TestFailureUnderDevrun(t *testing.T) {
 		if a.StatusCode != 500 || !a.shows(words, "profile.go") || a.shows("The administrator has been notified") {
 			t.Errorf("the page: %v", a)
 		}
-		eventually(t, "devrun tells of the line", func() error {
+		suite.Until(t, "devrun tells of the line", func() error {
 			return matches(s.log.String(), `\(\*app\)\.editProfile +profile\.go:\d+`)
 		})
 		if a := susan.get("/user/susan"); a.StatusCode != 200 || !a.shows("<h1>User: susan</h1>") {

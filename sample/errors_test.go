@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"devrun/devserver/suite"
 	"devrun/sample/internal/store"
 )
 
@@ -101,7 +102,7 @@ func TestServerError(t *testing.T) {
 		fail()
 		record := regexp.MustCompile(`(?m)^.* ERROR: Exception on /edit_profile \[POST\] request_id=[A-Z2-7]{26} err="the username is taken: .*(UNIQUE constraint failed: user.username|ix_user_username).*" user_id=\d+ \[in .+/errors\.go:\d+\]\n(  .*\n)*  main\.\(\*app\)\.editProfile\(.*\n  \t.*/profile\.go:\d+ `)
 		var log string
-		eventually(t, "the failure is logged", func() error {
+		suite.Until(t, "the failure is logged", func() error {
 			log = s.log.String()
 			if n := len(record.FindAllString(log, -1)); n != 1 {
 				return fmt.Errorf("%d records match %v", n, record)
@@ -223,7 +224,7 @@ func TestDevelopmentPanics(t *testing.T) {
 		if a, err := susan.try("POST", "/edit_profile", form("username", "john")); err == nil {
 			t.Errorf("an answer: %v", a)
 		}
-		eventually(t, "net/http tells of the panic", func() error {
+		suite.Until(t, "net/http tells of the panic", func() error {
 			if log := s.log.String(); !strings.Contains(log, "http: panic serving") || !strings.Contains(log, "(*app).editProfile") {
 				return fmt.Errorf("it printed\n%s", log)
 			}

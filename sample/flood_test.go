@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
 	"devrun/sample/internal/mailtest"
 )
 
@@ -124,13 +125,13 @@ func TestMailServerComesBack(t *testing.T) {
 		fail := s.failing(t)
 		fail()
 		trouble := `(?m)^.* WARNING: an error could not be mailed reason=".*connection refused" \[in .*\]$`
-		eventually(t, "the trouble is logged", func() error { return matches(s.log.String(), trouble) })
+		suite.Until(t, "the trouble is logged", func() error { return matches(s.log.String(), trouble) })
 		for range 20 {
 			fail()
 		}
 		m := serveAt(t, port)
 		received(t, m, 1)
-		eventually(t, "the end of the trouble is logged", func() error { return matches(s.log.String(), ` INFO: errors are mailed again `) })
+		suite.Until(t, "the end of the trouble is logged", func() error { return matches(s.log.String(), ` INFO: errors are mailed again `) })
 		if n := len(regexp.MustCompile(trouble).FindAllString(s.log.String(), -1)); n != 1 {
 			t.Errorf("the trouble is logged %d times", n)
 		}
@@ -182,7 +183,7 @@ func TestMoreErrorsThanMails(t *testing.T) {
 			}
 			return n
 		}
-		eventually(t, "what is not mailed is counted", func() error {
+		suite.Until(t, "what is not mailed is counted", func() error {
 			if n := dropped(); n < kinds-waiting-1 {
 				return fmt.Errorf("%d", n)
 			}

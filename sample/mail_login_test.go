@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"devrun/devserver/suite"
 	"devrun/sample/internal/mailtest"
 )
 
@@ -72,7 +73,7 @@ func TestMailLogin(t *testing.T) {
 						t.Errorf("TLS is %v", got.TLS)
 					}
 				} else {
-					eventually(t, "the trouble is logged", func() error {
+					suite.Until(t, "the trouble is logged", func() error {
 						return matches(s.log.String(), fmt.Sprintf(`(?m)^.* WARNING: an error could not be mailed reason=".*%s.*\]$`, c.fails))
 					})
 					if got := m.Got(); len(got) > 0 {

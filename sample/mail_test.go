@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
 	"devrun/sample/internal/mailtest"
 )
 
@@ -22,7 +23,7 @@ func mailTo(port int, more ...string) []string {
 // received waits until the server has n mails, and returns all that it has.
 func received(t *testing.T, m *mailtest.Server, n int) []mailtest.Mail {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d mails", n), func() error {
+	suite.Until(t, fmt.Sprintf("%d mails", n), func() error {
 		if got := m.Got(); len(got) < n {
 			return fmt.Errorf("there are %d", len(got))
 		}
@@ -57,7 +58,7 @@ func TestErrorMail(t *testing.T) {
 			got.Header.Get("Subject") != "Microblog Failure" || got.Header.Get("To") != "<ann@example.com>, <bob@example.com>" {
 			t.Errorf("from %s to %s, %v", got.From, got.To, got.Header)
 		}
-		if d, err := mail.ParseDate(got.Header.Get("Date")); err != nil || time.Since(d).Abs() > 2*patience {
+		if d, err := mail.ParseDate(got.Header.Get("Date")); err != nil || time.Since(d).Abs() > 2*time.Minute {
 			t.Errorf("date %v, %v", d, err)
 		}
 		for _, want := range []string{

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // The tests run the binary that a user runs, over HTTP, on both databases.
@@ -61,26 +63,6 @@ func matches(text, pattern string) error {
 		return fmt.Errorf("%s is not in\n%s", pattern, tail(text))
 	}
 	return nil
-}
-
-// patience is how long a fact may take to come true; the machine may be busy.
-const patience = 60 * time.Second
-
-// eventually waits until check returns nil and fails with its last error
-// otherwise.
-func eventually(t testing.TB, what string, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after %v: %v", what, patience, err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 // output is what a process printed, safe to read while it does.
@@ -188,10 +170,10 @@ func (s *server) stop(cmd *exec.Cmd, done chan struct{}) {
 	interrupt(cmd.Process)
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		cmd.Process.Kill()
 		<-done
-		s.t.Errorf("microblog did not end within %v", patience)
+		s.t.Errorf("microblog did not end within %v", suite.Patience)
 	}
 	if s.t.Failed() {
 		s.t.Logf("microblog printed:\n%s", tail(s.log.String()))
@@ -213,7 +195,7 @@ func tail(text string) string {
 // answers reports whether the server answers, at the latest when it has ended.
 func (s *server) answers() (ok bool) {
 	s.t.Helper()
-	eventually(s.t, "microblog answers", func() error {
+	suite.Until(s.t, "microblog answers", func() error {
 		select {
 		case <-s.done:
 			return nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 func TestProfile(t *testing.T) {
@@ -82,7 +84,7 @@ func TestEditProfile(t *testing.T) {
 		const questions, change = 5, `UPDATE \"user\" SET username`
 		logged := func(what string, n int) {
 			t.Helper()
-			eventually(t, what, func() error {
+			suite.Until(t, what, func() error {
 				if now := strings.Count(s.log.String(), what); now != n {
 					return fmt.Errorf("%q is logged %d times, not %d", what, now, n)
 				}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 // visitor is a browser without scripts: it keeps cookies, and follows no
@@ -28,7 +30,7 @@ func newVisitor(t *testing.T, base string) *visitor {
 	return &visitor{t, base, &http.Client{
 		Jar:           jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       2 * patience,
+		Timeout:       suite.Patience,
 	}}
 }
 

@@ -13,11 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"go.uber.org/goleak"
 )
-
-// patience is how long a test waits for what will come.
-const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -77,22 +76,6 @@ func read(t testing.TB, path string) string {
 	text, err := os.ReadFile(path)
 	must(t, err)
 	return string(text)
-}
-
-// eventually waits until check passes, and shows its last complaint otherwise.
-func eventually(t testing.TB, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still not so: %v", err)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 // modes is the table's other dimension.
@@ -156,7 +139,7 @@ func (b *bench) tree() Scope { return Scope{Trees: []string{b.dir}} }
 // hashed waits until all files have a hash and trustworthy times.
 func (b *bench) hashed() {
 	b.Helper()
-	eventually(b, func() (err error) {
+	suite.Until(b, "all is hashed and verified", func() (err error) {
 		must(b, b.w.do(func() {
 			if n, m := len(b.w.snap.backlog), len(b.w.snap.racy); n+m > 0 {
 				err = fmt.Errorf("%d files to hash, %d to verify", n, m)
@@ -183,7 +166,7 @@ func (b *bench) expect(want ...string) {
 			delete(left, c)
 		}
 	}
-	limit := time.After(patience)
+	limit := time.After(suite.Patience)
 	for len(left) > 0 && len(extra) == 0 {
 		select {
 		case batch := <-b.w.Batches():
@@ -243,7 +226,7 @@ func (b *bench) saved(rel string) (batches int) {
 	select {
 	case batch := <-b.w.Batches():
 		take(batch)
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		b.Fatalf("the save of %s was not seen", rel)
 	}
 	for batch := range b.rest() {
@@ -286,7 +269,7 @@ func (b *bench) unseen(f func()) { b.Helper(); must(b, b.w.do(f)) }
 // settled waits for a fact about the snapshot.
 func (b *bench) settled(fact func() bool) {
 	b.Helper()
-	eventually(b, func() (err error) {
+	suite.Until(b, "the snapshot is there", func() (err error) {
 		must(b, b.w.do(func() {
 			if !fact() {
 				err = fmt.Errorf("the snapshot is not there yet")

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // inotifyWatches counts what the kernel keeps for this process.
@@ -142,7 +144,7 @@ func overflow(b *bench, size int) {
 	b.rename("d3", "d3moved")
 	b.remove("d4")
 	b.w.mail.mu.Unlock()
-	eventually(b, func() error {
+	suite.Until(b, "an event is lost", func() error {
 		b.w.mail.mu.Lock()
 		defer b.w.mail.mu.Unlock()
 		if b.w.mail.err == nil {

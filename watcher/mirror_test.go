@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // mirror is what a receiver of batches knows. One that takes them late reads content
@@ -98,7 +100,7 @@ func (m *mirror) compare(real map[string]string) error {
 // follow takes batches until the mirror equals the disk.
 func (m *mirror) follow(w *Watcher, root string) {
 	m.t.Helper()
-	eventually(m.t, func() error {
+	suite.Until(m.t, "what was told is what is there", func() error {
 		for {
 			select {
 			case batch := <-w.Batches():

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 func TestCheckout(t *testing.T) {
@@ -44,7 +46,7 @@ func TestCheckout(t *testing.T) {
 				run(t, top, git, "checkout", "-q", branch[here])
 				here = !here
 			}
-			eventually(t, func() error {
+			suite.Until(t, "the change is told", func() error {
 				select {
 				case batch := <-b.w.Batches():
 					for _, c := range batch {
@@ -106,7 +108,7 @@ func gitAtWork(b *bench, git string, linked bool) {
 	b.write("a.go", "1")
 	seen := func(n int) {
 		b.Helper()
-		eventually(b, func() (err error) {
+		suite.Until(b, "the changes are seen", func() (err error) {
 			must(b, b.w.do(func() {
 				if have := len(b.w.pending.changes); have != n {
 					err = fmt.Errorf("%d changes are seen, not %d", have, n)
@@ -129,7 +131,7 @@ func gitAtWork(b *bench, git string, linked bool) {
 		if got := fmt.Sprint(b.relative(batch)); got != "[created a.go created b.go]" {
 			b.Errorf("got %s", got)
 		}
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		b.Fatal("nothing came when git was done")
 	}
 }

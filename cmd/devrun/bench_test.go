@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // BenchmarkSaveToServed measures the time from a save to the first answer of
@@ -82,7 +83,7 @@ func BenchmarkSaveToServed(b *testing.B) {
 			b.ReportMetric(median(handCPU), "go-build-cpu-ms")
 			b.ReportMetric(median(devCPU), "devrun-cpu-ms")
 			b.ReportMetric(float64(failed), "failed")
-			rig.Eventually(b, "the last save is reported", func() error {
+			suite.Until(b, "the last save is reported", func() error {
 				if !strings.HasSuffix(strings.TrimSpace(runner.out.String()), ")") {
 					return errors.New(runner.out.String())
 				}
@@ -440,7 +441,7 @@ func (a *benchApp) waitEvery(version string, pause time.Duration) (failed int) {
 // it links a second after the app is ready, is read, and the binary has been
 // compared with go build's, which it does four seconds later.
 func (a *benchApp) rest() {
-	rig.Eventually(a.b, "devrun comes to rest", func() error {
+	suite.Until(a.b, "devrun comes to rest", func() error {
 		before := usedBy(a.b, a.cmd.Process.Pid)
 		time.Sleep(4500 * time.Millisecond)
 		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(rig.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
@@ -468,14 +469,13 @@ func BenchmarkStylesheet(b *testing.B) {
 	}
 	b.Cleanup(func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() })
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
-	for deadline := time.Now().Add(rig.Patience); ; time.Sleep(5 * time.Millisecond) {
-		if resp, err := rig.Client.Get(url); err == nil {
+	suite.Until(b, "the app answers", func() error {
+		resp, err := rig.Client.Get(url)
+		if err == nil {
 			resp.Body.Close()
-			break
-		} else if time.Now().After(deadline) {
-			b.Fatal(err)
 		}
-	}
+		return err
+	})
 	p := rig.NewTab(b, chromium, url)
 	p.Becomes(rig.BodyText, "^v1 ")
 	// The page takes the time itself: polling it from here would be slower

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // In production devrun builds the app, becomes it, and nothing of devrun is
@@ -171,7 +172,7 @@ func TestSample(t *testing.T) {
 	r.Launch("./sample")
 	shows := func(path, want string) {
 		t.Helper()
-		rig.Eventually(t, path+" shows "+want, func() error {
+		suite.Until(t, path+" shows "+want, func() error {
 			resp, body, err := rig.Ask("GET", r.URL(path), nil)
 			if err != nil {
 				return err
@@ -202,7 +203,7 @@ func TestSample(t *testing.T) {
 	p.Dir = root
 	p.Env = append(p.Env, append(rig.OwnCache(t), "APP_ENV=production", "SECRET_KEY=x", database)...)
 	p.LaunchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
-	rig.Eventually(t, "production serves", func() error {
+	suite.Until(t, "production serves", func() error {
 		_, body, err := rig.Ask("GET", p.URL("/login"), nil)
 		if err == nil && !strings.Contains(body, "<h1>Come In</h1>") {
 			return errors.New(body)

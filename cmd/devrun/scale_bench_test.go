@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // BenchmarkScale is what devrun costs where there is much of something. Memory is
@@ -208,7 +208,7 @@ func scaleTabs(b *testing.B, n int) {
 		if err := os.WriteFile(style, fmt.Appendf(nil, "p { color: rgb(%d, 0, 0) }", i), 0o644); err != nil {
 			b.Fatal(err)
 		}
-		rig.Eventually(b, "all know of the stylesheet", func() error {
+		suite.Until(b, "all know of the stylesheet", func() error {
 			if now := told.Load(); now < int64(n) {
 				return fmt.Errorf("%d do", now)
 			}
@@ -243,7 +243,7 @@ func scaleHeld(b *testing.B, n int) {
 		v++
 		version := fmt.Sprintf("v%.0f", v)
 		a.write(version)
-		rig.Eventually(b, "devrun builds", func() error {
+		suite.Until(b, "devrun builds", func() error {
 			if out := a.out.String(); strings.Count(out, "main.go saved") < int(v) {
 				return errors.New(out)
 			}
@@ -421,7 +421,7 @@ func init() {
 // settle saves until devrun builds by itself, and returns the version.
 func (a *benchApp) settle() (version int) {
 	a.b.Helper()
-	rig.Eventually(a.b, "devrun builds a save by itself", func() error {
+	suite.Until(a.b, "devrun builds a save by itself", func() error {
 		a.rest() // it is being found out how
 		version++
 		a.write(fmt.Sprintf("v%d", version))

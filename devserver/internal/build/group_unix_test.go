@@ -14,21 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-)
 
-func eventually(t *testing.T, fact func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
-		err := fact()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-}
+	"devrun/devserver/suite"
+)
 
 // fakeGo puts a go command on PATH that runs a shell script.
 func fakeGo(t *testing.T, script string) (dir string) {
@@ -50,7 +38,7 @@ wait
 
 func pids(t *testing.T, file string) (list []int) {
 	t.Helper()
-	eventually(t, func() error {
+	suite.Until(t, "the file is written", func() error {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
@@ -111,7 +99,7 @@ func TestCancelRealBuild(t *testing.T) {
 		_, err := Run(ctx, r)
 		done <- err
 	}()
-	eventually(t, func() error {
+	suite.Until(t, "the build has begun or is done", func() error {
 		work, err := filepath.Glob(filepath.Join(filepath.Dir(r.Output), "build-*", "go-build*", "*"))
 		if err == nil && len(work) == 0 && len(done) == 0 {
 			return errors.New("no work directory yet")
@@ -170,7 +158,7 @@ func TestDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	parent.Wait() // killed: the error is sure
-	eventually(t, func() error {
+	suite.Until(t, "the go command is dead", func() error {
 		if alive(list[0]) {
 			return fmt.Errorf("the go command %d lives on", list[0])
 		}

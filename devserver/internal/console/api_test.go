@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 func TestQuestions(t *testing.T) {
@@ -170,7 +172,7 @@ func TestWhoLeavesEndsTheEvaluation(t *testing.T) {
 	io.WriteString(conn, s.post("/api/eval", `{"failure":"f1","frame":0,"src":"hold"}`))
 	<-s.held
 	conn.Close()
-	eventually(t, func() error {
+	suite.Until(t, "the next call is answered", func() error {
 		resp, body := s.send(s.post("/api/eval", bodies["/api/eval"]))
 		if resp.StatusCode != 200 {
 			return fmt.Errorf("the next: %d %s", resp.StatusCode, body)

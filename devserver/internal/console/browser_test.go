@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -25,7 +27,7 @@ func openBrowser(t *testing.T) (open func(t *testing.T, url string) *tab) {
 		t.Skipf("NOT TESTED: the console's origin in a real browser, because %s is missing; install Debian's chromium", chromium)
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*patience),
+		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*suite.Patience),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 	)
 	t.Cleanup(stop)
@@ -38,7 +40,7 @@ func openBrowser(t *testing.T) (open func(t *testing.T, url string) *tab) {
 		t.Helper()
 		ctx, closeTab := chromedp.NewContext(first)
 		t.Cleanup(closeTab)
-		ctx, cancel := context.WithTimeout(ctx, 4*patience)
+		ctx, cancel := context.WithTimeout(ctx, 4*suite.Patience)
 		t.Cleanup(cancel)
 		b := &tab{t, ctx}
 		if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
@@ -56,17 +58,16 @@ type tab struct {
 // until waits for an expression of JavaScript to have a value.
 func (b *tab) until(expression, want string) {
 	b.t.Helper()
-	got := ""
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		var err error
-		if got, err = chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")")); err != nil {
+	suite.Until(b.t, expression+" is "+want, func() error {
+		got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+		if err != nil {
 			b.t.Fatal(err)
 		}
-		if got == want {
-			return
+		if got != want {
+			return fmt.Errorf("it is %q", got)
 		}
-	}
-	b.t.Fatalf("%s is %q, want %q", expression, got, want)
+		return nil
+	})
 }
 
 // do runs statements that await, and waits for what they return.

@@ -22,11 +22,10 @@ import (
 	"go.uber.org/goleak"
 
 	"devrun/devserver/internal/gate"
+	"devrun/devserver/suite"
 )
 
 const (
-	patience = 2 * time.Minute
-
 	// pageText and local are what only those may see who passed.
 	pageText = "the text of a page"
 	local    = "the value of a local"
@@ -280,7 +279,7 @@ func (s *site) dial() net.Conn {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(suite.Patience))
 	return conn
 }
 
@@ -327,15 +326,4 @@ func (s *site) exchange(request string, most int) (answers []answer) {
 		answers = append(answers, answer{resp, string(body)})
 	}
 	return answers
-}
-
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	t.Fatal(err)
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // guess sends one PIN and returns the status and what was left.
@@ -167,7 +169,7 @@ func TestGuessingAtOnce(t *testing.T) {
 	if n := most.Load(); n > int64(goroutines)+6*workers {
 		t.Errorf("%d goroutines for %d clients: some sleep", n, workers)
 	}
-	eventually(t, func() error {
+	suite.Until(t, "goroutines and descriptors are given back", func() error {
 		if g, f := runtime.NumGoroutine(), descriptors(); g > goroutines+2 || f > files+2 {
 			return fmt.Errorf("%d goroutines, were %d; %d descriptors, were %d", g, goroutines, f, files)
 		}

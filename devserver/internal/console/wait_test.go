@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // stranger is how a page of opaque origin waits.
@@ -15,7 +17,7 @@ var stranger = []string{"-Authorization", "-X-Devrun", "Sec-Fetch-Site: cross-si
 
 func (s *site) waiting(n int) {
 	s.t.Helper()
-	eventually(s.t, func() error {
+	suite.Until(s.t, "requests that wait", func() error {
 		s.console.waits.mu.Lock()
 		defer s.console.waits.mu.Unlock()
 		if have := len(s.console.waits.waiting); have != n {
@@ -149,7 +151,7 @@ func TestWaitExhaustion(t *testing.T) {
 		held = append(held, conn)
 	}
 	// The oldest are let go, whichever the server saw first.
-	eventually(t, func() error {
+	suite.Until(t, "connections that are left", func() error {
 		s.console.conns.mu.Lock()
 		defer s.console.conns.mu.Unlock()
 		if n, all := len(s.console.conns.open), s.accepted.Load()-before; n != maxWaiting || all != maxWaiting+more {

@@ -1,11 +1,13 @@
 package fastbuild
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"devrun/devserver/suite"
 )
 
 // One linker waits, from one question to the go command to the next, and links what
@@ -67,16 +69,14 @@ func TestLinkAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.builder.Expect(a.next())
-	deadline := time.Now().Add(2 * time.Minute)
-	for waiting := false; !waiting; {
+	suite.Until(t, "the linker that is known to be right begins", func() error {
 		a.builder.ahead.mu.Lock()
-		waiting = a.builder.ahead.begun != nil
-		a.builder.ahead.mu.Unlock()
-		if time.Now().After(deadline) {
-			t.Fatal("no linker begins, though one is known to be right")
+		defer a.builder.ahead.mu.Unlock()
+		if a.builder.ahead.begun == nil {
+			return errors.New("none does")
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return nil
+	})
 	a.build() // the kept one
 	edit("f5")
 

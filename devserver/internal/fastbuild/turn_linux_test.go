@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"devrun/devserver/suite"
 )
 
 // watched puts a go command in front of the real one. It notes in a file how it is
@@ -58,11 +59,12 @@ func TestQuestionGivesWay(t *testing.T) {
 	}
 	becomes := func(what string, is func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("not %s; the go command was run for\n%s", what, log())
+		suite.Until(t, what, func() error {
+			if !is() {
+				return fmt.Errorf("the go command was run for\n%s", log())
 			}
-		}
+			return nil
+		})
 	}
 	lists := func(n int) func() bool {
 		return func() bool { return strings.Count("\n"+log(), "\nlist\n") == n }

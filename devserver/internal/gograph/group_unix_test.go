@@ -11,21 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-)
 
-func eventually(t *testing.T, fact func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
-		err := fact()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-}
+	"devrun/devserver/suite"
+)
 
 func TestCancelledKillsTheTree(t *testing.T) {
 	dir := tree(t, map[string]string{"go.mod": mod("example.com/app"), "main.go": emptyMain})
@@ -45,7 +33,7 @@ func TestCancelledKillsTheTree(t *testing.T) {
 		done <- err
 	}()
 	var pid int
-	eventually(t, func() error {
+	suite.Until(t, "the child has begun", func() error {
 		text, err := os.ReadFile(pidFile)
 		if err != nil {
 			return err
@@ -57,7 +45,7 @@ func TestCancelledKillsTheTree(t *testing.T) {
 	if err := <-done; err != context.Canceled {
 		t.Errorf("error %v", err)
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the child is dead", func() error {
 		// Killed, it may stay as a zombie where nothing reaps orphans.
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if syscall.Kill(pid, 0) == nil && !strings.Contains(string(stat), ") Z ") {

@@ -18,10 +18,8 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
-
-// patience is how long a test waits for what will come.
-const patience = 2 * time.Minute
 
 var scratch string // holds the binaries that tests share
 
@@ -202,7 +200,7 @@ func (p *process) next(kind wire.Kind) wire.Message {
 			p.t.Fatalf("message %+v instead of %q", m, kind)
 		}
 		return m
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		p.t.Fatalf("no message %q", kind)
 	}
 	panic("unreachable")
@@ -230,7 +228,7 @@ func (p *process) failed() string {
 		if ok {
 			p.t.Fatalf("message %+v of an app that should fail", m)
 		}
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		p.t.Fatal("the app lives on")
 	}
 	<-p.ended
@@ -292,7 +290,7 @@ func unused(t testing.TB) string {
 	return port
 }
 
-var client = http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = http.Client{Timeout: suite.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get returns the text of a page.
 func get(t *testing.T, url string) string {
@@ -312,22 +310,6 @@ func fetch(t *testing.T, c *http.Client, url string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// eventually waits until f returns nil.
-func eventually(t testing.TB, f func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 func equal(t testing.TB, what string, have, want any) {

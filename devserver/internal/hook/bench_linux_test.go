@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // BenchmarkRequest is a small answer over one connection, without the hook's
@@ -37,7 +38,7 @@ func BenchmarkRequest(b *testing.B) {
 		}{{"plain", plain.Args[1], plain.Process.Pid}, {"hooked", hooked, p.cmd.Process.Pid}} {
 			b.Run(c.name, func(b *testing.B) {
 				var conn net.Conn
-				eventually(b, func() (err error) {
+				suite.Until(b, "the app listens", func() (err error) {
 					conn, err = net.Dial("tcp", c.addr)
 					return err
 				})

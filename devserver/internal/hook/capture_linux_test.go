@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // answered is what a client got.
@@ -75,7 +76,7 @@ func (p *process) wait(done <-chan answered) answered {
 	select {
 	case a := <-done:
 		return a
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		p.t.Fatal("no answer")
 	}
 	panic("unreachable")
@@ -109,7 +110,7 @@ func (p *process) gone(ids ...string) {
 				p.t.Errorf("released %q, want one of %v", m.ID, left)
 			}
 			delete(left, m.ID)
-		case <-time.After(patience):
+		case <-time.After(suite.Patience):
 			p.t.Fatalf("not released: %v", left)
 		}
 	}
@@ -154,7 +155,7 @@ func secure(t *testing.T) (p *process, url string, c *http.Client) {
 	p.next(wire.Hello)
 	p.next(wire.Listening)
 	url = "https://" + p.next(wire.Serving).Addr
-	c = &http.Client{Timeout: patience, Transport: &http.Transport{
+	c = &http.Client{Timeout: suite.Patience, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
 	}}
 	t.Cleanup(c.CloseIdleConnections)

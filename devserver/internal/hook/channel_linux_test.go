@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 func TestHello(t *testing.T) {
@@ -104,13 +105,13 @@ func TestDevrunGone(t *testing.T) {
 			p.channel.Close()
 			select {
 			case <-p.ended:
-			case <-time.After(patience):
+			case <-time.After(suite.Patience):
 				t.Fatal("the app lives on")
 			}
 			if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != syscall.SIGTERM {
 				t.Errorf("the app ended with %v", p.cmd.ProcessState)
 			}
-			eventually(t, func() error {
+			suite.Until(t, "the child is dead", func() error {
 				// The dead child may wait for its new parent to take notice.
 				stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
 				if err == nil && !strings.Contains(string(stat), ") Z ") {
@@ -132,7 +133,7 @@ func TestDevrunGone(t *testing.T) {
 func TestDevrunStuck(t *testing.T) {
 	app := unreadable(t)
 	defer syscall.Close(app.devrun)
-	eventually(t, func() error {
+	suite.Until(t, "the port is free", func() error {
 		res, err := http.Get("http://127.0.0.1:" + app.port)
 		if err == nil {
 			res.Body.Close()
@@ -187,7 +188,7 @@ func (m *mute) ends(t *testing.T, by syscall.Signal) {
 		if s := m.cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != by {
 			t.Errorf("the app ended with %v", m.cmd.ProcessState)
 		}
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		t.Error("the app lives on")
 	}
 }
@@ -227,7 +228,7 @@ func TestOpened(t *testing.T) {
 			if strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc") {
 				have = append(have, m.Path)
 			}
-		case <-time.After(patience):
+		case <-time.After(suite.Patience):
 			t.Fatalf("opened %q, want %q", have, want)
 		}
 	}
@@ -262,7 +263,7 @@ func TestWrote(t *testing.T) {
 			if base := filepath.Base(m.Path); m.Kind == wire.Wrote && filepath.Dir(m.Path) == dir && !strings.HasPrefix(base, "new") {
 				have = append(have, m.Path)
 			}
-		case <-time.After(patience):
+		case <-time.After(suite.Patience):
 			t.Fatalf("wrote %q, want %q", have, want)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // told fails a request, answers it and returns what devrun was told.
@@ -311,7 +312,7 @@ func TestCollected(t *testing.T) {
 	p, url := failing(t, nil)
 	for range 3 {
 		equal(t, "collected", p.told(url+"/collected").Collected, true)
-		eventually(t, func() error { // as soon as the end of that collection is known
+		suite.Until(t, "the end of the collection is known", func() error { // as soon as the end of that collection is known
 			if p.told(url + "/nil").Collected {
 				return errors.New("still said to be collected")
 			}
@@ -346,7 +347,7 @@ func TestRubbish(t *testing.T) {
 	p.channel.Close()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		t.Error("the app lives on")
 	}
 }
@@ -383,7 +384,7 @@ func TestFlood(t *testing.T) {
 	for range 64 {
 		p.failure()
 	}
-	eventually(t, func() error {
+	suite.Until(t, "all requests are answered", func() error {
 		for _, d := range done {
 			select {
 			case a := <-d:

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // peek asks the hook for memory.
@@ -188,7 +189,7 @@ func TestPeekIsBounded(t *testing.T) {
 			t.Fatalf("%d bytes", got)
 		}
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the descriptors are closed", func() error {
 		if after := descriptors(); after != before {
 			return fmt.Errorf("%d descriptors, %d before", after, before)
 		}

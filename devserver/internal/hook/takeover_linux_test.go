@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // Where an app's listener goes, with devrun on the port on both loopback
@@ -163,8 +164,8 @@ func TestTwoListeners(t *testing.T) {
 			case wire.Serving:
 				serving[m.Addr] = true
 			}
-		case <-time.After(patience):
-			t.Fatalf("after %v: %v %v", patience, wanted, serving)
+		case <-time.After(suite.Patience):
+			t.Fatalf("after %v: %v %v", suite.Patience, wanted, serving)
 		}
 	}
 	for _, port := range []string{port, metrics} {
@@ -236,7 +237,7 @@ func TestWithoutHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	var b [4]byte
 	if _, err := io.WriteString(c, "echo"); err != nil {
 		t.Fatal(err)

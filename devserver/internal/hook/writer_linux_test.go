@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // The app's writer offers what net/http's does, and Unwrap.
@@ -46,7 +47,7 @@ func TestWriterFaithful(t *testing.T) {
 	defer plain.Process.Kill()
 	hooked, url := failing(t, nil)
 	addrs := []string{"127.0.0.1:" + port, strings.TrimPrefix(url, "http://")}
-	eventually(t, func() error {
+	suite.Until(t, "the app listens", func() error {
 		c, err := net.Dial("tcp", addrs[0])
 		if err == nil {
 			c.Close()
@@ -85,7 +86,7 @@ func raw(t *testing.T, addr, request string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	r := bufio.NewReader(c)
 	for _, request := range []string{
 		"GET /nil HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -198,7 +199,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	if _, err := io.WriteString(c, "GET /nil HTTP/1.0\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestConnectionAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	if _, err := io.WriteString(c, "POST /nil HTTP/1.1\r\nHost: a\r\nContent-Length: 41943040\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

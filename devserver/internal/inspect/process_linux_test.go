@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // another is a second process of the app, to be ended.
@@ -52,9 +55,11 @@ func TestNotParked(t *testing.T) {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
 	io.WriteString(a.in, "stop\n")
-	eventually(t, func() (bool, any) {
-		_, err := a.p.Calls(t.Context(), a.ids["spin"], Limits{})
-		return errors.Is(err, ErrNoGoroutine), err
+	suite.Until(t, "the goroutine is gone", func() error {
+		if _, err := a.p.Calls(t.Context(), a.ids["spin"], Limits{}); !errors.Is(err, ErrNoGoroutine) {
+			return fmt.Errorf("%v", err)
+		}
+		return nil
 	})
 	io.WriteString(a.in, "release\n") // the panics go on, and end the app
 	a.cmd.Wait()
@@ -88,19 +93,6 @@ func TestGone(t *testing.T) {
 	if _, err := OpenMemory(a.cmd.Process.Pid); !errors.Is(err, ErrGone) {
 		t.Errorf("opened its memory: %v", err)
 	}
-}
-
-func eventually(t *testing.T, f func() (bool, any)) {
-	t.Helper()
-	var last any
-	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
-		ok, v := f()
-		if ok {
-			return
-		}
-		last = v
-	}
-	t.Fatalf("at last: %v", last)
 }
 
 func TestOtherBinary(t *testing.T) {
@@ -206,7 +198,12 @@ func TestClose(t *testing.T) {
 		t.Errorf("%d files open, %d before", n, open)
 	}
 	a.p = nil
-	eventually(t, func() (bool, any) { n := heap(); return n+2<<20 < used, [2]uint64{n, used} })
+	suite.Until(t, "the memory is given back", func() error {
+		if n := heap(); n+2<<20 >= used {
+			return fmt.Errorf("%d bytes, were %d", n, used)
+		}
+		return nil
+	})
 	a.cmd.Process.Kill()
 	a.cmd.Wait()
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -19,13 +19,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/suite"
 )
 
 const chromium = "/usr/bin/chromium"
-
-// patience is for a machine that others keep busy; what it waits for takes
-// milliseconds.
-const patience = 2 * time.Minute
 
 // tab is a page in a real browser.
 type tab struct {
@@ -57,14 +54,14 @@ func newTab(t *testing.T, pages map[string]http.Handler) *tab {
 
 	allocator, stop := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.WSURLReadTimeout(2*patience), chromedp.WindowSize(1280, 800),
+		chromedp.WSURLReadTimeout(2*suite.Patience), chromedp.WindowSize(1280, 800),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 	)
 	t.Cleanup(stop)
 	b := &tab{t: t, origin: server.URL}
 	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithListener(b.note))
 	t.Cleanup(closeTab)
-	ctx, cancel := context.WithTimeout(ctx, 4*patience)
+	ctx, cancel := context.WithTimeout(ctx, 4*suite.Patience)
 	t.Cleanup(cancel)
 	b.ctx = ctx
 	if _, err := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{}); err != nil {
@@ -136,13 +133,12 @@ func (b *tab) press(keys string) {
 // until waits for an expression to have a value.
 func (b *tab) until(expression, want string) {
 	b.t.Helper()
-	var got string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if got = b.eval(expression); got == want {
-			return
+	suite.Until(b.t, expression+" is "+want, func() error {
+		if got := b.eval(expression); got != want {
+			return fmt.Errorf("it is %q", got)
 		}
-	}
-	b.t.Fatalf("%s is %q, want %q", expression, got, want)
+		return nil
+	})
 }
 
 func (b *tab) faulty() int {
@@ -293,12 +289,11 @@ func TestBrowser(t *testing.T) {
 		// What clean looks for is noticed when it happens.
 		b.open("/build")
 		b.eval("document.body.insertAdjacentHTML('beforeend', '<img src=\"http://evil.test/x.png\">')")
-		deadline := time.Now().Add(patience)
-		for b.faulty() == 0 {
-			if time.Now().After(deadline) {
-				t.Fatal("an image from elsewhere is not noticed")
+		suite.Until(t, "an image from elsewhere is noticed", func() error {
+			if b.faulty() == 0 {
+				return errors.New("it is not")
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
+			return nil
+		})
 	})
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"devrun/devserver/suite"
 
 	"github.com/chromedp/chromedp"
 )
@@ -422,26 +424,25 @@ func TestSandbox(t *testing.T) {
 	b.until("(() => { try { return localStorage.length; } catch (e) { return e.name; } })()", "SecurityError")
 	wake := func(path string) {
 		t.Helper()
-		for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		suite.Until(t, "somebody waits at "+path, func() error {
 			mu.Lock()
 			c := waiting[path]
 			delete(waiting, path)
 			mu.Unlock()
-			if c != nil {
-				close(c)
-				return
+			if c == nil {
+				return errors.New("nobody does")
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("nobody waits at %s", path)
-			}
-		}
+			close(c)
+			return nil
+		})
 	}
 	wake("/wait/page") // a newer generation is served
-	for deadline := time.Now().Add(patience); count(&served) != "2"; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the page was not loaded again")
+	suite.Until(t, "the page is loaded again", func() error {
+		if n := count(&served); n != "2" {
+			return errors.New("loaded " + n + " times")
 		}
-	}
+		return nil
+	})
 	b.until("(({type, loadEventEnd}) => type + (loadEventEnd > 0))(performance.getEntriesByType('navigation')[0])", "reloadtrue")
 
 	b.open("/form")

@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/suite"
 )
-
-// patience is how long a test waits for what will come.
-const patience = 2 * time.Minute
 
 // app is a started process and what it wrote.
 type app struct {
@@ -66,7 +64,7 @@ func start(t *testing.T, with func(*Command), name string, args ...string) *app 
 // stdout, and returns what follows it.
 func (a *app) sees(t *testing.T, prefix string) (rest string) {
 	t.Helper()
-	eventually(t, func() error {
+	suite.Until(t, "the app prints the line", func() error {
 		for line := range strings.Lines(a.out.String()) {
 			line, whole := strings.CutSuffix(line, "\n")
 			after, ok := strings.CutPrefix(line, prefix)
@@ -87,21 +85,10 @@ func (a *app) ends(t *testing.T) fault.Exit {
 	case e := <-a.Exited():
 		a.exit <- e // for the clean-up
 		return e
-	case <-time.After(patience):
+	case <-time.After(suite.Patience):
 		t.Fatal("the app does not end")
 		panic("unreachable")
 	}
-}
-
-func eventually(t *testing.T, f func() error) {
-	t.Helper()
-	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if err = f(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("after %v: %v", patience, err)
 }
 
 func pids(t *testing.T, s string) (ids []int) {

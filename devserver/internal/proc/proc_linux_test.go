@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 func TestStopDrains(t *testing.T) {
@@ -94,7 +95,7 @@ func TestStopIsSafeToCallAtAnyTime(t *testing.T) {
 
 func TestStopContinuesWhatIsStopped(t *testing.T) {
 	a := start(t, nil, "frozen")
-	eventually(t, func() error {
+	suite.Until(t, "the app is stopped", func() error {
 		if p, _ := lookUp(a.Pid()); p.state != 'T' {
 			return errors.New("state " + string(p.state))
 		}
@@ -223,7 +224,7 @@ func TestSend(t *testing.T) {
 	}
 	// It reads no more: that is an error in the end, and none that lasts.
 	a.sees(t, "ready")
-	eventually(t, func() error {
+	suite.Until(t, "the channel is full", func() error {
 		err := a.Send(wire.Message{Kind: wire.Release, ID: strings.Repeat("x", 100_000)})
 		if err == nil {
 			return errors.New("what nobody reads was sent")
@@ -331,7 +332,7 @@ func TestAppDiesWithDevrun(t *testing.T) {
 	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the child is dead", func() error {
 		if p, ok := lookUp(child); ok && !p.dead() {
 			return errors.New(p.String() + " is alive")
 		}
@@ -347,7 +348,7 @@ func TestOtherChildrenAreLeftAlone(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func() error {
+		suite.Until(t, "the process has ended", func() error {
 			if p, _ := lookUp(c.Process.Pid); p.state != 'Z' {
 				return errors.New("not ended")
 			}

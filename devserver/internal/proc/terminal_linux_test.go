@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 func TestTerminals(t *testing.T) {
@@ -50,7 +52,7 @@ func TestInput(t *testing.T) {
 	for _, out := range []bool{true, false} {
 		a := start(t, func(c *Command) { c.StdinTTY, c.StdoutTTY = true, out }, "tell")
 		a.sees(t, "ready")
-		eventually(t, func() error {
+		suite.Until(t, "the app is seen to read", func() error {
 			if !a.ReadsStdin() {
 				return fmt.Errorf("it reads, and is not seen to")
 			}
@@ -85,7 +87,7 @@ func TestStdinIsInherited(t *testing.T) {
 	}
 	defer r.Close()
 	a := start(t, func(c *Command) { c.Stdin = r }, "cat")
-	eventually(t, func() error {
+	suite.Until(t, "the app is seen to read", func() error {
 		if !a.ReadsStdin() {
 			return fmt.Errorf("it reads, and is not seen to")
 		}

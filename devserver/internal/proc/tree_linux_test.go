@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 func TestTreeEndsWithStop(t *testing.T) {
@@ -87,7 +89,7 @@ func TestOrphansAreReapedMeanwhile(t *testing.T) {
 		c.StdoutTTY = true
 	}, "")
 	orphan := pids(t, a.sees(t, "orphan"))[0]
-	eventually(t, func() error {
+	suite.Until(t, "the orphan is gone", func() error {
 		if p, ok := lookUp(orphan); ok {
 			return fmt.Errorf("%v is there, state %c", p, p.state)
 		}
@@ -120,7 +122,7 @@ func TestOrphansOfAKilledBuildAreReaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Wait()
-	eventually(t, func() error {
+	suite.Until(t, "the child is dead", func() error {
 		if p, ok := lookUp(child); ok && !p.dead() {
 			return errors.New("alive")
 		}

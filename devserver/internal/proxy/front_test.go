@@ -15,22 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// eventually waits until f returns nil, and fails with its last error.
-func eventually(t testing.TB, f func() error) {
-	t.Helper()
-	var err error
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if err = f(); err == nil {
-			return
-		}
-	}
-	t.Fatal(err)
-}
 
 // app serves h and returns its host:port.
 func app(t testing.TB, h http.HandlerFunc) string {
@@ -269,7 +259,7 @@ func TestServerLog(t *testing.T) {
 	if _, err := client(t).Get(f.url() + "/__devrun/x"); err == nil {
 		t.Error("a panic was answered")
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the panic is logged", func() error {
 		if s := log.String(); !strings.HasPrefix(s, "http: panic serving") || !strings.Contains(s, "boom") || strings.Contains(s, "\n") {
 			return fmt.Errorf("log is %q", s)
 		}

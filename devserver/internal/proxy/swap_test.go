@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // process is an app that can be killed.
@@ -94,7 +96,7 @@ func TestSwapUnderLoad(t *testing.T) {
 		f.Forward(a)
 		swaps.Add(1)
 		at := answered.Load()
-		eventually(t, func() error {
+		suite.Until(t, "all clients are answered", func() error {
 			if answered.Load() < at+2*clients && !t.Failed() {
 				return errors.New("the clients are stuck")
 			}
@@ -138,7 +140,7 @@ func TestSwapWithKills(t *testing.T) {
 		})
 		f.Forward(p.addr())
 		at := answered.Load()
-		eventually(t, func() error {
+		suite.Until(t, "clients are answered", func() error {
 			if answered.Load() < at+20 && !t.Failed() {
 				return errors.New("the clients are stuck")
 			}
@@ -179,7 +181,7 @@ func TestHeldClientsThatLeaveCostNothing(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the requests are held", func() error {
 		if n := runtime.NumGoroutine(); n < base+100 {
 			return fmt.Errorf("%d goroutines", n)
 		}
@@ -188,7 +190,7 @@ func TestHeldClientsThatLeaveCostNothing(t *testing.T) {
 	cancel()
 	wg.Wait()
 	c.CloseIdleConnections()
-	eventually(t, func() error {
+	suite.Until(t, "nothing is left of the requests", func() error {
 		if n := runtime.NumGoroutine(); n > base {
 			return fmt.Errorf("%d goroutines, there were %d", n, base)
 		}
@@ -219,14 +221,14 @@ func TestHoldLetsGoOfTheApp(t *testing.T) {
 	f := forwarding(t, s.Listener.Addr().String())
 	get(t, client(t), f.url())
 	dial(t, f.Addrs()[0]) // and a silent one
-	eventually(t, func() error {
+	suite.Until(t, "there are two connections", func() error {
 		if n := open.Load(); n != 2 {
 			return fmt.Errorf("%d connections to the app", n)
 		}
 		return nil
 	})
 	f.Hold()
-	eventually(t, func() error {
+	suite.Until(t, "the connections are closed", func() error {
 		if n := open.Load(); n != 0 {
 			return fmt.Errorf("%d connections to the app", n)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -81,7 +83,7 @@ func TestSavedStylesheetStays(t *testing.T) {
 		a.current().Publish(Event{Kind: CSS, Paths: []string{"a.css"}})
 		want := fmt.Sprintf(`"rgb(%d, 1, 1)"`, i)
 		b.wait(color, want)
-		eventually(t, func() error { // for the page and for the cache
+		suite.Until(t, "the stylesheet is asked for twice", func() error { // for the page and for the cache
 			if n := a.count("GET /a.css") - before; n != 2 {
 				return fmt.Errorf("the stylesheet was asked for %d times", n)
 			}
@@ -91,7 +93,7 @@ func TestSavedStylesheetStays(t *testing.T) {
 	}
 	loads := a.count("GET /")
 	b.goTo(a.server.URL + "/")
-	eventually(t, func() error {
+	suite.Until(t, "the page is loaded again", func() error {
 		if n := a.count("GET /"); n != loads+1 {
 			return fmt.Errorf("the page was loaded %d times", n)
 		}
@@ -123,7 +125,7 @@ func TestStylesheetLatency(t *testing.T) {
 		select {
 		case at := <-heard:
 			took = append(took, at.Sub(start))
-		case <-time.After(patience):
+		case <-time.After(suite.Patience):
 			t.Fatal("the page does not exchange its stylesheet")
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"devrun/devserver/suite"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -34,7 +36,7 @@ func withBrowser(run func() int) (int, error) {
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*patience),
+		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*suite.Patience),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 	)
 	defer stop()
@@ -163,7 +165,7 @@ func (a *app) count(request string) int {
 // connected waits until n streams are open and clients are known to the hub.
 func (a *app) connected(n int) {
 	a.t.Helper()
-	eventually(a.t, func() error {
+	suite.Until(a.t, "the streams", func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if len(a.streams) != n || a.hub.count() != n {

@@ -13,26 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
-
-// patience is for a machine that is busy with something else.
-const patience = 2 * time.Minute
-
-// eventually waits until check holds and fails with the last it said.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still after %v: %v", patience, err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
 
 // stream is a client that reads the event stream as it comes.
 type stream struct {
@@ -48,7 +31,7 @@ func listen(t *testing.T, addr string) *stream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(suite.Patience))
 	fmt.Fprintf(conn, "GET /__devrun/events HTTP/1.1\r\nHost: %s\r\n\r\n", addr)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 func TestPageReloadsOnceForEachSwap(t *testing.T) {
@@ -161,7 +163,7 @@ func TestPageWithAnOldTagDoesNotLoop(t *testing.T) {
 	a.settled(b)
 	for generation := 2; generation <= 4; generation++ {
 		a.swap(generation)
-		eventually(t, func() error {
+		suite.Until(t, "the page is loaded", func() error {
 			if n := a.count("GET /"); n != generation {
 				return fmt.Errorf("%d loads, want %d", n, generation)
 			}
@@ -207,7 +209,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 		a.connected(0)
 	}
 	b := a.open("/nothing")
-	eventually(t, func() error {
+	suite.Until(t, "the console warns", func() error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if len(b.warnings) != 1 || !strings.Contains(b.warnings[0], "no live reload on this page") || !strings.Contains(b.warnings[0], "connect-src") {
@@ -224,7 +226,7 @@ func TestAnswerToAPostIsNotSentAgain(t *testing.T) {
 	b := a.open("/post")
 	a.settled(b)
 	b.do(`f.submit()`)
-	eventually(t, func() error {
+	suite.Until(t, "the form is sent", func() error {
 		if a.count("POST /post") != 1 {
 			return fmt.Errorf("not posted")
 		}
@@ -296,7 +298,7 @@ func TestReloadLeavesAFollowedLinkAlone(t *testing.T) {
 	b.do(`f.submit()`)
 	<-arrived
 	a.swap(2, "a.css")
-	eventually(t, func() error {
+	suite.Until(t, "the page prepares to reload", func() error {
 		if n := a.count("GET /a.css"); n != 2 {
 			return fmt.Errorf("the page does not prepare to reload: %d requests for its asset", n)
 		}

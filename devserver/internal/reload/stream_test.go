@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // slowWriter is a browser that reads when it is let.
@@ -98,7 +100,7 @@ func TestChurningClientsAndPublishers(t *testing.T) {
 	}
 	stop()
 	churn.Wait()
-	eventually(t, func() error {
+	suite.Until(t, "clients that went away are forgotten", func() error {
 		if n := h.count(); n != 0 {
 			return fmt.Errorf("%d clients of %d that went away are still known", n, clients)
 		}

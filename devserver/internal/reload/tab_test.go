@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -79,7 +81,7 @@ func (b *tab) note(event any) {
 // there are, and when the last one is told, is the browser's.
 func (b *tab) allow(text string) {
 	b.t.Helper()
-	eventually(b.t, func() error {
+	suite.Until(b.t, "the console's error", func() error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if !slices.ContainsFunc(b.errors, func(said string) bool { return strings.Contains(said, text) }) {
@@ -92,7 +94,7 @@ func (b *tab) allow(text string) {
 
 func (b *tab) goTo(url string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, suite.Patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		b.t.Fatal(err)
@@ -110,7 +112,7 @@ func (b *tab) do(script string) {
 // eval returns the value of expression as JSON, or the error: a page that is
 // just being replaced has none.
 func (b *tab) eval(expression string) (string, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, suite.Patience)
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[[]byte]("("+expression+") ?? null"))
 	return string(value), err
@@ -118,7 +120,7 @@ func (b *tab) eval(expression string) (string, error) {
 
 func (b *tab) wait(expression, want string) {
 	b.t.Helper()
-	eventually(b.t, func() error {
+	suite.Until(b.t, "the expression's value", func() error {
 		got, err := b.eval(expression)
 		if err != nil || got != want {
 			return fmt.Errorf("%s is %s, want %s (%v)", expression, got, want, err)
@@ -160,7 +162,7 @@ func (a *app) settled(tabs ...*tab) {
 		document.querySelector('link[href*="settled.css"]').href.includes('devrun=')`
 	deaf := len(tabs)
 	var again time.Time // a page that was just loading has not heard the first time
-	eventually(a.t, func() error {
+	suite.Until(a.t, "the page has settled", func() error {
 		if now := time.Now(); now.After(again) {
 			a.current().Publish(Event{Kind: CSS, Paths: []string{"settled.css"}})
 			again = now.Add(300 * time.Millisecond)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"devrun/devserver/suite"
+
 	"golang.org/x/sys/unix"
 	xterm "golang.org/x/term"
 )
@@ -89,7 +91,7 @@ func TestTheKeyboardIsLeftAloneInTheBackground(t *testing.T) {
 		t.Error("a process in the background changed the terminal")
 	}
 	w.Close()
-	eventually(t, func() error {
+	suite.Until(t, "the keyboard is taken", func() error {
 		if echoes(t, s.tty) {
 			return fmt.Errorf("the keyboard is not taken in the foreground")
 		}
@@ -122,7 +124,7 @@ func TestTheKeyboardIsTakenAgainAfterAStop(t *testing.T) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the keyboard is taken again", func() error {
 		if echoes(t, s.tty) {
 			return fmt.Errorf("the keyboard is not taken again")
 		}

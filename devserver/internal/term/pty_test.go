@@ -10,7 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"devrun/devserver/suite"
 
 	"github.com/creack/pty"
 )
@@ -88,21 +89,9 @@ func (s *screen) terminal(o Options) *Terminal {
 	return New(o)
 }
 
-// eventually waits until f finds no fault, or fails with the last one.
-func eventually(t *testing.T, f func() error) {
-	t.Helper()
-	var err error
-	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); time.Sleep(2 * time.Millisecond) {
-		if err = f(); err == nil {
-			return
-		}
-	}
-	t.Fatal(err)
-}
-
 func (s *screen) eventuallyShows(t *testing.T, want string) {
 	t.Helper()
-	eventually(t, func() error {
+	suite.Until(t, "the screen's text", func() error {
 		if got := s.text(); got != want {
 			return fmt.Errorf("the screen shows %q, want %q", got, want)
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"devrun/devserver/suite"
+
 	"github.com/creack/pty"
 	xterm "golang.org/x/term"
 )
@@ -196,7 +198,7 @@ func TestCloseDoesNotWaitForWhoeverTakesTheKeys(t *testing.T) {
 	if _, err := s.master.WriteString(strings.Repeat("r", 2*cap(keys))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	suite.Until(t, "the keys wait", func() error {
 		if n := len(keys); n < cap(keys) {
 			return fmt.Errorf("%d keys wait", n)
 		}

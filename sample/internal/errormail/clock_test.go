@@ -1,26 +1,25 @@
 package errormail
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
-// eventually waits for ok, and says the last value seen when it does not come.
-func eventually[T any](t *testing.T, what string, get func() T, ok func(T) bool) T {
+// becomes waits for a value that is ok.
+func becomes[T any](t *testing.T, what string, get func() T, ok func(T) bool) (v T) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		v := get()
-		if ok(v) {
-			return v
+	suite.Until(t, what, func() error {
+		if v = get(); !ok(v) {
+			return fmt.Errorf("%v", v)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, v)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return nil
+	})
+	return v
 }
 
 // fakeClock goes on when it is told to.

@@ -60,12 +60,12 @@ type lateHandler struct{ slog.Handler }
 
 func mails(t *testing.T, s *mailtest.Server, n int) []mailtest.Mail {
 	t.Helper()
-	return eventually(t, fmt.Sprintf("%d mails", n), s.Got, func(m []mailtest.Mail) bool { return len(m) >= n })
+	return becomes(t, fmt.Sprintf("%d mails", n), s.Got, func(m []mailtest.Mail) bool { return len(m) >= n })
 }
 
 func logHas(t *testing.T, l *logged, text string) {
 	t.Helper()
-	eventually(t, "the log has "+text, l.String, func(s string) bool { return strings.Contains(s, text) })
+	becomes(t, "the log has "+text, l.String, func(s string) bool { return strings.Contains(s, text) })
 }
 
 func TestFlood(t *testing.T) {
@@ -112,7 +112,7 @@ func TestHourlyCap(t *testing.T) {
 	raise(0, hourly)
 	mails(t, s, hourly)
 	raise(hourly, hourly+3)
-	eventually(t, "three are dropped", func() string { c.advance(time.Second); return out.String() }, func(s string) bool {
+	becomes(t, "three are dropped", func() string { c.advance(time.Second); return out.String() }, func(s string) bool {
 		n := 0
 		for _, m := range regexp.MustCompile(`msg="errors were not mailed.* count=(\d+)`).FindAllStringSubmatch(s, -1) {
 			n += int(m[1][0] - '0')
@@ -141,7 +141,7 @@ func TestServerComesBack(t *testing.T) {
 		log.Error("Exception on / [GET]", "err", errors.New("error "+strings.Repeat("x", i)))
 	}
 	logHas(t, out, "connection refused")
-	eventually(t, "drops are logged", func() string { c.advance(pause); return out.String() }, func(s string) bool {
+	becomes(t, "drops are logged", func() string { c.advance(pause); return out.String() }, func(s string) bool {
 		return strings.Contains(s, "errors were not mailed")
 	})
 	if n := strings.Count(out.String(), "could not be mailed"); n != 1 {
@@ -152,10 +152,10 @@ func TestServerComesBack(t *testing.T) {
 		t.Skipf("somebody else has the port now: %v", err)
 	}
 	s := mailtest.ServeOn(t, ln, nil)
-	eventually(t, "mails come", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n >= 1 })
+	becomes(t, "mails come", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n >= 1 })
 	logHas(t, out, "errors are mailed again")
 	log.Error("Exception on / [GET]", "err", errors.New("a later one"))
-	eventually(t, "the later one comes", func() string {
+	becomes(t, "the later one comes", func() string {
 		c.advance(pause + time.Hour)
 		m := s.Got()
 		return m[len(m)-1].Text
@@ -172,9 +172,9 @@ func TestServerRefuses(t *testing.T) {
 	raise()
 	logHas(t, out, "could not be mailed")
 	s.FailWith(&smtp.SMTPError{Code: 451, Message: "later"})
-	eventually(t, "the next is tried, and 451 is told", func() string { c.advance(pause); raise(); return out.String() }, func(s string) bool { return strings.Contains(s, "451") })
+	becomes(t, "the next is tried, and 451 is told", func() string { c.advance(pause); raise(); return out.String() }, func(s string) bool { return strings.Contains(s, "451") })
 	s.FailWith(nil)
-	eventually(t, "it is mailed", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n == 1 })
+	becomes(t, "it is mailed", func() int { c.advance(pause); return len(s.Got()) }, func(n int) bool { return n == 1 })
 }
 
 func TestSilentServer(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // crowd opens n connections to addr and says the same on each, then nothing.
@@ -36,7 +37,7 @@ func crowd(t *testing.T, addr string, n int, text string) []net.Conn {
 	for range 50 {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				c, err := net.DialTimeout("tcp", addr, rig.Patience)
+				c, err := net.DialTimeout("tcp", addr, suite.Patience)
 				if err != nil {
 					t.Errorf("connection %d: %v", i, err)
 					return
@@ -62,7 +63,7 @@ func leave(conns []net.Conn) {
 // settles waits until devrun has no more files open than that.
 func (s *site) settles(t *testing.T, most int) {
 	t.Helper()
-	rig.Eventually(t, fmt.Sprintf("devrun has at most %d files open", most), func() error {
+	suite.Until(t, fmt.Sprintf("devrun has at most %d files open", most), func() error {
 		if n := files(t, s.Cmd.Process.Pid); n > most {
 			return fmt.Errorf("it has %d", n)
 		}
@@ -107,7 +108,7 @@ func slowConnections(t *testing.T, s *site) {
 	app := crowd(t, fmt.Sprint("127.0.0.1:", s.Port), 500, fmt.Sprintf("GET /ok HTTP/1.1\r\nHost: localhost:%d\r\nX-Slow: ", s.Port))
 	s.honest(t)
 	s.streams(t)
-	ended := time.Now().Add(rig.Patience)
+	ended := time.Now().Add(suite.Patience)
 	for _, c := range append(append(heads, bodies...), unlocks...) {
 		c.SetReadDeadline(ended)
 		if _, err := io.Copy(io.Discard, c); err != nil && strings.Contains(err.Error(), "timeout") {
@@ -162,7 +163,7 @@ func abuseEval(t *testing.T, s *site) {
 	}
 
 	// Of many at once some are answered, and the others told to wait.
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: rig.Patience}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: suite.Patience}
 	defer client.CloseIdleConnections()
 	var answered, busy, next atomic.Int64
 	var wg sync.WaitGroup
@@ -261,7 +262,7 @@ func hold(t *testing.T, s *site) {
 		t.Errorf("meanwhile %d of %d requests failed: %q", len(failed), n, failed)
 	}
 	leave(open)
-	rig.Eventually(t, "old failures are let go", func() error {
+	suite.Until(t, "old failures are let go", func() error {
 		all, parked := s.listed(t), 0
 		for _, f := range all {
 			if f.Gone == "" {

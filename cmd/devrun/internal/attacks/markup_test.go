@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 var elements = strings.Fields("html head meta title link style script body header footer main nav aside section article div span p a b i em strong small code pre kbd samp " +
@@ -226,7 +227,7 @@ func startEditor(t *testing.T, s *site) {
 			t.Error("the name of a file was run")
 		}
 	}
-	rig.Eventually(t, "the app is all that devrun has started", func() error { // tools end
+	suite.Until(t, "the app is all that devrun has started", func() error { // tools end
 		if children := rig.Children(s.Cmd.Process.Pid); len(children) != 1 {
 			return fmt.Errorf("there are %q", children)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // wrong is not the PIN, and differs from it in one digit only, counted from 0.
@@ -28,7 +29,7 @@ func wrong(pin string, digit int) string {
 func (s *site) newPIN() {
 	s.T.Helper()
 	s.Types("p")
-	rig.Eventually(s.T, "a new PIN is on the screen", func() error {
+	suite.Until(s.T, "a new PIN is on the screen", func() error {
 		text := s.Stderr.String()
 		text = text[strings.LastIndex(text, "console PIN ")+len("console PIN "):]
 		pin, _, _ := strings.Cut(text, "\n")
@@ -75,7 +76,7 @@ func guessTen(t *testing.T, s *site) {
 // middle, and returns how many were compared and how many were taken.
 func (s *site) guesses(t *testing.T, n, at int) (compared, taken int) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}, Timeout: rig.Patience}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}, Timeout: suite.Patience}
 	defer client.CloseIdleConnections()
 	var next, wrongs, rights, locked atomic.Int64
 	var wg sync.WaitGroup
@@ -131,7 +132,7 @@ func guessMany(t *testing.T, s *site) {
 			t.Errorf("of %d guesses %d were compared and %d taken", n, compared, taken)
 		}
 	}
-	rig.Eventually(t, "the connections are gone", func() error {
+	suite.Until(t, "the connections are gone", func() error {
 		if now := files(t, s.Cmd.Process.Pid); now > before+20 {
 			return fmt.Errorf("%d files are open, %d were", now, before)
 		}

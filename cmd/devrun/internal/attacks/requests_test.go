@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // request is the text of a request. A change is "Name: value" to set a header,
@@ -105,12 +105,12 @@ func (s *site) sendApp(t *testing.T, text string) []answer {
 
 func exchange(t *testing.T, addr, text string) (all []answer) {
 	t.Helper()
-	c, err := net.DialTimeout("tcp", addr, rig.Patience)
+	c, err := net.DialTimeout("tcp", addr, suite.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(rig.Patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	method, _, _ := strings.Cut(text, " ")
 	go io.WriteString(c, text) // who refuses need not read it to its end
 	for r := bufio.NewReader(c); ; {

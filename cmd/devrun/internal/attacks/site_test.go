@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 const fixtures = "cmd/devrun/internal/attacks/testdata/"
@@ -155,7 +156,7 @@ func consoleOf(r *rig.Rig) string {
 // warm waits until the variables of a failure are read.
 func warm(t testing.TB, r *rig.Rig, path string) {
 	t.Helper()
-	rig.Eventually(t, "variables are read", func() error {
+	suite.Until(t, "variables are read", func() error {
 		f, _, err := failureAt(r.URL(path))
 		if err == nil && !f.Values.Here {
 			err = errors.New(f.Values.Why)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // dotenvBombs are files that are saved while the app runs: it goes on with the values
@@ -64,7 +65,7 @@ func dotenvBombs(t *testing.T, s *site) {
 			must(err)
 			must(os.RemoveAll(next))
 		}
-		rig.Eventually(t, bomb.what+" is refused", func() error {
+		suite.Until(t, bomb.what+" is refused", func() error {
 			if n := len(line.FindAllString(s.Stderr.String(), -1)); n <= before {
 				return errors.New("nothing is said of it")
 			}

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // What the app forges is no more than what it could fail with: a failure of its
@@ -44,7 +45,7 @@ func forgeReports(t *testing.T, s *site) {
 	s.Write(".env.victim", "HUNTER2=deny-list\n")
 	forge(string(report) + "\n")
 	var id string
-	rig.Eventually(t, "the forged failure is listed", func() error {
+	suite.Until(t, "the forged failure is listed", func() error {
 		for _, f := range s.listed(t) {
 			if strings.Contains(f.Error, "onerror") {
 				id = f.ID
@@ -79,7 +80,7 @@ func forgeReports(t *testing.T, s *site) {
 	// An address that the app wants is opened on loopback, whatever it says.
 	port := rig.FreePort(t)
 	forge(fmt.Sprintf(`{"kind":"listening","network":"tcp4","wanted":"0.0.0.0:%d","addr":"127.0.0.1:%d"}`+"\n", port, port+1))
-	rig.Eventually(t, "the forged address is open", func() error {
+	suite.Until(t, "the forged address is open", func() error {
 		if !slices.Contains(listeners(t, s.Cmd.Process.Pid), fmt.Sprint("127.0.0.1:", port)) {
 			return fmt.Errorf("%q", listeners(t, s.Cmd.Process.Pid))
 		}
@@ -98,7 +99,7 @@ func forgeReports(t *testing.T, s *site) {
 		s.Types("r")
 		s.NewPid(pid)
 	}
-	rig.Eventually(t, "the forged address goes with the process", func() error {
+	suite.Until(t, "the forged address goes with the process", func() error {
 		if all := listeners(t, s.Cmd.Process.Pid); slices.Contains(all, fmt.Sprint("127.0.0.1:", port)) {
 			return fmt.Errorf("%q", all)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 type listedFailure struct {
@@ -216,7 +217,7 @@ func stackExtremes(t *testing.T, s *site) {
 // can show.
 func (s *site) crashed(t *testing.T, want string) {
 	t.Helper()
-	rig.Eventually(t, "the page of the crash says "+want, func() error {
+	suite.Until(t, "the page of the crash says "+want, func() error {
 		resp, body, err := rig.Ask("GET", s.URL("/"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		switch {
 		case err != nil:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -167,7 +168,7 @@ func testBrokenWhileStopping(t *testing.T, mode string) {
 	r.Says(`^devrun: build failed`)
 	rig.Gone(t, old)
 	// What was built last is there for the requests of pages that are open.
-	rig.Eventually(t, "the newest binary runs", func() error {
+	suite.Until(t, "the newest binary runs", func() error {
 		resp, body, err := rig.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
 		if err != nil {
 			return err
@@ -237,7 +238,7 @@ func inC(mux *http.ServeMux) {
 	r.Start()
 	go rig.Ask("GET", r.URL("/poke"), nil) // its answer is cut off
 	r.Says(`^devrun: app crashed, exit status 2 `)
-	rig.Eventually(t, "the page of the crash", func() error {
+	suite.Until(t, "the page of the crash", func() error {
 		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/plain")
 		if err != nil {
 			return err
@@ -271,7 +272,7 @@ func init() {
 	for i := range 5 {
 		pid := r.AppPid()
 		r.Write("templates/page.html", fmt.Sprint("number ", i))
-		rig.Eventually(t, "the app restarts and reads it", func() error {
+		suite.Until(t, "the app restarts and reads it", func() error {
 			if out := r.Stdout.String(); r.AppPid() == pid || !strings.Contains(out, fmt.Sprintf("read number %d <nil>", i)) {
 				return fmt.Errorf("it has read %q", out)
 			}

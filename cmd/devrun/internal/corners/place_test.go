@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // beside notes each start in data/starts beside the binary, and where that is.
@@ -77,7 +78,7 @@ func testBeside(t *testing.T, mode string) {
 	r.Write("templates/page.html", "changed")
 	r.Says(`page\.html saved, restarting without a build$`)
 	r.Served("v1")
-	rig.Eventually(t, "the same binary starts again", func() error { return started(exe, 5) })
+	suite.Until(t, "the same binary starts again", func() error { return started(exe, 5) })
 
 	// Another devrun on the same app has a place of its own.
 	other := rig.New(t, mode)

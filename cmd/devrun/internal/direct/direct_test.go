@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) { rig.Main(m) }
 func direct(r *rig.Rig, save func(version string)) {
 	r.T.Helper()
 	n := 1
-	rig.Eventually(r.T, "a save is built without the go command", func() error {
+	suite.Until(r.T, "a save is built without the go command", func() error {
 		n++
 		v := fmt.Sprintf("v%d", n)
 		before := r.Point()
@@ -192,7 +193,7 @@ func TestWarmStart(t *testing.T) {
 	}
 	keeps := func(since time.Time) {
 		t.Helper()
-		rig.Eventually(t, "the app is kept", func() error {
+		suite.Until(t, "the app is kept", func() error {
 			if at := written(); !at.After(since) {
 				return fmt.Errorf("it was at %v", at)
 			}
@@ -236,7 +237,7 @@ func TestLinkAhead(t *testing.T) {
 	r := rig.New(t, "notify").Start("-v").Hurry()
 	waiting := func(not int) (pid int) {
 		t.Helper()
-		rig.Eventually(t, "a linker waits", func() error {
+		suite.Until(t, "a linker waits", func() error {
 			pids := rig.Waiting(r.Cmd.Process.Pid)
 			if len(pids) != 1 || pids[0] == not {
 				return fmt.Errorf("there are %v after %d; devrun says %s", pids, not, r.Stderr.String())
@@ -266,7 +267,7 @@ func TestLinkAhead(t *testing.T) {
 	r.Exit()
 
 	second := rig.New(t, "notify").Start().Hurry()
-	rig.Eventually(t, "a linker waits", func() error {
+	suite.Until(t, "a linker waits", func() error {
 		if pids := rig.Waiting(second.Cmd.Process.Pid); len(pids) == 1 {
 			first = pids[0]
 			return nil

@@ -23,6 +23,7 @@ import (
 	"github.com/creack/pty"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // measured is devrun on a terminal with the app on net/http alone, its debugger
@@ -43,7 +44,7 @@ func measure(b *testing.B, app string) *measured {
 		b.Fatal(err)
 	}
 	port := rig.FreePort(b)
-	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: rig.Patience}}
+	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: suite.Patience}}
 	cmd := exec.Command(rig.Binary(b))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprint("PORT=", port))
@@ -63,7 +64,7 @@ func measure(b *testing.B, app string) *measured {
 		terminal.Close()
 	})
 	m.pid = cmd.Process.Pid
-	m.wait(func() error {
+	suite.Until(m.b, "the app answers", func() error {
 		_, body, err := ask(m.client, m.url+"/version")
 		if err == nil && body != "v1\n" {
 			err = errors.New(body)
@@ -88,7 +89,7 @@ func (m *measured) profile() failure {
 // whole asks until a failure comes with its variables.
 func (m *measured) whole(ask func() failure) (f failure) {
 	m.b.Helper()
-	m.wait(func() error {
+	suite.Until(m.b, "the failure has its variables", func() error {
 		if f = ask(); !f.Values.Here {
 			return errors.New(f.Values.Why)
 		}
@@ -109,7 +110,7 @@ func (m *measured) edit(n int) {
 	if err != nil {
 		m.b.Fatal(err)
 	}
-	m.wait(func() error {
+	suite.Until(m.b, "the save is served", func() error {
 		_, body, err := ask(m.client, m.url+"/version")
 		if err == nil && body != fmt.Sprintf("v%d\n", n) {
 			err = errors.New(body)
@@ -128,21 +129,6 @@ func reportLoad(b *testing.B) {
 		var one float64
 		fmt.Sscan(string(load), &one)
 		b.ReportMetric(one, "load")
-	}
-}
-
-func (m *measured) wait(check func() error) {
-	m.b.Helper()
-	deadline := time.Now().Add(rig.Patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			m.b.Fatal(err)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -212,7 +198,7 @@ func BenchmarkEval(b *testing.B) {
 		}
 		return a
 	}
-	m.wait(func() error {
+	suite.Until(m.b, "the console is unlocked", func() error {
 		found := shown.FindStringSubmatch(m.shown.String())
 		if found == nil {
 			return errors.New("no PIN: " + m.shown.String())

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -145,7 +146,7 @@ func fails(r *rig.Rig, path string, header ...string) failure {
 // starts at the latest.
 func warm(t *testing.T, client *http.Client, url string) {
 	t.Helper()
-	rig.Eventually(t, "variables are read", func() error {
+	suite.Until(t, "variables are read", func() error {
 		_, f, _, err := asked(client, url)
 		if err == nil && !f.Values.Here {
 			err = errors.New(f.Values.Why)

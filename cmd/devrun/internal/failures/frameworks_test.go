@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // lost is a failure whose handler has returned, or was unwound, when the answer
@@ -87,7 +88,7 @@ func TestFrameworks(t *testing.T) {
 				if status != http.StatusOK || body != "<h1>ada</h1><p>" {
 					t.Errorf("a template that c.HTML executes: %d %q", status, body)
 				}
-				rig.Eventually(t, "gin's log has the error", func() error {
+				suite.Until(t, "gin's log has the error", func() error {
 					if out := r.Stdout.String(); !strings.Contains(out, "can't evaluate field Missing in type main.user\n") {
 						return fmt.Errorf("%q", out)
 					}
@@ -137,7 +138,7 @@ func TestFiber(t *testing.T) {
 	r.Served("v1")
 	_, _, _ = rig.Ask("GET", r.URL("/nil"), nil)
 	want := fmt.Sprintf("main.go:%d", line(t, filepath.Join(r.Dir, "main.go"), "GREET"))
-	rig.Eventually(t, "the crash is a page", func() error {
+	suite.Until(t, "the crash is a page", func() error {
 		resp, body, err := ask(rig.Client, r.URL("/version"))
 		if err == nil && (resp.StatusCode < 500 || !strings.Contains(body, "nil pointer dereference") || !strings.Contains(body, want)) {
 			err = fmt.Errorf("%s\n%s", resp.Status, body)

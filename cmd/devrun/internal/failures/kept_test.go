@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // list is the overview for programs.
@@ -44,7 +45,7 @@ func TestMeanwhile(t *testing.T) {
 	stop := rig.Hammer(r.URL("/ok"), 5*time.Millisecond)
 	first := fails(r, "/ways/nil") // has the debugger linked
 	// Its variables may be read when it is too late for its answer.
-	rig.Eventually(t, "the first failure has its variables", func() error {
+	suite.Until(t, "the first failure has its variables", func() error {
 		_, f, _, err := asked(rig.Client, first.Console)
 		if err == nil && !f.Values.Here {
 			err = errors.New(f.Values.Why)
@@ -117,7 +118,7 @@ func TestFifty(t *testing.T) {
 		}
 	}
 	var l list
-	rig.Eventually(t, "ten are parked", func() error { // the oldest takes a moment to go
+	suite.Until(t, "ten are parked", func() error { // the oldest takes a moment to go
 		l = listed(t, r)
 		parked := 0
 		for _, f := range l.Failures {

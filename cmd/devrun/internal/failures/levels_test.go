@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // TestLevels: what a page can show depends on what devrun may do, and the page
@@ -106,7 +107,7 @@ func TestLevels(t *testing.T) {
 				where = fmt.Sprintf(`"line": %d,`, end)
 			}
 
-			rig.Eventually(t, "the page as "+accept, func() error {
+			suite.Until(t, "the page as "+accept, func() error {
 				_, body, err := ask(rig.Client, r.URL("/ok"), "Accept", accept)
 				if err != nil {
 					return err
@@ -189,7 +190,7 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 	// Of many at once each is told of its own, over connections that are used again.
 	var wg sync.WaitGroup
 	for i := range 8 {
-		client := &http.Client{Transport: &http.Transport{}, Timeout: rig.Patience}
+		client := &http.Client{Transport: &http.Transport{}, Timeout: suite.Patience}
 		defer client.CloseIdleConnections()
 		wg.Go(func() {
 			for n := range 5 {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // TestTruth: while the collector runs all the time, what a page shows of
@@ -48,7 +49,7 @@ func testTruth(t *testing.T, toolchain string) {
 	}
 	s := rig.NewScreenOn(r.Prebuild())
 	s.Launch()
-	rig.Eventually(t, "the app answers", func() error {
+	suite.Until(t, "the app answers", func() error {
 		_, body, err := rig.Ask("GET", s.URL("/version"), nil)
 		if err == nil && !strings.HasPrefix(body, version) {
 			err = errors.New(body)
@@ -132,7 +133,7 @@ func testTruth(t *testing.T, toolchain string) {
 		})
 	}
 	wg.Wait()
-	rig.Eventually(t, "the collector has looked at all of it", func() error {
+	suite.Until(t, "the collector has looked at all of it", func() error {
 		if now := collections(s.Rig); now < first+gcs+200 {
 			return fmt.Errorf("%d times", now)
 		}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // way is a request that fails, and what its failure shows.
@@ -177,10 +178,10 @@ func TestWaysTLS(t *testing.T) {
 	r.Env = append(r.Env, "CERT="+cert, "CERT_KEY="+key)
 	r.Launch()
 	base := fmt.Sprintf("https://127.0.0.1:%d", r.Port)
-	client := &http.Client{Timeout: rig.Patience, Transport: &http.Transport{
+	client := &http.Client{Timeout: suite.Patience, Transport: &http.Transport{
 		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	t.Cleanup(client.CloseIdleConnections)
-	rig.Eventually(t, "the app answers over HTTP/2", func() error {
+	suite.Until(t, "the app answers over HTTP/2", func() error {
 		resp, body, err := ask(client, base+"/version")
 		if err == nil && (resp.ProtoMajor != 2 || body != "v1\n") {
 			err = errors.New(resp.Proto + " " + body)

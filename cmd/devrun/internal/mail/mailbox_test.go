@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func mailer(t *testing.T) *rig.Rig {
@@ -247,7 +248,7 @@ func TestEvents(t *testing.T) {
 	t.Parallel()
 	r := mailer(t).Start("--smtp")
 	own := console(t, r)
-	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), suite.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", own+"/mail/events", nil)
 	if err != nil {
@@ -289,7 +290,7 @@ func TestMailServerOfTheApp(t *testing.T) {
 
 	// Taken out, it is devrun's.
 	r.Write(".env", "MAIL_SERVER=\n")
-	rig.Eventually(t, "the app is told devrun's", func() error {
+	suite.Until(t, "the app is told devrun's", func() error {
 		_, body, err := rig.Ask("GET", r.URL("/env"), nil)
 		if err == nil && !regexp.MustCompile(`^localhost \d+\n$`).MatchString(body) {
 			err = errors.New(body)
@@ -330,7 +331,7 @@ func TestManyMails(t *testing.T) {
 	}
 	told := regexp.MustCompile(`(?m)^devrun: (\d+) new mails?\b`)
 	var lines int
-	rig.Eventually(t, "all are told", func() error {
+	suite.Until(t, "all are told", func() error {
 		sum := 0
 		all := told.FindAllStringSubmatch(r.Stderr.String(), -1)
 		for _, m := range all {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -77,7 +78,7 @@ func TestPythonsErrorHandler(t *testing.T) {
 			if out := python(t, fmt.Sprintf(errorHandler, c.credentials, c.secure), port); !strings.HasPrefix(out, "Exception on") && out != "" {
 				t.Errorf("python says %s", out)
 			}
-			rig.Eventually(t, "the mail is printed", func() error {
+			suite.Until(t, "the mail is printed", func() error {
 				if out := printed.String(); !frame.MatchString(out) {
 					return fmt.Errorf("%s", out)
 				}

@@ -23,6 +23,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 	"devrun/sample/pgtest"
 )
 
@@ -101,7 +102,7 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	susan := &http.Client{Jar: jar, Timeout: 2 * rig.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	susan := &http.Client{Jar: jar, Timeout: 2 * suite.Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	post := func(path string, want int, fields url.Values) error {
 		status, err := patiently(func() (*http.Response, error) { return susan.PostForm(r.URL(path), fields) })
 		if err == nil && status != want {
@@ -109,7 +110,7 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 		}
 		return err
 	}
-	rig.Eventually(t, "susan is registered", func() error {
+	suite.Until(t, "susan is registered", func() error {
 		return post("/register", http.StatusFound, url.Values{"username": {"susan"}, "email": {"susan@example.com"}, "password": {"cat"}, "password2": {"cat"}})
 	})
 	if err := post("/login", http.StatusFound, url.Values{"username": {"susan"}, "password": {"cat"}}); err != nil {
@@ -165,7 +166,7 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 	edit := func(n int) {
 		next := fmt.Sprintf("%q", fmt.Sprint("Microblog startup ", n))
 		r.Replace("sample/main.go", last, next)
-		rig.Eventually(t, "the edit runs", func() error {
+		suite.Until(t, "the edit runs", func() error {
 			if !strings.Contains(printed(), started(n)) {
 				return fmt.Errorf("no start says %s", next)
 			}
@@ -183,7 +184,7 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 		t.Error("nothing was asked, or nothing failed")
 	}
 	edit(edits - 1) // ends the last process that has failed
-	rig.Eventually(t, "every error is mailed", func() error {
+	suite.Until(t, "every error is mailed", func() error {
 		if n := mailedErrors(t, r); n != int(failures.Load()) {
 			return fmt.Errorf("%d are, of %d", n, failures.Load())
 		}
@@ -204,7 +205,7 @@ func editUnderLoad(t *testing.T, dir string, on database) {
 // machine a build takes longer than devrun holds a request; the page that says so
 // asks again, and so does this.
 func patiently(send func() (*http.Response, error)) (int, error) {
-	for deadline := time.Now().Add(2 * rig.Patience); ; {
+	for deadline := time.Now().Add(2 * suite.Patience); ; {
 		resp, err := send()
 		if err != nil {
 			return 0, err

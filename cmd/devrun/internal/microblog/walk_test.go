@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -41,7 +42,7 @@ func TestBrowser(t *testing.T) {
 					c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
 				}
 			}, "./sample")
-			rig.Eventually(t, "microblog answers", func() error {
+			suite.Until(t, "microblog answers", func() error {
 				_, _, err := rig.Ask("GET", r.URL("/login"), nil)
 				return err
 			})
@@ -52,7 +53,7 @@ func TestBrowser(t *testing.T) {
 				}
 				return
 			}
-			rig.Eventually(t, "the failure is mailed", func() error {
+			suite.Until(t, "the failure is mailed", func() error {
 				// Of quoted-printable only the breaks of long lines matter here.
 				if text := strings.ReplaceAll(printed.String(), "='\nb'", ""); !failureMail.MatchString(text) {
 					return fmt.Errorf("%s", text)

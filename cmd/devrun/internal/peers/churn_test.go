@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // Seen in another runner, by reading: its list of browsers was read and changed
@@ -66,7 +67,7 @@ func testChurn(t *testing.T) {
 		if err != nil {
 			t.Errorf("the browser that stays: %v", err)
 		}
-	case <-time.After(rig.Patience):
+	case <-time.After(suite.Patience):
 		t.Errorf("the browser that stays was not told of the last save")
 	}
 	cancel()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -128,7 +129,7 @@ func testParts(t *testing.T) {
 		fmt.Fprintln(w, "</body></html>")
 	})`)
 	r.Start()
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), suite.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", r.URL("/parts"), nil)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"devrun/devserver/suite"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
@@ -37,7 +38,7 @@ func Browser(t testing.TB) context.Context {
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(Patience),
+		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(suite.Patience),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	t.Cleanup(stop)
 	ctx, closeBrowser := chromedp.NewContext(alloc)
@@ -71,7 +72,7 @@ func NewTab(t testing.TB, b context.Context, url string) *Tab {
 	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	within, cancel := context.WithTimeout(ctx, Patience)
+	within, cancel := context.WithTimeout(ctx, suite.Patience)
 	defer cancel()
 	if err := chromedp.Do(within, chromedp.Navigate(url)); err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func (p *Tab) Do(script string) {
 // Eval returns what an expression of JavaScript is, as text; while the page
 // is being replaced it is the error.
 func (p *Tab) Eval(expr string) string {
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, suite.Patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expr+")"))
 	if err != nil {
@@ -120,17 +121,22 @@ func (p *Tab) Eval(expr string) string {
 func (p *Tab) Becomes(expr, want string) {
 	p.t.Helper()
 	re := regexp.MustCompile(want)
-	deadline := time.Now().Add(Patience)
-	for {
-		got := p.Eval(expr)
-		if re.MatchString(got) {
-			return
+	suite.Until(p.t, expr+" is "+want, func() error {
+		if got := p.Eval(expr); !re.MatchString(got) {
+			return was{p, got}
 		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s is %q, not %s; console: %q; page: %s", expr, got, want, p.Said(), p.Eval(pageNow))
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return nil
+	})
+}
+
+// was says what a page has instead of what it is to have.
+type was struct {
+	p   *Tab
+	got string
+}
+
+func (w was) Error() string {
+	return fmt.Sprintf("it is %q; console: %q; page: %s", w.got, w.p.Said(), w.p.Eval(pageNow))
 }
 
 // pageNow is where a page is, its text, and what its fields hold.
@@ -158,7 +164,7 @@ const styled = `document.readyState !== "loading" && [...document.querySelectorA
 // reached is looked for again in the page that comes.
 func (p *Tab) Act(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, suite.Patience)
 	defer cancel()
 	for _, action := range actions {
 		p.Becomes(styled, "^true$")
@@ -194,7 +200,7 @@ func (p *Tab) Paste() {
 
 func (p *Tab) key(event input.DispatchKeyEventParams) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, suite.Patience)
 	defer cancel()
 	if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, event); err != nil {
 		p.t.Fatal(err)
@@ -205,7 +211,7 @@ func (p *Tab) key(event input.DispatchKeyEventParams) {
 func (p *Tab) Shoot(path string, width, height int64) {
 	p.t.Helper()
 	p.Act(chromedp.EmulateViewport(width, height))
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(p.ctx, suite.Patience)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {

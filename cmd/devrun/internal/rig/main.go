@@ -6,7 +6,7 @@
 // has a directory and ports of its own. Nothing outlives a test: its devrun is
 // stopped, what was built for it goes with the test binary, and a process that
 // is left fails the binary. What a test waits for has to come true within
-// [Patience], however busy the machine is; no test waits that long when all is
+// [suite.Patience], however busy the machine is; no test waits that long when all is
 // well.
 package rig
 

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // Builds counts the builds that were finished.
@@ -30,7 +32,7 @@ func (r *Rig) SaysAfter(point int, pattern string) string {
 	r.T.Helper()
 	re := regexp.MustCompile(`(?m)` + pattern)
 	var found string
-	Eventually(r.T, "devrun says "+pattern, func() error {
+	suite.Until(r.T, "devrun says "+pattern, func() error {
 		text := r.Stderr.String()[point:]
 		if found = re.FindString(text); found == "" {
 			return fmt.Errorf("it says %q", text)
@@ -63,7 +65,7 @@ func (r *Rig) AppPid() int {
 // Gone waits until no process has that id; a zombie is gone.
 func Gone(t *testing.T, pid int) {
 	t.Helper()
-	Eventually(t, fmt.Sprintf("process %d is gone", pid), func() error {
+	suite.Until(t, fmt.Sprintf("process %d is gone", pid), func() error {
 		if Running(pid) {
 			return errors.New("it runs")
 		}

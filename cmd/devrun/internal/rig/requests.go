@@ -13,13 +13,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // URL is an address of the app as devrun serves it.
 func (r *Rig) URL(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", r.Port, path) }
 
 // Client asks without keeping connections, as a new visitor would.
-var Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
+var Client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: suite.Patience}
 
 // Ask sends a request, header values given as name, value pairs.
 func Ask(method, url string, body io.Reader, header ...string) (*http.Response, string, error) {
@@ -59,7 +61,7 @@ func (r *Rig) Served(version string) {
 // space around it.
 func (r *Rig) Answers(path, want string) {
 	r.T.Helper()
-	Eventually(r.T, "GET "+path+" is "+want, func() error {
+	suite.Until(r.T, "GET "+path+" is "+want, func() error {
 		select {
 		case <-r.Ended:
 			r.T.Fatalf("devrun ended with %v", r.Cmd.ProcessState)
@@ -83,7 +85,7 @@ func (r *Rig) Raw(method, path string, header ...string) (*http.Response, error)
 		return nil, err
 	}
 	r.T.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(Patience))
+	c.SetDeadline(time.Now().Add(suite.Patience))
 	host := fmt.Sprintf("localhost:%d", r.Port)
 	var rest strings.Builder
 	for i := 0; i < len(header); i += 2 {

@@ -20,28 +20,8 @@ import (
 	"time"
 
 	"devrun/devserver"
+	"devrun/devserver/suite"
 )
-
-// Patience is how long a fact may take to come true. It is long because the
-// machine may be busy; nothing waits for it when all is well.
-const Patience = 2 * time.Minute
-
-// Eventually waits until check returns nil and fails with its last error
-// otherwise.
-func Eventually(t testing.TB, what string, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(Patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after %v: %v", what, Patience, err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
 
 // Output is what a process printed, safe to read while it does.
 type Output struct {
@@ -275,8 +255,8 @@ func (r *Rig) Exit() int {
 	r.T.Helper()
 	select {
 	case <-r.Ended:
-	case <-time.After(Patience):
-		r.T.Fatalf("devrun still runs after %v", Patience)
+	case <-time.After(suite.Patience):
+		r.T.Fatalf("devrun still runs after %v", suite.Patience)
 	}
 	return r.Cmd.ProcessState.ExitCode()
 }

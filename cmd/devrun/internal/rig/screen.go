@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"devrun/devserver/suite"
+
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
@@ -138,7 +140,7 @@ func (s *Screen) Left(status int) {
 // ReadsStdin waits until a thread of the app is in read(2) on its stdin.
 func (s *Screen) ReadsStdin(pid int) {
 	s.T.Helper()
-	Eventually(s.T, "the app reads its stdin", func() error {
+	suite.Until(s.T, "the app reads its stdin", func() error {
 		calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
 		if err != nil {
 			return err
@@ -163,7 +165,7 @@ func (s *Screen) NewPid(pid int) (now int) {
 // Shows waits until these lines are on the screen, one below the other.
 func (s *Screen) Shows(lines string) {
 	s.T.Helper()
-	Eventually(s.T, "the screen shows\n"+lines, func() error {
+	suite.Until(s.T, "the screen shows\n"+lines, func() error {
 		if !strings.Contains(s.Stderr.String(), "\n"+lines) {
 			return errors.New("not yet")
 		}
@@ -218,7 +220,7 @@ var escape = regexp.MustCompile(`^\x1b(\[1A|\[2K|\[[0-9;]*m|\]8;;[^\x1b]*\x1b\\)
 func (s *Screen) Looks(pattern string) {
 	s.T.Helper()
 	re := regexp.MustCompile(`(?m)` + pattern)
-	Eventually(s.T, "the terminal shows "+pattern, func() error {
+	suite.Until(s.T, "the terminal shows "+pattern, func() error {
 		if text := tagged(s.Written.String()); !re.MatchString(text) {
 			return errors.New(text)
 		}

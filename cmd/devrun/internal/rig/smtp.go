@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"syscall"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 // SMTP starts devrun smtp on a port that is free and returns the port and what it
@@ -30,7 +32,7 @@ func SMTP(t *testing.T, args ...string) (port string, printed *Output) {
 		}
 	})
 	ready := regexp.MustCompile(`(?m)^devrun: mail to 127\.0\.0\.1:(\d+) is printed here and goes nowhere else`)
-	Eventually(t, "devrun smtp is ready", func() error {
+	suite.Until(t, "devrun smtp is ready", func() error {
 		m := ready.FindStringSubmatch(said.String())
 		if m == nil {
 			return fmt.Errorf("%q", said.String())

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func testAtomicSaves(t *testing.T, mode string) {
@@ -165,7 +166,7 @@ func testDeleteRename(t *testing.T, mode string) {
 	// A file that is needed goes and comes back.
 	text := r.Read("extra.go")
 	os.Remove(at("extra.go"))
-	rig.Eventually(t, "the missing file is an error", func() error {
+	suite.Until(t, "the missing file is an error", func() error {
 		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // own writes a file at each start, in each of the ways in which that is done, and one
@@ -76,7 +77,7 @@ func testOwnWrites(t *testing.T, mode string) {
 		t.Errorf("%d more restarts", n)
 	}
 	pid := r.AppPid()
-	rig.Eventually(t, "a save at another time", func() error {
+	suite.Until(t, "a save at another time", func() error {
 		r.Write("written.yaml", fmt.Sprintln("by hand:", time.Now().UnixNano()))
 		if r.AppPid() == pid {
 			return errors.New("it restarts nothing")
@@ -84,7 +85,7 @@ func testOwnWrites(t *testing.T, mode string) {
 		return nil
 	})
 	// And is written once more, which is left alone as before.
-	rig.Eventually(t, "the app has written it", func() error {
+	suite.Until(t, "the app has written it", func() error {
 		text, err := os.ReadFile(filepath.Join(r.Dir, "written.yaml"))
 		if err != nil || !strings.HasPrefix(string(text), "at: ") {
 			return fmt.Errorf("it is %q: %v", text, err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -94,7 +95,7 @@ func testBrokenBuild(t *testing.T, mode string) {
 	pid := r.AppPid()
 	r.Replace("main.go", `const version = "v1"`, `const version = undefined + "<script>"`)
 	r.Says(`^devrun: build failed`)
-	rig.Eventually(t, "the page is shown", func() error {
+	suite.Until(t, "the page is shown", func() error {
 		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err
@@ -219,7 +220,7 @@ func testSaveDuringBuild(t *testing.T, mode string) {
 	// The build is made long by code that takes the compiler a while.
 	r.Write("slow.go", rig.SlowSource(0))
 	for i := range 8 {
-		rig.Eventually(t, "a build is under way", func() error {
+		suite.Until(t, "a build is under way", func() error {
 			names := rig.Children(r.Cmd.Process.Pid)
 			for _, tool := range []string{"go build", "compile", "link"} { // the compiler is go's or devrun's own
 				if slices.Contains(names, tool) {

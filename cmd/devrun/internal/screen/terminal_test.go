@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -72,7 +73,7 @@ func testTyping(t *testing.T) {
 		t.Errorf("a typed letter was taken for a key")
 	}
 	// After a pause the keyboard is devrun's again.
-	rig.Eventually(t, "devrun lists its keys", func() error {
+	suite.Until(t, "devrun lists its keys", func() error {
 		s.Types("?")
 		if !strings.Contains(s.Stderr.String(), "devrun: r restart ") {
 			time.Sleep(200 * time.Millisecond) // the pause is the case
@@ -101,7 +102,7 @@ func testKeys(t *testing.T) {
 	s.Types("b")
 	rig.Gone(t, pid)
 	s.Served("v1")
-	rig.Eventually(t, "b is a build", func() error { // the terminal may be slower than the app
+	suite.Until(t, "b is a build", func() error { // the terminal may be slower than the app
 		if n := s.Builds() - builds; n != 1 {
 			return fmt.Errorf("%d builds", n)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func testWordsOfSaves(t *testing.T) {
@@ -226,7 +227,7 @@ func testHostile(t *testing.T) {
 	s.Start()
 	// Each write once from either stream; which of the two comes first is open.
 	for _, text := range []string{"A^[[2J^[[5A^[]52;c;cm0gLXJmIC8=^GB^[]0;owned", `^[\C^[[?1049h\x9b2JD `, "redE\n"} {
-		rig.Eventually(t, "the screen shows "+text, func() error {
+		suite.Until(t, "the screen shows "+text, func() error {
 			if n := strings.Count(s.Stderr.String(), text); n != 2 {
 				return fmt.Errorf("%d times", n)
 			}

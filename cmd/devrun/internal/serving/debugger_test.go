@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // delve builds the debugger once for all tests.
@@ -55,7 +56,7 @@ func attach(r *rig.Rig, port int) debugger {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-d.ended
 	})
-	rig.Eventually(t, "Delve is attached", func() error {
+	suite.Until(t, "Delve is attached", func() error {
 		if strings.Contains(out.String(), "operation not permitted") {
 			t.Skip("this user may not attach a debugger: set kernel.yama.ptrace_scope to 0")
 		}
@@ -98,8 +99,8 @@ func stopsIn(r *rig.Rig, d debugger, function string) {
 		if at := state.State.CurrentThread.Function.Name; err != nil || at != function {
 			r.T.Fatalf("halted in %q, %v", at, err)
 		}
-	case <-time.After(rig.Patience):
-		r.T.Fatalf("not halted within %v", rig.Patience)
+	case <-time.After(suite.Patience):
+		r.T.Fatalf("not halted within %v", suite.Patience)
 	}
 }
 
@@ -121,7 +122,7 @@ func testDebugger(t *testing.T, mode string) {
 	d.Close()
 	select {
 	case <-d.ended:
-	case <-time.After(rig.Patience):
+	case <-time.After(suite.Patience):
 		t.Fatal("Delve does not end with its client")
 	}
 	rig.Gone(t, pid)
@@ -134,7 +135,7 @@ func testDebugger(t *testing.T, mode string) {
 	r.Says(`killed`)
 	r.SetVersion("v3")
 	r.Served("v3")
-	rig.Eventually(t, "one app runs", func() error {
+	suite.Until(t, "one app runs", func() error {
 		children := rig.Children(r.Cmd.Process.Pid) // tools that are at work with low priority, too
 		if apps := strings.Count(strings.Join(children, " "), "app"); apps != 1 {
 			return errors.New(strings.Join(children, " "))

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 var processBehaviours = rig.Behaviours{
@@ -79,7 +80,7 @@ func testTreeKill(t *testing.T, mode string) {
 			}
 			return pids
 		}
-		rig.Eventually(t, "the first children are known", func() error {
+		suite.Until(t, "the first children are known", func() error {
 			if len(children()) < 2 {
 				return errors.New("no line yet")
 			}
@@ -91,7 +92,7 @@ func testTreeKill(t *testing.T, mode string) {
 		for _, pid := range first {
 			rig.Gone(t, pid)
 		}
-		rig.Eventually(t, "the second children are known", func() error {
+		suite.Until(t, "the second children are known", func() error {
 			if len(children()) < 4 {
 				return errors.New("no line yet")
 			}
@@ -138,7 +139,7 @@ func testDiesAtStart(t *testing.T, mode string) {
 	// And for a panic in main.
 	r.Replace("main.go", `os.Getenv("PANIC_AT_START") != ""`, `os.Getenv("PANIC_AT_START") == ""`)
 	r.Says(`^devrun: app crashed, exit status 2`)
-	rig.Eventually(t, "the crash page is shown", func() error {
+	suite.Until(t, "the crash page is shown", func() error {
 		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err
@@ -161,7 +162,7 @@ func testDiesLater(t *testing.T, mode string) {
 	} {
 		go rig.Ask("GET", r.URL(c.path), nil) // its answer is cut off
 		r.Says(c.line)
-		rig.Eventually(t, "the page for "+c.path, func() error {
+		suite.Until(t, "the page for "+c.path, func() error {
 			resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 			if err != nil {
 				return err
@@ -262,7 +263,7 @@ func testSecondPort(t *testing.T, mode string) {
 	r.Says(fmt.Sprintf(`^devrun: serving http://localhost:%d \(`, port))
 	// A port that a newer app does not open any more is free again.
 	r.Replace("main.go", `os.Getenv("SECOND_PORT"); port != ""`, `""; port != ""`)
-	rig.Eventually(t, "the second port is free", func() error {
+	suite.Until(t, "the second port is free", func() error {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()

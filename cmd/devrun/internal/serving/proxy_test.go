@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -99,7 +100,7 @@ func testInFlight(t *testing.T, mode string) {
 	started, w := io.Pipe()
 	go send(post, "POST", "/echo", started)
 	w.Write([]byte("the beginning")) // returns when it was read
-	rig.Eventually(t, "both requests are in the app", func() error {
+	suite.Until(t, "both requests are in the app", func() error {
 		if n := appConnections(r); n < 2 {
 			return fmt.Errorf("%d connections", n)
 		}
@@ -167,14 +168,14 @@ func testHeldClientLeaves(t *testing.T, mode string) {
 			}
 		}()
 	}
-	rig.Eventually(t, "50 requests are held", func() error {
+	suite.Until(t, "50 requests are held", func() error {
 		if n := openSockets(r); n < 50 {
 			return fmt.Errorf("%d sockets", n)
 		}
 		return nil
 	})
 	cancel()
-	rig.Eventually(t, "their sockets are closed", func() error {
+	suite.Until(t, "their sockets are closed", func() error {
 		if n := openSockets(r); n > 20 {
 			return fmt.Errorf("%d sockets", n)
 		}

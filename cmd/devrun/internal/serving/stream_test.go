@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func testStreams(t *testing.T, mode string) {
@@ -58,7 +59,7 @@ func testStreams(t *testing.T, mode string) {
 	r.Served("v2")
 	select {
 	case <-ended:
-	case <-time.After(rig.Patience):
+	case <-time.After(suite.Patience):
 		t.Error("a stream of the old app is still open")
 	}
 	if status, body := r.Get("/sse?ms=1&n=2"); status != 200 || strings.Count(body, "data: ") != 2 {
@@ -92,7 +93,7 @@ func websocket(r *rig.Rig) (rest io.Reader, echoes func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(2 * rig.Patience))
+	c.SetDeadline(time.Now().Add(2 * suite.Patience))
 	fmt.Fprintf(c, "GET /ws HTTP/1.1\r\nHost: localhost:%d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n\r\n", r.Port)
 	br := bufio.NewReader(c)
 	resp, err := http.ReadResponse(br, nil)

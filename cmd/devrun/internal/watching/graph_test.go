@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -88,7 +89,7 @@ func testGraph(t *testing.T, mode string) {
 	r.Answers("/embedded", "e2")
 	before = r.Builds()
 	r.Write("go.mod", r.Read("go.mod")+"\n// changed\n")
-	rig.Eventually(t, "go.mod is a build", func() error {
+	suite.Until(t, "go.mod is a build", func() error {
 		if r.Builds() == before {
 			return errors.New("no build")
 		}
@@ -138,7 +139,7 @@ func testWorkspace(t *testing.T, mode string) {
 		t.Errorf("%d builds", n)
 	}
 	lib("go.work", "go 1.25\n\nuse (\n\t./app\n\t./work\n)\n\n// changed\n")
-	rig.Eventually(t, "go.work is a build", func() error {
+	suite.Until(t, "go.work is a build", func() error {
 		if r.Builds() != before+2 {
 			return fmt.Errorf("%d builds", r.Builds()-before)
 		}
@@ -198,7 +199,7 @@ func testGenerator(t *testing.T, mode string) {
 	// A generator that runs on every change and writes the same text anew.
 	gen := "package web\n\nfunc generated() {}\n"
 	r.Write("web/gen.go", gen)
-	rig.Eventually(t, "the new file is a build", func() error {
+	suite.Until(t, "the new file is a build", func() error {
 		if r.Builds() != before+1 {
 			return fmt.Errorf("%d builds", r.Builds()-before)
 		}

@@ -1,0 +1,51 @@
+// Package suite is what the tests of all packages have in common. It is for tests
+// and no part of devrun.
+//
+// There are two suites. The short one, `go test ./...`, has the main path of every
+// behaviour, and does the same each time. The long one has what is built with the tag
+// long: tests named TestLong…, in files named long_test.go or …_long_test.go. Random
+// tests begin with a [Seed] there.
+package suite
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Patience is how long a fact may take to come true. It is long because the
+// machine may be busy; nothing waits for it when all is well.
+const Patience = 2 * time.Minute
+
+// Until waits for a fact: until check returns nil. The test fails with check's last
+// error if that takes longer than [Patience].
+func Until(t testing.TB, fact string, check func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); ; time.Sleep(5 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not after %v: %v", fact, Patience, err)
+		}
+	}
+}
+
+// Seed is what a random test of the long suite begins with: DEVRUN_SEED of the
+// environment, else another one each time. It is printed with a failure. One that has
+// failed becomes a test of the short suite.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if s := os.Getenv("DEVRUN_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("DEVRUN_SEED: %v", err)
+		}
+	}
+	t.Logf("DEVRUN_SEED=%d", seed)
+	return seed
+}
