@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
 	"devrun/sample/pgtest"
 )
 
@@ -18,6 +19,16 @@ type database struct {
 	name   string // sqlite or postgres
 	url    string
 	shared *server // that start gives, nil for one of the test's own
+}
+
+// onOne runs a test on SQLite; in the long suite it is onBoth.
+func onOne(t *testing.T, test func(t *testing.T, db database)) {
+	if suite.IsLong() {
+		onBoth(t, test)
+		return
+	}
+	t.Parallel()
+	test(t, onSQLite(t))
 }
 
 // onBoth runs a test on SQLite and on PostgreSQL, side by side with others.
@@ -33,10 +44,13 @@ func onBoth(t *testing.T, test func(t *testing.T, db database)) {
 	})
 }
 
-// everywhere is onBoth, in production, and once more on both in development under
-// devrun, which the tests share one after the other.
+// everywhere is onOne, in production; in the long suite it is on both once more in
+// development under devrun, which the tests share one after the other.
 func everywhere(t *testing.T, test func(t *testing.T, db database)) {
-	onBoth(t, test)
+	onOne(t, test)
+	if !suite.IsLong() {
+		return
+	}
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name+" under devrun", func(t *testing.T) {
 			t.Parallel()

@@ -50,9 +50,6 @@ var shared = map[string]*struct {
 // test ends.
 func underDevrun(t *testing.T, name string) database {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds and runs devrun")
-	}
 	one := shared[name]
 	one.Lock()
 	t.Cleanup(one.Unlock)
@@ -89,11 +86,10 @@ func stopDevruns() {
 
 // The chapter's failure in development: devrun's page has the database's words
 // and the line of the app, and nothing of production happens.
-func TestFailureUnderDevrun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds and runs devrun")
-	}
-	onBoth(t, func(t *testing.T, db database) {
+func TestLongFailureUnderDevrun(t *testing.T) {
+	suite.Long(t)
+
+	onOne(t, func(t *testing.T, db database) {
 		s := startDevrun(t, db, "MICROBLOG_BUG=username")
 		susan, _ := s.as(t, "susan"), s.as(t, "john")
 		a := susan.do("POST", "/edit_profile", form("username", "john"), "Accept", "text/html")

@@ -18,7 +18,7 @@ import (
 
 // Both ways of running have the same page for what is not there.
 func TestNotFound(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		for _, env := range []string{"development", "production"} {
 			s := start(t, db, "APP_ENV="+env)
 			anonymous := newVisitor(t, s.url)
@@ -153,7 +153,7 @@ func (s *server) connections() int {
 
 // A failure that is none of the app's own: the table is gone.
 func TestDatabaseBroken(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		s := start(t, db)
 		susan := s.as(t, "susan")
 		side := db.open(t)
@@ -218,7 +218,7 @@ func TestHalfAnAnswer(t *testing.T) {
 
 // A failure in development is not caught: it is for what watches the app.
 func TestDevelopmentPanics(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		s := start(t, db, "APP_ENV=development", "MICROBLOG_BUG=username")
 		susan, _ := s.as(t, "susan"), s.as(t, "john")
 		if a, err := susan.try("POST", "/edit_profile", form("username", "john")); err == nil {

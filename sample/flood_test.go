@@ -16,17 +16,17 @@ import (
 
 // floodOf is how many errors a flood has.
 func floodOf() int {
-	if testing.Short() { // the race detector is slow
-		return 200
+	if suite.IsLong() {
+		return 1000
 	}
-	return 1000
+	return 200
 }
 
 // A mail server that says nothing costs a visitor nothing: two microblogs, one
 // with such a server and one without mail, fail in turns and answer equally fast.
 // The log has every failure.
 func TestFloodAndSilentMailServer(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		flood := floodOf()
 		silent := start(t, db, mailTo(mailtest.Silent(t))...)
 		none := start(t, another(t, db), "MICROBLOG_BUG=username")
@@ -73,7 +73,7 @@ func TestFloodAndSilentMailServer(t *testing.T) {
 // A thousand times the same error is one mail and a digest. Another one is mailed
 // meanwhile.
 func TestFloodIsOneMailAndADigest(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		flood := floodOf()
 		m := mailtest.Serve(t, nil)
 		s := start(t, db, mailTo(m.Port)...)
@@ -115,8 +115,10 @@ func serveAt(t *testing.T, port int) *mailtest.Server {
 
 // A mail server that is not there is one line of the log. When it is back, so are
 // the mails.
-func TestMailServerComesBack(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+func TestLongMailServerComesBack(t *testing.T) {
+	suite.Long(t)
+
+	onOne(t, func(t *testing.T, db database) {
 		port, err := freePort()
 		if err != nil {
 			t.Fatal(err)
@@ -144,8 +146,10 @@ func TestMailServerComesBack(t *testing.T) {
 
 // More different errors than wait for a mail server are counted, and do not pile
 // up. Of those that wait, no more than thirty are mailed in an hour.
-func TestMoreErrorsThanMails(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+func TestLongMoreErrorsThanMails(t *testing.T) {
+	suite.Long(t)
+
+	onOne(t, func(t *testing.T, db database) {
 		const waiting, hourly, kinds = 32, 30, 60
 		port, err := freePort()
 		if err != nil {

@@ -49,7 +49,7 @@ func (s *server) logged() string {
 // The log of production goes on from start to start. It has what went wrong, and
 // nothing of what is not there, of methods, and of visitors.
 func TestLog(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		s := &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
 		var printed strings.Builder
 		for i := range 3 {

@@ -23,7 +23,7 @@ func TestMailLogin(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("NOT TESTED: the certificate of a test is known by SSL_CERT_FILE, which does not count here")
 	}
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		authority := func() (tls.Certificate, string) {
 			cert, _ := mailtest.Certificate(t)
 			path := filepath.Join(t.TempDir(), "ca.pem")

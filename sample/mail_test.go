@@ -47,7 +47,7 @@ func (s *server) failing(t *testing.T) (fail func()) {
 // One failure is one mail to all administrators, which says what happened and
 // nothing of the visitor.
 func TestErrorMail(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		m := mailtest.Serve(t, nil)
 		s := start(t, db, mailTo(m.Port)...)
 		fail := s.failing(t)
@@ -87,7 +87,7 @@ func TestErrorMail(t *testing.T) {
 // In development nobody is mailed, and a broken setting of mail is none of its
 // business.
 func TestNoMailInDevelopment(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		m := mailtest.Serve(t, nil)
 		s := start(t, db, mailTo(m.Port, "APP_ENV=development", "MAIL_USE_TLS=perhaps")...)
 		susan, _ := s.as(t, "susan"), s.as(t, "john")
@@ -103,7 +103,7 @@ func TestNoMailInDevelopment(t *testing.T) {
 
 // An error just before the end is mailed.
 func TestMailAtTheEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		m := mailtest.Serve(t, nil)
 		s := start(t, db, mailTo(m.Port)...)
 		fail := s.failing(t)
@@ -119,7 +119,7 @@ func TestMailAtTheEnd(t *testing.T) {
 // The settings may be in a file; the environment has the last word, and what is
 // wrong stops the start with its place.
 func TestMailFile(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		m := mailtest.Serve(t, nil)
 		s := &server{t: t, dir: t.TempDir(), db: db, command: []string{binary}}
 		write := func(text string, mode os.FileMode) {

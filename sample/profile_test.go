@@ -37,7 +37,7 @@ func TestProfile(t *testing.T) {
 }
 
 func TestLastSeen(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	onOne(t, func(t *testing.T, db database) {
 		s := start(t, db, "MICROBLOG_BUG=username")
 		susan, _ := s.as(t, "susan"), s.as(t, "john")
 		for _, visit := range []struct {

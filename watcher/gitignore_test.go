@@ -10,21 +10,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // TestIgnoreAgreesWithGit asks git about every path of generated repositories
 // whose every directory may have generated rules.
 func TestIgnoreAgreesWithGit(t *testing.T) {
-	git := needGit(t)
-	seed := seedOf(t)
-	r := rand.New(rand.NewPCG(seed, 0))
-	decisions, ignored := 0, 0
-	// One rule at the top may ignore a whole repository, so their number is not
-	// fixed: it goes on until both answers were seen often.
-	enough := func() bool {
-		return decisions >= 3000 && ignored >= decisions/20 && ignored <= decisions*19/20
+	if decisions, ignored := agreesWithGit(t, 1); ignored < decisions/20 || ignored > decisions*19/20 {
+		t.Errorf("%d decisions of which %d ignored prove little", decisions, ignored)
 	}
-	for round := 0; round < 8 || round < 80 && !enough(); round++ {
+}
+
+func TestLongIgnoreAgreesWithGit(t *testing.T) { suite.Long(t); agreesWithGit(t, suite.Seed(t)) }
+
+func agreesWithGit(t *testing.T, seed uint64) (decisions, ignored int) {
+	git := needGit(t)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for round := 0; round < 8 || decisions < 3000; round++ {
 		top := t.TempDir()
 		run(t, top, git, "init", "-q", "--template=")
 		empty := filepath.Join(t.TempDir(), "empty")
@@ -83,9 +86,7 @@ func TestIgnoreAgreesWithGit(t *testing.T) {
 		}
 	}
 	t.Logf("%d decisions, %d ignored", decisions, ignored)
-	if !enough() {
-		t.Errorf("%d decisions of which %d ignored prove little", decisions, ignored)
-	}
+	return decisions, ignored
 }
 
 // oracle walks down to a path as a scan does: nothing below an ignored directory

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,18 +26,6 @@ func needGit(t *testing.T) string {
 		t.Skip("SKIPPED, NOT CHECKED: git is not installed, so nothing says what it would ignore")
 	}
 	return git
-}
-
-// seedOf is what random tests begin with: the same each time, or WATCHER_SEED.
-func seedOf(t testing.TB) uint64 {
-	t.Helper()
-	s := os.Getenv("WATCHER_SEED")
-	if s == "" {
-		return 1
-	}
-	seed, err := strconv.ParseUint(s, 10, 64)
-	must(t, err)
-	return seed
 }
 
 func run(t testing.TB, dir, name string, args ...string) {

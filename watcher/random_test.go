@@ -7,12 +7,17 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 // TestBatchesAddUpToTheDisk does random things to a tree while a receiver takes
 // batches, at once or late, and compares what the receiver knows with the disk.
-func TestBatchesAddUpToTheDisk(t *testing.T) {
-	seed := seedOf(t)
+func TestBatchesAddUpToTheDisk(t *testing.T) { batchesAddUp(t, 1) }
+
+func TestLongBatchesAddUpToTheDisk(t *testing.T) { suite.Long(t); batchesAddUp(t, suite.Seed(t)) }
+
+func batchesAddUp(t *testing.T, seed uint64) {
 	for mode, poll := range modes {
 		for round := range uint64(6) {
 			t.Run(fmt.Sprintf("%s/%d", mode, round), func(t *testing.T) {

@@ -152,7 +152,9 @@ func TestDeployed(t *testing.T) {
 
 // The sample runs with the commands of the README: in development under
 // devrun, where a template is a restart, and in production.
-func TestSample(t *testing.T) {
+func TestLongSample(t *testing.T) {
+	suite.Long(t)
+
 	root := filepath.Join(t.TempDir(), "devrun")
 	if err := os.CopyFS(filepath.Join(root, "sample"), os.DirFS("../../sample")); err != nil {
 		t.Fatal(err)

@@ -2,9 +2,8 @@
 // and no part of devrun.
 //
 // There are two suites. The short one, `go test ./...`, has the main path of every
-// behaviour, and does the same each time. The long one has what is built with the tag
-// long: tests named TestLong…, in files named long_test.go or …_long_test.go. Random
-// tests begin with a [Seed] there.
+// behaviour, and does the same each time. The long one has everything else: the tests
+// named TestLong…, which begin with [Long]. A random test begins with a [Seed] there.
 package suite
 
 import (
@@ -34,18 +33,30 @@ func Until(t testing.TB, fact string, check func() error) {
 	}
 }
 
-// Seed is what a random test of the long suite begins with: DEVRUN_SEED of the
+// Long skips a test of the long suite, unless that is what runs: SUITE=long.
+func Long(t testing.TB) {
+	t.Helper()
+	if !IsLong() {
+		t.Skip("of the long suite")
+	}
+}
+
+// IsLong says which suite runs, for what is done once in the short one and with more
+// of everything in the long one.
+func IsLong() bool { return os.Getenv("SUITE") == "long" }
+
+// Seed is what a random test of the long suite begins with: SEED of the
 // environment, else another one each time. It is printed with a failure. One that has
 // failed becomes a test of the short suite.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
-	if s := os.Getenv("DEVRUN_SEED"); s != "" {
+	if s := os.Getenv("SEED"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatalf("DEVRUN_SEED: %v", err)
+			t.Fatalf("SEED: %v", err)
 		}
 	}
-	t.Logf("DEVRUN_SEED=%d", seed)
+	t.Logf("SEED=%d", seed)
 	return seed
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 // What go build -v says of packages is counted, all else passed on.
@@ -35,10 +37,9 @@ func TestProgressLines(t *testing.T) {
 
 // A build with an empty cache tells how far it is, and ends near what it said: some
 // packages need no compiler.
-func TestProgress(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles the standard library")
-	}
+func TestLongProgress(t *testing.T) {
+	suite.Long(t)
+
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/app\n\ngo 1.25\n", "main.go": "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println() }\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {

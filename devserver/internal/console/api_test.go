@@ -182,7 +182,9 @@ func TestWhoLeavesEndsTheEvaluation(t *testing.T) {
 }
 
 // Attack 48: connections that say nothing, or too little to be a request.
-func TestSlowConnections(t *testing.T) {
+func TestLongSlowConnections(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	s := newSite(t)
 	s.honest()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/suite"
 )
 
 // What the go command looks at ahead of compiling is its business.
@@ -216,7 +217,9 @@ func TestOtherPackages(t *testing.T) {
 
 // Modules of a workspace, those that stand in for others and vendored packages
 // may be edited as the main module's.
-func TestOtherModules(t *testing.T) {
+func TestLongOtherModules(t *testing.T) {
+	suite.Long(t)
+
 	const lib, use = "package lib\n\nfunc V() string { return \"1\" }\n", "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.V()) }\n"
 	libMod := map[string]string{"../lib/go.mod": "module example.com/lib\n\ngo 1.24\n", "../lib/lib.go": lib, "main.go": use}
 	for name, test := range map[string]struct {
@@ -255,7 +258,9 @@ func TestOtherModules(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestLongSettings(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": "package main\n\nvar v = \"1\"\n\nfunc main() { println(v) }\n"})
 	env := filepath.Join(filepath.Dir(a.dir), "env")
 	if err := os.WriteFile(env, nil, 0o600); err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/suite"
 )
 
 // again is the same app in another run of devrun.
@@ -82,7 +83,9 @@ func TestKeep(t *testing.T) {
 }
 
 // A binary is kept only with what it was made of, and given only as it was kept.
-func TestKeepRefuses(t *testing.T) {
+func TestLongKeepRefuses(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := t.TempDir()
 	r := a.next()

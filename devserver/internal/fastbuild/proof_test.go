@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/suite"
 )
 
 // A compile that does not give the go command's archive is the end of direct
@@ -218,10 +219,9 @@ func TestWrittenWhileCompiled(t *testing.T) {
 }
 
 // The build cache may be emptied at any time.
-func TestEmptiedCache(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles the standard library")
-	}
+func TestLongEmptiedCache(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.request.Env = append(a.request.Env, "GOCACHE="+filepath.Join(filepath.Dir(a.dir), "cache"))
 	a.build()

@@ -10,43 +10,31 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/suite"
 )
 
 // Whatever is done to a program, it does what its source says, and the binary has
 // the code and data of go build's. Every step is held against what the model
 // says, every tenth against go build, byte for byte.
-//
-//	FASTBUILD_STEPS=2000 FASTBUILD_SEED=7 go test -run Property -timeout 2h -v
-func TestProperty(t *testing.T) {
+func TestProperty(t *testing.T) { walks(t, 1, 8) }
+
+func TestLongProperty(t *testing.T) { suite.Long(t); walks(t, suite.Seed(t), 2000) }
+
+func walks(t *testing.T, seed uint64, steps int) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads ELF files")
 	}
-	steps, seed := fromEnv(t, "FASTBUILD_STEPS", 24), fromEnv(t, "FASTBUILD_SEED", 1)
-	t.Logf("FASTBUILD_STEPS=%d FASTBUILD_SEED=%d", steps, seed)
 	for _, optimised := range []bool{false, true} { // then bodies are inlined into other packages
 		t.Run(fmt.Sprintf("optimised=%v", optimised), func(t *testing.T) {
 			t.Parallel()
-			newWalk(t, uint64(seed), optimised).run(steps / 2)
+			newWalk(t, seed, optimised).run(steps / 2)
 		})
 	}
-}
-
-func fromEnv(t *testing.T, name string, otherwise int) int {
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
 }
 
 // walk is one program on its way through edits.

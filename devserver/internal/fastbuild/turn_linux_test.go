@@ -47,7 +47,9 @@ exit $code
 
 // Somebody who saves faster than the go command answers is not kept from direct
 // builds, and no build has a question beside it.
-func TestQuestionGivesWay(t *testing.T) {
+func TestLongQuestionGivesWay(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := a.watched(t)
 	log := func() string {

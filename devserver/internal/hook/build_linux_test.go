@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 const (
@@ -119,7 +120,9 @@ func unchanged(t *testing.T, root string) {
 	}
 }
 
-func TestBuildReplaced(t *testing.T) {
+func TestLongBuildReplaced(t *testing.T) {
+	suite.Long(t)
+
 	root := withDep(t)
 	p := project{module: "example.com/app", dir: filepath.Join(root, "app"), main: "cmd/web"}
 	serves(t, p.build(t), "dep")
@@ -175,7 +178,9 @@ func TestBuildAnother(t *testing.T) {
 
 // Quotes, blanks and letters beyond ASCII, and the user's own way to spell a
 // directory.
-func TestBuildPath(t *testing.T) {
+func TestLongBuildPath(t *testing.T) {
+	suite.Long(t)
+
 	root := withDep(t)
 	odd := filepath.Join(root, `my "app" ünd 'so'`)
 	if err := os.Rename(filepath.Join(root, "app"), odd); err != nil {
@@ -201,7 +206,9 @@ func TestBuildFlags(t *testing.T) {
 	serves(t, p.build(t), " v1.2.3 ")
 }
 
-func TestBuildRace(t *testing.T) {
+func TestLongBuildRace(t *testing.T) {
+	suite.Long(t)
+
 	needGCC(t)
 	dir, err := filepath.Abs("testdata/app")
 	if err != nil {
@@ -220,7 +227,9 @@ func TestBuildRace(t *testing.T) {
 	}
 }
 
-func TestBuildCgo(t *testing.T) {
+func TestLongBuildCgo(t *testing.T) {
+	suite.Long(t)
+
 	needGCC(t)
 	root := tree(t, map[string]string{"go.mod": mod, "main.go": cgoGo})
 	serves(t, project{module: "example.com/app", dir: root, env: []string{"CGO_ENABLED=1"}}.build(t), "cgo")
@@ -234,7 +243,9 @@ func needGCC(t *testing.T) {
 }
 
 // Another toolchain out of the module cache, which no overlay may touch.
-func TestBuildToolchain(t *testing.T) {
+func TestLongBuildToolchain(t *testing.T) {
+	suite.Long(t)
+
 	root := withDep(t)
 	p := project{module: "example.com/app", dir: filepath.Join(root, "app"), main: "cmd/web", env: []string{"GOTOOLCHAIN=go1.25.1"}}
 	out, err := p.command("env", "GOVERSION").CombinedOutput()
@@ -249,7 +260,9 @@ func TestBuildToolchain(t *testing.T) {
 }
 
 // A framework that does without net/http's server.
-func TestBuildFiber(t *testing.T) {
+func TestLongBuildFiber(t *testing.T) {
+	suite.Long(t)
+
 	root := tree(t, map[string]string{
 		"go.mod":  mod + "\nrequire github.com/gofiber/fiber/v2 v2.52.9\n",
 		"main.go": fiberGo,

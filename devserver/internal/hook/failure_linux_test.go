@@ -97,7 +97,9 @@ func TestRequest(t *testing.T) {
 }
 
 // Without an answer the app goes on as if alone.
-func TestNoAnswer(t *testing.T) {
+func TestLongNoAnswer(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	p, url := failing(t, nil)
 	start := time.Now()
@@ -281,7 +283,9 @@ func TestContext(t *testing.T) {
 
 // What only dead variables of a parked goroutine refer to stays, and without the
 // pins it does not: else the test would prove nothing.
-func TestPins(t *testing.T) {
+func TestLongPins(t *testing.T) {
+	suite.Long(t)
+
 	for name, c := range map[string]struct {
 		binary string
 		want   string
@@ -403,7 +407,9 @@ func TestFlood(t *testing.T) {
 	equal(t, "alone", alone, 36)
 }
 
-func TestFailureRace(t *testing.T) {
+func TestLongFailureRace(t *testing.T) {
+	suite.Long(t)
+
 	needGCC(t)
 	binary := project{module: "example.com/app", dir: absolute(t, "testdata/faults"), flags: []string{"-race"}}.build(t)
 	p := run(t, binary, []string{wire.Park + "=3"}, "127.0.0.1:0")
@@ -421,7 +427,9 @@ func TestFailureRace(t *testing.T) {
 }
 
 // The same under an older toolchain, whose panics look different in memory.
-func TestFailureToolchain(t *testing.T) {
+func TestLongFailureToolchain(t *testing.T) {
+	suite.Long(t)
+
 	const older = "go1.25.14"
 	p := project{module: "example.com/app", dir: absolute(t, "testdata/faults"), flags: []string{"-gcflags=-N -l"}, env: []string{"GOTOOLCHAIN=" + older}}
 	if out, err := p.command("env", "GOVERSION").CombinedOutput(); err != nil {

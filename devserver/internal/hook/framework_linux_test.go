@@ -5,10 +5,13 @@ import (
 	"testing"
 
 	"devrun/devserver/internal/wire"
+	"devrun/devserver/suite"
 )
 
 // Frameworks, with the recovery that they bring.
-func TestFrameworks(t *testing.T) {
+func TestLongFrameworks(t *testing.T) {
+	suite.Long(t)
+
 	for name, c := range map[string]struct {
 		recovered string // what production would send
 		failed    string

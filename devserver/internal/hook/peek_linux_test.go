@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,8 +146,18 @@ func TestPeekNothing(t *testing.T) {
 			if len(questions) < 15 {
 				t.Fatal("the app has no memory in reserve")
 			}
+			answers := make([][]byte, len(questions))
 			for i, q := range questions {
-				if got := p.peek(i, q.addr, q.size).Bytes; len(got) != q.want {
+				answers[i] = p.peek(i, q.addr, q.size).Bytes
+			}
+			now := p.areas()
+			for i, q := range questions {
+				// The runtime may have taken of its reserve meanwhile.
+				taken := func(a area) bool { return a.from <= q.addr && q.addr < a.to && a.mode[0] != '-' }
+				if q.what == "reserved" && slices.ContainsFunc(now, taken) {
+					continue
+				}
+				if got := answers[i]; len(got) != q.want {
 					t.Errorf("%s, %d bytes at %#x: %d bytes, want %d", q.what, q.size, q.addr, len(got), q.want)
 				}
 			}

@@ -13,31 +13,24 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/suite"
 )
 
-// What is shown of variables of any kind is what reflection in the app says of
-// them. INSPECT_SEED tries another program.
+// What is shown of variables of any kind is what reflection in the app says of them.
+// The seeds are those that have failed.
 func TestProperty(t *testing.T) {
-	seeds := []uint64{
-		1,
-		1795993850737197351, // arrays of arrays without elements
-	}
-	if s := os.Getenv("INSPECT_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = []uint64{seed}
-	}
-	for _, seed := range seeds {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { checkGenerated(t, seed, "") })
+	for seed, fault := range map[uint64]string{
+		1795993850737197351: "arrays of arrays without elements",
+	} {
+		t.Run(fault, func(t *testing.T) { checkGenerated(t, seed, "") })
 	}
 }
 
-func TestPropertyUnderOlderGo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the standard library")
-	}
+func TestLongProperty(t *testing.T) { suite.Long(t); checkGenerated(t, suite.Seed(t), "") }
+
+func TestLongPropertyUnderOlderGo(t *testing.T) {
+	suite.Long(t)
+
 	checkGenerated(t, 25, "go1.25.1")
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/suite"
 )
 
 // older is the release before this one.
@@ -184,7 +185,8 @@ func (p *program) same(b *Begun, want string) {
 }
 
 // Whatever was read ahead, the binary is the toolchain's, byte for byte.
-func TestLink(t *testing.T) {
+func TestLongLink(t *testing.T) {
+	suite.Long(t)
 	cache := t.TempDir()
 	for _, toolchain := range []string{"local", older} {
 		t.Run(toolchain, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/suite"
 )
 
 // vast is a failure in which everything is too much.
@@ -54,7 +55,9 @@ func vast(app App) fault.Failure {
 	return f
 }
 
-func TestFailureIsSmall(t *testing.T) {
+func TestLongFailureIsSmall(t *testing.T) {
+	suite.Long(t)
+
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "main.go"), "package main\n"+strings.Repeat("var x = \""+strings.Repeat(`&<>'`, 100)+"\"\n", 600))
 	app := App{Name: "x", Root: dir}

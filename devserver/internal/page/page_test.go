@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/suite"
 )
 
 const appSource = `package main
@@ -290,7 +291,9 @@ func TestSourceIsOfTheBuild(t *testing.T) {
 	contains(t, body(t, p.BuildFailed(b, nil), "text/html"), "Source unavailable: main.go has changed since it was compiled.")
 }
 
-func TestPageIsSmall(t *testing.T) {
+func TestLongPageIsSmall(t *testing.T) {
+	suite.Long(t)
+
 	dir := t.TempDir()
 	long := strings.Repeat(`&<>"'`, 40)
 	write(t, filepath.Join(dir, "main.go"), "package main\n"+strings.Repeat(`var x = "`+long+"\"\n", 600))

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 // Both directions of one request at the same time.
@@ -64,7 +66,9 @@ func TestEarlyRefusal(t *testing.T) {
 	}
 }
 
-func TestLargeBodiesTakeNoMemory(t *testing.T) {
+func TestLongLargeBodiesTakeNoMemory(t *testing.T) {
+	suite.Long(t)
+
 	size := 1 << 30
 	if raceEnabled {
 		size >>= 3 // the detector looks at every byte

@@ -11,12 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"github.com/coder/websocket"
 )
 
 // Nothing is cut by the time-outs that are there: all but that for reading a
 // header, which net/http takes back, are shorter than this test.
-func TestNothingIsCut(t *testing.T) {
+func TestLongNothingIsCut(t *testing.T) {
+	suite.Long(t)
+
 	long := keepIdle + 200*time.Millisecond
 	addr := app(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -104,11 +104,10 @@ func TestSavedStylesheetStays(t *testing.T) {
 	b.wait(`document.querySelector('link[href*="a.css"]').href.includes('devrun=')`, "false")
 }
 
-// TestStylesheetLatency measures what a user waits for, with one tab.
-func TestStylesheetLatency(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a measurement")
-	}
+// TestLongStylesheetLatency measures what a user waits for, with one tab.
+func TestLongStylesheetLatency(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t)
 	heard := make(chan time.Time, 1)
 	a.set("/heard", page{handle: func(w http.ResponseWriter, r *http.Request) { heard <- time.Now() }})

@@ -69,7 +69,9 @@ func TestScrollIsKept(t *testing.T) {
 	b.wait(`scrollY`, "1234")
 }
 
-func TestTwelveTabsShareOneStream(t *testing.T) {
+func TestLongTwelveTabsShareOneStream(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t)
 	const n = 12
 	var tabs []*tab
@@ -101,7 +103,9 @@ func TestTwelveTabsShareOneStream(t *testing.T) {
 	a.connected(0)
 }
 
-func TestTabThatSleptCatchesUp(t *testing.T) {
+func TestLongTabThatSleptCatchesUp(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t)
 	b := a.open("/")
 	a.settled(b)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -27,6 +28,7 @@ type attack struct {
 	what  string
 	run   func(t *testing.T, s *site)
 	apart bool
+	long  bool   // of the long suite: takes a second or more
 	also  string // a test of one package that tries more of the kind: file and function
 }
 
@@ -52,11 +54,11 @@ var attacks = []attack{
 	{n: 13, what: "values without the PIN", run: valuesWithoutPIN, also: atConsole},
 
 	{n: 14, what: "ten wrong PINs", run: guessTen, also: atPIN},
-	{n: 15, what: "10 000 PINs at once", run: guessMany, also: atPIN},
+	{n: 15, what: "10 000 PINs at once", run: guessMany, long: true, also: atPIN},
 	{n: 16, what: "lock out", run: lockOut, also: atPIN},
 	{n: 17, what: "reset the counter", run: resetCounter, also: atPIN},
 	{n: 18, what: "measure the PIN", run: measurePIN, also: atPIN},
-	{n: 19, what: "forged trust", run: forgeTrust, also: atConsole},
+	{n: 19, what: "forged trust", run: forgeTrust, long: true, also: atConsole},
 	{n: 20, what: "attributes of cookies", run: noCookies},
 	{n: 21, what: "cookies of the app", run: cookiesOfTheApp},
 	{n: 22, what: "script in the app", run: pivotOf},
@@ -64,56 +66,61 @@ var attacks = []attack{
 	{n: 24, what: "forwarded peer for the app", run: forwardedToTheApp},
 	{n: 25, what: "paths", run: traverse, also: atConsole},
 	{n: 26, what: "tricks with queries", run: queryTricks, also: atConsole},
-	{n: 27, what: "files that are no source", run: claimedFiles},
+	{n: 27, what: "files that are no source", run: claimedFiles, long: true},
 	{n: 28, what: "links and devices", run: linkedFiles},
 
 	{n: 29, what: "markup in the text of a panic", run: markupInText, also: atPage},
-	{n: 30, what: "markup in values and types", run: markupInValues, also: atPage},
+	{n: 30, what: "markup in values and types", run: markupInValues, long: true, also: atPage},
 	{n: 31, what: "markup in the request", run: markupInRequest, also: atPage},
-	{n: 32, what: "markup in names of files", run: markupInNames, apart: true, also: atPage},
+	{n: 32, what: "markup in names of files", run: markupInNames, apart: true, long: true, also: atPage},
 	{n: 33, what: "links", run: hostileLinks, also: "devserver/internal/page/editor_test.go TestCheckEditor"},
 	{n: 34, what: "start of an editor", run: startEditor},
 	{n: 35, what: "escapes for the terminal", run: escapes, also: "devserver/internal/term/filter_test.go TestTheAppCannotRewriteTheScreen"},
-	{n: 36, what: "giant values", run: giantValues, also: "devserver/internal/inspect/bounds_linux_test.go TestLarge"},
+	{n: 36, what: "giant values", run: giantValues, long: true, also: "devserver/internal/inspect/bounds_linux_test.go TestLarge"},
 	{n: 37, what: "recursion", run: recursion},
-	{n: 38, what: "evil methods", run: evilMethods},
-	{n: 39, what: "broken chains of errors", run: brokenChains},
-	{n: 40, what: "extremes of the stack", run: stackExtremes},
-	{n: 41, what: "source that is missing", run: missingSource},
+	{n: 38, what: "evil methods", run: evilMethods, long: true},
+	{n: 39, what: "broken chains of errors", run: brokenChains, long: true},
+	{n: 40, what: "extremes of the stack", run: stackExtremes, long: true},
+	{n: 41, what: "source that is missing", run: missingSource, long: true},
 
 	{n: 42, what: "redaction", run: redaction, also: "devserver/internal/fault/redact_test.go TestRedacted"},
-	{n: 43, what: "what is copied", run: copied},
+	{n: 43, what: "what is copied", run: copied, long: true},
 	{n: 44, what: "injected headers", run: injectHeaders, also: atConsole},
 	{n: 45, what: "pages and scripts in other pages", run: embed},
 	{n: 46, what: "streams of another origin", run: crossStreams, also: atConsole},
-	{n: 47, what: "5 000 streams", run: manyStreams},
-	{n: 48, what: "slow connections", run: slowConnections},
+	{n: 47, what: "5 000 streams", run: manyStreams, long: true},
+	{n: 48, what: "slow connections", run: slowConnections, long: true},
 	{n: 49, what: "smuggled requests", run: smuggling, also: atConsole},
 	{n: 50, what: "disguised paths", run: confusePrefix},
 
-	{n: 51, what: "forged reports of the app", run: forgeReports},
+	{n: 51, what: "forged reports of the app", run: forgeReports, long: true},
 	{n: 52, what: "imitated pages", run: imitatePage},
 	{n: 53, what: "another user of the machine", run: otherUser},
-	{n: 54, what: "temporary files", run: temporaryFiles, apart: true},
-	{n: 55, what: "bombs in .env files", run: dotenvBombs},
-	{n: 56, what: "wide bind", run: wideBind},
+	{n: 54, what: "temporary files", run: temporaryFiles, apart: true, long: true},
+	{n: 55, what: "bombs in .env files", run: dotenvBombs, long: true},
+	{n: 56, what: "wide bind", run: wideBind, long: true},
 	{n: 57, what: "tunnels", run: tunnel},
-	{n: 58, what: "abuse of the console", run: abuseEval},
-	{n: 59, what: "requests that are held", run: hold},
+	{n: 58, what: "abuse of the console", run: abuseEval, long: true},
+	{n: 59, what: "requests that are held", run: hold, long: true},
 	{n: 60, what: "production that runs", run: productionRuns},
 	{n: 61, what: "production that was built", run: productionBinary},
-	{n: 62, what: "development by mistake", run: misuse},
+	{n: 62, what: "development by mistake", run: misuse, long: true},
 	{n: 63, what: "prefetch", run: prefetch},
 
 	{n: 65, what: "pages that are loaded ahead", run: preloaded, also: "devserver/internal/page/failure_test.go TestWhoSees"},
 	{n: 66, what: "metadata pushed out", run: pushedOut, also: "devserver/internal/hook/failure_linux_test.go TestRequest"},
-	{n: 67, what: "browsers that say nothing", run: untrusted, also: "devserver/internal/page/failure_test.go TestWhoSees"},
+	{n: 67, what: "browsers that say nothing", run: untrusted, long: true, also: "devserver/internal/page/failure_test.go TestWhoSees"},
 
 	{n: 64, what: "logs", run: logs},
 }
 
-// TestAttacks tries them all. Before and after each the developer is served.
-func TestAttacks(t *testing.T) {
+func TestAttacks(t *testing.T) { try(t, false) }
+
+func TestLongAttacks(t *testing.T) { suite.Long(t); try(t, true) }
+
+// try tries those of a suite. Before and after each the developer is served.
+func try(t *testing.T, long bool) {
+	attacks := slices.DeleteFunc(slices.Clone(attacks), func(a attack) bool { return a.long != long })
 	r := newRig(t)
 	claiming(r)
 	s := launch(r, "--hold", "40")

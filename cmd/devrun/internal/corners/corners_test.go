@@ -19,22 +19,28 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t, "notify") }
+func TestCorners(t *testing.T) { corners.Run(t, "notify") }
 
-var behaviours = rig.Behaviours{
-	{"a typo in the package clause", testPackageClause},
-	{"an app that opens many files before it listens", testOpensMany},
-	{"an app that tries its port before it uses it", testTriesPort},
-	{"a broken .env saved together with a source", testEnvAndSource},
-	{"an app without the hook, twice", testWithoutHook},
-	{"code that links only because nothing calls it", testNotToBeKept},
-	{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
-	{"a person in a hurry", testHurry},
-	{"an app that dies in C", testDiesInC},
-	{"what an app keeps beside its binary", testBeside},
-	{"a cache that somebody else can write", testForeignCache},
-	{"Control-C while the go command waits for the network", testStopDuringList},
-}
+func TestLongCorners(t *testing.T) { suite.Long(t); longCorners.Run(t, "notify") }
+
+var (
+	corners = rig.Behaviours{
+		{"what an app keeps beside its binary", testBeside},
+		{"a cache that somebody else can write", testForeignCache},
+	}
+	longCorners = rig.Behaviours{
+		{"an app that dies in C", testDiesInC},
+		{"an app that tries its port before it uses it", testTriesPort},
+		{"a typo in the package clause", testPackageClause},
+		{"an app that opens many files before it listens", testOpensMany},
+		{"a broken .env saved together with a source", testEnvAndSource},
+		{"an app without the hook, twice", testWithoutHook},
+		{"code that links only because nothing calls it", testNotToBeKept},
+		{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
+		{"a person in a hurry", testHurry},
+		{"Control-C while the go command waits for the network", testStopDuringList},
+	}
+)
 
 // The hook's own file stands in the same package: the go command names it when
 // the user's file says it is another one, and the hook is not to blame.

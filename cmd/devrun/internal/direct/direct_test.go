@@ -139,7 +139,8 @@ var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
 // The module cache is taken to be immutable. Where it is not, a save is built with
 // what was there before: the link for the debugger shows it, and the app becomes
 // the one that go build makes.
-func TestHonestBinary(t *testing.T) {
+func TestLongHonestBinary(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := rig.New(t, "notify")
 	base := filepath.Dir(r.Dir)
@@ -174,9 +175,10 @@ func TestHonestBinary(t *testing.T) {
 	r.Says(`^devrun: built with go build: a binary that was compiled directly is not`)
 }
 
-// TestWarmStart: a run of devrun begins with the binary of the run before it, if
+// TestLongWarmStart: a run of devrun begins with the binary of the run before it, if
 // nothing has changed since, and the first save needs no go command either.
-func TestWarmStart(t *testing.T) {
+func TestLongWarmStart(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	env := rig.OwnCache(t)
 	first := rig.New(t, "notify")
@@ -231,8 +233,9 @@ func TestWarmStart(t *testing.T) {
 	fourth.Says(`^devrun: nothing is used of the last run: files have changed$`)
 }
 
-// TestLinkAhead: a linker waits for the next save, and for nothing else.
-func TestLinkAhead(t *testing.T) {
+// TestLongLinkAhead: a linker waits for the next save, and for nothing else.
+func TestLongLinkAhead(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := rig.New(t, "notify").Start("-v").Hurry()
 	waiting := func(not int) (pid int) {

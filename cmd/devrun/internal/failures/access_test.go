@@ -7,14 +7,17 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // navigation is what a browser sends when a person opens an address.
 var navigation = []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}
 
-// TestAccess: on the app's address only a person and a client that is no browser
+// TestLongAccess: on the app's address only a person and a client that is no browser
 // are shown the variables.
-func TestAccess(t *testing.T) {
+func TestLongAccess(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))

@@ -14,11 +14,14 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
-// TestBrowser is what a person does with a request that failed, from the page
+// TestLongBrowser is what a person does with a request that failed, from the page
 // on the app's address to the page that comes when the bug is mended.
-func TestBrowser(t *testing.T) {
+func TestLongBrowser(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	b := rig.Browser(t)
 	s := rig.NewScreenOn(plain(t)).Start()

@@ -61,7 +61,8 @@ var frameworks = []struct {
 	{"httprouter", []way{templateError("page"), explicit}, nil},
 }
 
-func TestFrameworks(t *testing.T) {
+func TestLongFrameworks(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	for _, fw := range frameworks {
 		t.Run(fw.name, func(t *testing.T) {
@@ -129,7 +130,8 @@ func (l lost) test(r *rig.Rig) {
 
 // A framework that does not use net/http is served all the same. What it has
 // recovered it answers for by itself, and another panic, which ends it, is a crash.
-func TestFiber(t *testing.T) {
+func TestLongFiber(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := framework(t, "fiber").Start()
 	if status, body := r.Get("/recovered"); status != http.StatusInternalServerError || body != "runtime error: invalid memory address or nil pointer dereference" {

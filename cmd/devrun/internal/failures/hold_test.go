@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
 // A handler that answers with a 5xx by itself stays where it does so, if that is
 // asked for, and has its page meanwhile.
-func TestHeldStatus(t *testing.T) {
+func TestLongHeldStatus(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	s := rig.NewScreenOn(plain(t)).Start("--hold", "2,5xx")
 	warm(t, rig.Client, s.URL("/ways/nil"))
@@ -36,7 +39,8 @@ func TestHeldStatus(t *testing.T) {
 }
 
 // Without that it goes on, and the page says how to keep it.
-func TestStatusGoesOn(t *testing.T) {
+func TestLongStatusGoesOn(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))

@@ -39,7 +39,8 @@ func listed(t *testing.T, r *rig.Rig) (l list) {
 
 // The app goes on serving while a failure is looked at, also one whose variables
 // are not read yet.
-func TestMeanwhile(t *testing.T) {
+func TestLongMeanwhile(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
 	stop := rig.Hammer(r.URL("/ok"), 5*time.Millisecond)
@@ -69,7 +70,8 @@ func TestMeanwhile(t *testing.T) {
 }
 
 // A restart ends the parked goroutines, and what was read of them stays.
-func TestRestart(t *testing.T) {
+func TestLongRestart(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	s := rig.NewScreenOn(plain(t)).Start()
 	warm(t, rig.Client, s.URL("/ways/nil"))
@@ -107,7 +109,8 @@ func TestRestart(t *testing.T) {
 }
 
 // The last fifty are kept, and an older one is said to be gone.
-func TestFifty(t *testing.T) {
+func TestLongFifty(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))
@@ -145,10 +148,8 @@ func TestFifty(t *testing.T) {
 }
 
 // The race detector moves and instruments much, and changes none of this.
-func TestRace(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the standard library for the race detector")
-	}
+func TestLongRace(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("NOT TESTED: the race detector needs gcc")

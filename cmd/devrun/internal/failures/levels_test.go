@@ -19,9 +19,10 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestLevels: what a page can show depends on what devrun may do, and the page
+// TestLongLevels: what a page can show depends on what devrun may do, and the page
 // says so in one line when that is not all.
-func TestLevels(t *testing.T) {
+func TestLongLevels(t *testing.T) {
+	suite.Long(t)
 	for _, level := range []struct {
 		name      string
 		secretive bool   // the app's memory is closed to devrun

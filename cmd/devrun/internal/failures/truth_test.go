@@ -17,19 +17,17 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestTruth: while the collector runs all the time, what a page shows of
+// TestLongTruth: while the collector runs all the time, what a page shows of
 // variables that nothing uses any more is what they were, at once and later.
 // What a note on the page calls doubtful is not counted.
-func TestTruth(t *testing.T) {
+func TestLongTruth(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	t.Run("this toolchain", func(t *testing.T) {
 		t.Parallel()
 		testTruth(t, "")
 	})
 	t.Run("older", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("builds the standard library once more")
-		}
 		t.Parallel()
 		const older = "go1.25.14"
 		get := exec.Command("go", "version")

@@ -171,7 +171,8 @@ func TestWays(t *testing.T) {
 }
 
 // Over TLS devrun passes bytes on, so all that the answer is comes from the hook.
-func TestWaysTLS(t *testing.T) {
+func TestLongWaysTLS(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := plain(t)
 	cert, key := certificate(t)

@@ -16,11 +16,14 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
-// TestBrowser is what a person does with the mailbox: it is open when mail comes,
+// TestLongBrowser is what a person does with the mailbox: it is open when mail comes,
 // a mail is read in all its parts, does no harm, and is deleted.
-func TestBrowser(t *testing.T) {
+func TestLongBrowser(t *testing.T) {
+	suite.Long(t)
+
 	t.Parallel()
 	b := rig.Browser(t)
 	r := mailer(t).Start("--smtp")

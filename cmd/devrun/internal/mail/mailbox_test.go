@@ -185,7 +185,8 @@ func TestMailbox(t *testing.T) {
 }
 
 // What is deleted is gone, and only devrun's own page can do it.
-func TestDelete(t *testing.T) {
+func TestLongDelete(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := mailer(t).Start("--smtp")
 	own := console(t, r)
@@ -244,7 +245,8 @@ func TestDelete(t *testing.T) {
 }
 
 // A page hears of mail as it comes.
-func TestEvents(t *testing.T) {
+func TestLongEvents(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := mailer(t).Start("--smtp")
 	own := console(t, r)
@@ -280,7 +282,8 @@ func TestEvents(t *testing.T) {
 }
 
 // Where the app says itself where its mail goes, that counts.
-func TestMailServerOfTheApp(t *testing.T) {
+func TestLongMailServerOfTheApp(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := mailer(t)
 	r.Write(".env", "MAIL_SERVER=relay.test\n")
@@ -305,7 +308,8 @@ func TestMailServerOfTheApp(t *testing.T) {
 	other.Says(`^devrun: MAIL_PORT is 2525, so the app's mail does not come to localhost:\d+; leave MAIL_PORT out$`)
 }
 
-func TestWithoutMailbox(t *testing.T) {
+func TestLongWithoutMailbox(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := mailer(t).Start()
 	own := console(t, r)
@@ -321,7 +325,8 @@ func TestWithoutMailbox(t *testing.T) {
 }
 
 // A flood of mail is a few lines.
-func TestManyMails(t *testing.T) {
+func TestLongManyMails(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := mailer(t).Start("--smtp")
 	own := console(t, r)

@@ -88,7 +88,8 @@ func TestPythonsErrorHandler(t *testing.T) {
 	}
 }
 
-func TestTroublesAsPythonMeetsThem(t *testing.T) {
+func TestLongTroublesAsPythonMeetsThem(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	const send = `
 import smtplib, sys, time

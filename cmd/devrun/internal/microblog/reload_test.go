@@ -27,30 +27,28 @@ import (
 	"devrun/sample/pgtest"
 )
 
-// TestEditsUnderLoad edits microblog, in production as far as it can tell, while
+// TestLongEditsUnderLoad edits microblog, in production as far as it can tell, while
 // somebody uses it and meets errors: every request is answered, none asks to log
 // in again, each start is one line of the log, no line of it is torn, and every
 // error is in a mail, also those of the moment before a restart. What microblog
 // writes, beside its source, restarts nothing.
-func TestEditsUnderLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds microblog again and again")
-	}
+func TestLongEditsUnderLoad(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		dir := copyOfModule(t)
-		editUnderLoad(t, dir, database{
+		r := ofSample(t)
+		editUnderLoad(t, r, database{
 			url:    "sqlite:///app.db", // as are the logs, within what devrun watches
 			driver: "sqlite",
-			source: "file:" + filepath.Join(dir, "app.db") + "?_busy_timeout=10000",
+			source: "file:" + filepath.Join(r.Dir, "app.db") + "?_busy_timeout=10000",
 			object: `CREATE TRIGGER objection BEFORE INSERT ON post BEGIN SELECT RAISE(ABORT, 'an objection'); END`,
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		url := onPostgres(t)
-		editUnderLoad(t, copyOfModule(t), database{
+		editUnderLoad(t, ofSample(t), database{
 			url:    url,
 			driver: "pgx",
 			source: url,
@@ -88,11 +86,9 @@ func onPostgres(t *testing.T) string {
 	return url
 }
 
-// editUnderLoad edits the microblog in dir, an own copy of the module.
-func editUnderLoad(t *testing.T, dir string, on database) {
+// editUnderLoad edits a microblog.
+func editUnderLoad(t *testing.T, r *rig.Rig, on database) {
 	const edits = 10
-	r := rig.NewOf(t, "notify")
-	r.Dir = dir
 	r.Env = append(r.Env, "MICROBLOG_ENV=production", "ADMINS=ann@example.com", "MAIL_SERVER=", "MAIL_PORT=",
 		"SECRET_KEY=load", "DATABASE_URL="+on.url)
 	// The page of a failure takes its time on a busy machine; its request is not to
@@ -280,11 +276,11 @@ func whole(t *testing.T, dir string) {
 
 var logRecord = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+: .+ \[in .+:\d+\]\n(?:  .*\n)*)+$`)
 
-// copyOfModule is a module with nothing but the sample, to be edited.
-func copyOfModule(t *testing.T) string {
+// ofSample is a rig with a module that has nothing but the sample, to be edited.
+func ofSample(t *testing.T) *rig.Rig {
 	t.Helper()
-	root := filepath.Join(t.TempDir(), "devrun")
-	if err := os.CopyFS(filepath.Join(root, "sample"), os.DirFS(rig.Path(t, "sample"))); err != nil {
+	r := rig.NewOf(t, "notify")
+	if err := os.CopyFS(filepath.Join(r.Dir, "sample"), os.DirFS(rig.Path(t, "sample"))); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -292,9 +288,9 @@ func copyOfModule(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(root, name), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(r.Dir, name), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return root
+	return r
 }

@@ -24,46 +24,45 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-// TestBrowser is the chapter as a person sees it, from registration to the
-// failure: in development that is devrun's page and nothing else, in production
-// the app's, a mail and the log.
-func TestBrowser(t *testing.T) {
-	for _, env := range []string{"development", "production"} {
-		t.Run(env, func(t *testing.T) {
-			t.Parallel()
-			b := rig.Browser(t)
-			r := rig.NewOf(t, "notify")
-			r.Dir = copyOfModule(t)
-			port, printed := rig.SMTP(t)
-			r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username", "DATABASE_URL=sqlite:///walk.db",
-				"MAIL_SERVER=127.0.0.1", "MAIL_PORT="+port, "ADMINS=ann@example.com,bob@example.com")
-			r.LaunchWith(func(c *exec.Cmd) {
-				if env == "production" {
-					c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
-				}
-			}, "./sample")
-			suite.Until(t, "microblog answers", func() error {
-				_, _, err := rig.Ask("GET", r.URL("/login"), nil)
-				return err
-			})
-			walk(t, rig.NewTab(t, b, r.URL("/")), env)
-			if env == "development" {
-				if _, err := os.Stat(filepath.Join(r.Dir, "logs")); !errors.Is(err, fs.ErrNotExist) || printed.String() != "" {
-					t.Errorf("development has a log file (%v) and mails %q", err, printed.String())
-				}
-				return
-			}
-			suite.Until(t, "the failure is mailed", func() error {
-				// Of quoted-printable only the breaks of long lines matter here.
-				if text := strings.ReplaceAll(printed.String(), "='\nb'", ""); !failureMail.MatchString(text) {
-					return fmt.Errorf("%s", text)
-				}
-				return nil
-			})
-			if log := r.Read("logs/microblog.log"); !failureRecord.MatchString(log) {
-				t.Errorf("the log is\n%s", log)
-			}
-		})
+func TestBrowser(t *testing.T) { walkIn(t, "development") }
+
+func TestLongBrowser(t *testing.T) { suite.Long(t); walkIn(t, "production") }
+
+// walkIn is the chapter as a person sees it, from registration to the failure: in
+// development that is devrun's page and nothing else, in production the app's, a mail
+// and the log.
+func walkIn(t *testing.T, env string) {
+	t.Parallel()
+	b := rig.Browser(t)
+	r := ofSample(t)
+	port, printed := rig.SMTP(t)
+	r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username", "DATABASE_URL=sqlite:///walk.db",
+		"MAIL_SERVER=127.0.0.1", "MAIL_PORT="+port, "ADMINS=ann@example.com,bob@example.com")
+	r.LaunchWith(func(c *exec.Cmd) {
+		if env == "production" {
+			c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
+		}
+	}, "./sample")
+	suite.Until(t, "microblog answers", func() error {
+		_, _, err := rig.Ask("GET", r.URL("/login"), nil)
+		return err
+	})
+	walk(t, rig.NewTab(t, b, r.URL("/")), env)
+	if env == "development" {
+		if _, err := os.Stat(filepath.Join(r.Dir, "logs")); !errors.Is(err, fs.ErrNotExist) || printed.String() != "" {
+			t.Errorf("development has a log file (%v) and mails %q", err, printed.String())
+		}
+		return
+	}
+	suite.Until(t, "the failure is mailed", func() error {
+		// Of quoted-printable only the breaks of long lines matter here.
+		if text := strings.ReplaceAll(printed.String(), "='\nb'", ""); !failureMail.MatchString(text) {
+			return fmt.Errorf("%s", text)
+		}
+		return nil
+	})
+	if log := r.Read("logs/microblog.log"); !failureRecord.MatchString(log) {
+		t.Errorf("the log is\n%s", log)
 	}
 }
 

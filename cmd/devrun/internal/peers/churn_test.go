@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -22,18 +21,15 @@ import (
 )
 
 // Seen in another runner, by reading: its list of browsers was read and changed
-// at the same time. When the tests run with the race detector, so does devrun
-// here.
+// at the same time. Here devrun runs with the race detector.
 func testChurn(t *testing.T) {
 	r := rig.New(t, "notify")
 	r.Env = append(r.Env, "GORACE=atexit_sleep_ms=0 exitcode=66")
-	if raced() {
-		path, err := rig.Build("", "devrun-race", "devrun/cmd/devrun", "-race")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Change = func(c *exec.Cmd) { c.Path = path }
+	path, err := rig.Build("", "devrun-race", "devrun/cmd/devrun", "-race")
+	if err != nil {
+		t.Fatal(err)
 	}
+	r.Change = func(c *exec.Cmd) { c.Path = path }
 	r.Start()
 	pid := r.Cmd.Process.Pid
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,18 +97,4 @@ func events(ctx context.Context, r *rig.Rig, more func(n int) bool, to io.Writer
 		resp.Body.Close()
 	}
 	return nil
-}
-
-// raced reports whether the tests run with the race detector.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return false
-	}
-	for _, s := range info.Settings {
-		if s.Key == "-race" {
-			return s.Value == "true"
-		}
-	}
-	return false
 }

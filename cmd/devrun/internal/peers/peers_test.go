@@ -45,31 +45,44 @@ func asIn(pkg, behaviour string) func(*testing.T) {
 	}
 }
 
-// TestPeers are the bugs of other runners that devrun does not have. Each was
-// seen by running one of them.
-func TestPeers(t *testing.T) {
-	for _, b := range []struct {
-		name string
-		test func(t *testing.T)
-	}{
+// TestPeers and TestLongPeers are the bugs of other runners that devrun does not have.
+// Each was seen by running one of them.
+func TestPeers(t *testing.T) { side(t, peers) }
+
+func TestLongPeers(t *testing.T) { suite.Long(t); side(t, longPeers) }
+
+type behaviours []struct {
+	name string
+	test func(t *testing.T)
+}
+
+var (
+	peers = behaviours{
+		{"a websocket's handshake reaches the app", asIn("serving", "websockets")},
+		{"builds do not run side by side", asIn("saves", "a save during the build wins")},
+		{"a tree that is moved in is a change", asIn("saves", "a tree that is moved in")},
+		{"no request is refused during a build", asIn("saves", "no request is refused or fails while the app changes")},
+		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", asIn("serving", "an app that ignores SIGTERM is killed after its grace")},
+		{"each part of a page arrives when it is flushed", testParts},
+	}
+	longPeers = behaviours{
 		{"a POST with a query keeps its body", testQueryAndBody},
 		{"an answer may take longer than a start", testLongAnswer},
 		{"a stream of events is not cut", testLongStream},
-		{"each part of a page arrives when it is flushed", testParts},
 		{"the app sees the Host that the client sent", testHost},
-		{"a websocket's handshake reaches the app", asIn("serving", "websockets")},
 		{"the compiler's words are on every page, however late it is opened", testLateTab},
-		{"builds do not run side by side", asIn("saves", "a save during the build wins")},
 		{"a file that is put back is not what was built", testPutBack},
-		{"a tree that is moved in is a change", asIn("saves", "a tree that is moved in")},
 		{"an app that drains for long has its port to itself", testLongDrain},
 		{"no fixed wait between a save and its build", testNoFixedWait},
-		{"no request is refused during a build", asIn("saves", "no request is refused or fails while the app changes")},
 		{"a syntax error leaves the old app running", testSyntaxError},
-		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", asIn("serving", "an app that ignores SIGTERM is killed after its grace")},
 		{"a new directory without code is no build", testEmptyDirectory},
 		{"browsers may come and go while others are told to reload", testChurn},
-	} {
+	}
+)
+
+// side runs them side by side.
+func side(t *testing.T, bs behaviours) {
+	for _, b := range bs {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			b.test(t)

@@ -40,8 +40,9 @@ func Main(m *testing.M) { os.Exit(Tests{m}.Run()) }
 // Tests are a package's tests that use rigs.
 type Tests struct{ *testing.M }
 
-// Run runs the tests, four at a time or as many as there are processors unless
-// -parallel says otherwise: most of an end-to-end test's time is waiting.
+// Run runs the tests, as many at a time as there are processors for two packages,
+// unless -parallel says otherwise: the go command tests other packages at the same
+// time, and a devrun that waits for a processor does what it has left for a rest.
 // Afterwards it removes what was built, and fails if a process is left.
 func (t Tests) Run() int {
 	flag.Parse()
@@ -49,7 +50,7 @@ func (t Tests) Run() int {
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	dir, err := os.MkdirTemp("", "devrun-e2e-")
 	if err == nil && !given {
-		err = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
+		err = flag.Set("test.parallel", strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/2)))
 	}
 	if err == nil {
 		err = os.Setenv(mark, strconv.Itoa(os.Getpid()))

@@ -41,22 +41,15 @@ func (o *Output) String() string {
 	return o.b.String()
 }
 
-// Modes are the ways in which devrun learns of changes: it is told, or it looks.
-var Modes = []string{"notify", "poll"}
-
 // Behaviours is a table of what devrun does.
 type Behaviours []struct {
 	Name string
 	Test func(t *testing.T, mode string)
 }
 
-// Run tests each behaviour in each of the modes, side by side; with -short only in
-// the first.
+// Run tests each behaviour in each of the modes, side by side.
 func (b Behaviours) Run(t *testing.T, modes ...string) {
-	for i, mode := range modes {
-		if i > 0 && testing.Short() {
-			continue
-		}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			// Of tests that wait for their turn the last one gets it first. Here it
@@ -89,7 +82,8 @@ type Rig struct {
 // "notify" or "poll", the way in which devrun will learn of changes.
 func New(t *testing.T, mode string) *Rig { t.Helper(); return NewOf(t, mode, App(t)) }
 
-// NewOf is New with another app, which is all that is in these directories.
+// NewOf is New with another app, which is all that is in these directories. Without
+// any the directory is yet to be filled.
 func NewOf(t *testing.T, mode string, dirs ...string) *Rig {
 	t.Helper()
 	dir := filepath.Join(place(t, dirs), "app")
@@ -115,7 +109,7 @@ func place(t testing.TB, dirs []string) string {
 	}
 	id := sha256.Sum256([]byte(strings.Join(dirs, "\x00")))
 	for n := 1; ; n++ {
-		dir := filepath.Join(base, fmt.Sprintf("%s-%x.%d", filepath.Base(dirs[0]), id[:6], n))
+		dir := filepath.Join(base, fmt.Sprintf("%x.%d", id[:6], n))
 		free, taken := take(dir)
 		if taken {
 			continue

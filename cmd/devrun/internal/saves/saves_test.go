@@ -21,29 +21,42 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestDetected(t *testing.T) { t.Parallel(); detected.Run(t, rig.Modes...) }
+func TestSaves(t *testing.T) { t.Parallel(); slices.Concat(detected, handled).Run(t, "notify") }
 
-func TestHandled(t *testing.T) { t.Parallel(); handled.Run(t, "notify") }
+func TestLongSaves(t *testing.T) {
+	suite.Long(t)
+	t.Parallel()
+	slices.Concat(longDetected, longHandled).Run(t, "notify")
+	slices.Concat(longDetected, detected).Run(t, "poll")
+}
 
 // detected are the saves that differ in how they are heard of.
-var detected = rig.Behaviours{
-	{"every editor's way to save", testAtomicSaves},
-	{"a storm of saves ends in the last one", testSaveStorm},
-	{"a save during the build wins", testSaveDuringBuild},
-	{"the same bytes, a touch and a revert", testNoChange},
-	{"git checkout", testCheckout},
-	{"a tree that is moved in", testNewTree},
-	{"delete and rename", testDeleteRename},
-}
+var (
+	detected = rig.Behaviours{
+		{"the same bytes, a touch and a revert", testNoChange},
+		{"delete and rename", testDeleteRename},
+	}
+	longDetected = rig.Behaviours{
+		{"git checkout", testCheckout},
+		{"every editor's way to save", testAtomicSaves},
+		{"a storm of saves ends in the last one", testSaveStorm},
+		{"a save during the build wins", testSaveDuringBuild},
+		{"a tree that is moved in", testNewTree},
+	}
+)
 
 // handled is what follows a save, however it is heard of.
-var handled = rig.Behaviours{
-	{"an edit is one build and one process", testEdit},
-	{"no request is refused or fails while the app changes", testZeroRefused},
-	{"a broken build shows a page and the old app lives", testBrokenBuild},
-	{"a template is a restart without a build", testTemplate},
-	{"what the app writes itself", testOwnWrites},
-}
+var (
+	handled = rig.Behaviours{
+		{"no request is refused or fails while the app changes", testZeroRefused},
+		{"an edit is one build and one process", testEdit},
+		{"a broken build shows a page and the old app lives", testBrokenBuild},
+		{"a template is a restart without a build", testTemplate},
+	}
+	longHandled = rig.Behaviours{
+		{"what the app writes itself", testOwnWrites},
+	}
+)
 
 func testEdit(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()

@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
+// TestBrowser is a morning with one devrun.
 func TestBrowser(t *testing.T) {
 	b := rig.Browser(t)
+	r := rig.New(t, "notify").Start()
 	t.Run("a save is on the screen", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
 		p := rig.NewTab(t, b, r.URL("/"))
 		p.Becomes(rig.BodyText, "^v1 ")
 		p.Do(`scrollTo(0, 1234); window.mark = 1`)
@@ -31,7 +33,6 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a stylesheet is swapped in place", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
 		p := rig.NewTab(t, b, r.URL("/"))
 		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(1, 1, 1\)`)
 		pid := r.AppPid()
@@ -46,10 +47,9 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a broken build is a page that goes by itself", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
 		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v1 ")
-		r.Replace("main.go", `const version = "v1"`, `const version = undefined1`)
+		p.Becomes(rig.BodyText, "^v2 ")
+		r.Replace("main.go", `const version = "v2"`, `const version = undefined1`)
 		p.Becomes(rig.BodyText, "undefined: undefined1")
 		another := rig.NewTab(t, b, r.URL("/anywhere"))
 		another.Becomes(rig.BodyText, "undefined: undefined1")
@@ -65,14 +65,18 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a crash is a page that goes by itself", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
 		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v1 ")
+		p.Becomes(rig.BodyText, "^v3 ")
 		go rig.Ask("GET", r.URL("/crash"), nil)
 		p.Becomes(rig.BodyText, "assignment to entry in nil map")
-		r.SetVersion("v2")
-		p.Becomes(rig.BodyText, "^v2 ")
+		r.SetVersion("v4")
+		p.Becomes(rig.BodyText, "^v4 ")
 	})
+}
+
+func TestLongBrowser(t *testing.T) {
+	suite.Long(t)
+	b := rig.Browser(t)
 	t.Run("twelve tabs, each reloaded once", func(t *testing.T) {
 		r := rig.New(t, "notify").Start()
 		const loads = `sessionStorage.n = +(sessionStorage.n || 0) + 1`

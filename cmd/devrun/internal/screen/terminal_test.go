@@ -21,29 +21,42 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestTerminal(t *testing.T) {
-	for _, b := range []struct {
-		name string
-		test func(t *testing.T)
-	}{
-		{"what is typed goes to the app while it reads", testTyping},
-		{"lines that are pasted", testPaste},
+func TestTerminal(t *testing.T) { side(t, terminals) }
+
+func TestLongTerminal(t *testing.T) { suite.Long(t); side(t, longTerminals) }
+
+type behaviours []struct {
+	name string
+	test func(t *testing.T)
+}
+
+var (
+	terminals = behaviours{
 		{"the keys", testKeys},
 		{"Ctrl-C", testInterrupt},
+		{"the words of a start and a save", testWordsOfSaves},
+		{"the words of a broken build", testWordsOfBuildError},
+	}
+	longTerminals = behaviours{
+		{"what is typed goes to the app while it reads", testTyping},
+		{"the app cannot rewrite the screen", testHostile},
+		{"the words of a crash", testWordsOfCrash},
+		{"the words of devrun's own errors", testWordsOfErrors},
+		{"lines that are pasted", testPaste},
 		{"a second Ctrl-C", testSecondInterrupt},
 		{"the terminal is closed", testHangUp},
 		{"a stranger has the app's terminal open", testStranger},
 		{"the size", testWindowSize},
 		{"the app's lines stay whole", testAppLines},
-		{"the app cannot rewrite the screen", testHostile},
-		{"the words of a start and a save", testWordsOfSaves},
-		{"the words of a broken build", testWordsOfBuildError},
-		{"the words of a crash", testWordsOfCrash},
 		{"the words of a stop", testWordsOfStop},
-		{"the words of devrun's own errors", testWordsOfErrors},
 		{"the line of a build gives way to its result", testInPlace},
 		{"colour", testColour},
-	} {
+	}
+)
+
+// side runs them side by side.
+func side(t *testing.T, bs behaviours) {
+	for _, b := range bs {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			b.test(t)

@@ -20,19 +20,24 @@ import (
 	"devrun/devserver/suite"
 )
 
-var processBehaviours = rig.Behaviours{
-	{"an app that drains is waited for", testDrain},
-	{"an app that ignores SIGTERM is killed after its grace", testIgnoreTerm},
-	{"nothing survives devrun", testTreeKill},
-	{"an app that dies at the start", testDiesAtStart},
-	{"an app that dies later", testDiesLater},
-	{"a port that somebody else has", testPortTaken},
-	{"standard input", testStdin},
-	{"two devruns on one app", testTwoDevruns},
-	{"a second port", testSecondPort},
-	{"another public address", testAddr},
-	{"a debugger that is attached", testDebugger},
-}
+var (
+	processes = rig.Behaviours{
+		{"an app that drains is waited for", testDrain},
+		{"nothing survives devrun", testTreeKill},
+		{"an app that dies at the start", testDiesAtStart},
+		{"a port that somebody else has", testPortTaken},
+	}
+	longProcesses = rig.Behaviours{
+		{"a second port", testSecondPort},
+		{"nothing survives devrun, whatever ends it", testTreeKillBySignals},
+		{"an app that ignores SIGTERM is killed after its grace", testIgnoreTerm},
+		{"an app that dies later", testDiesLater},
+		{"standard input", testStdin},
+		{"two devruns on one app", testTwoDevruns},
+		{"another public address", testAddr},
+		{"a debugger that is attached", testDebugger},
+	}
+)
 
 func testDrain(t *testing.T, mode string) {
 	r := rig.New(t, mode)
@@ -66,8 +71,14 @@ func testIgnoreTerm(t *testing.T, mode string) {
 	rig.Gone(t, pid)
 }
 
-func testTreeKill(t *testing.T, mode string) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+func testTreeKill(t *testing.T, mode string) { treeKill(t, mode, syscall.SIGINT) }
+
+func testTreeKillBySignals(t *testing.T, mode string) {
+	treeKill(t, mode, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL)
+}
+
+func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
+	for _, sig := range signals {
 		r := rig.New(t, mode)
 		r.Env = append(r.Env, "FORK_CHILD=1")
 		r.Start()

@@ -23,20 +23,28 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) {
-	slices.Concat(proxyBehaviours, processBehaviours).Run(t, "notify")
+func TestServing(t *testing.T) { slices.Concat(requests, processes).Run(t, "notify") }
+
+func TestLongServing(t *testing.T) {
+	suite.Long(t)
+	slices.Concat(longRequests, longProcesses).Run(t, "notify")
 }
 
-var proxyBehaviours = rig.Behaviours{
-	{"long answers and streams are not cut", testStreams},
-	{"the build takes too long", testHoldBound},
-	{"websockets", testWebsocket},
-	{"requests arrive as they were sent", testFidelity},
-	{"a gigabyte passes through", testGigabyte},
-	{"a request in flight when its process ends", testInFlight},
-	{"a client that leaves while it is held", testHeldClientLeaves},
-	{"devrun's own addresses are guarded", testGuarded},
-}
+var (
+	requests = rig.Behaviours{
+		{"websockets", testWebsocket},
+		{"requests arrive as they were sent", testFidelity},
+		{"a request in flight when its process ends", testInFlight},
+		{"devrun's own addresses are guarded", testGuarded},
+	}
+	longRequests = rig.Behaviours{
+		{"the build takes too long", testHoldBound},
+		{"a websocket that is silent for long", testSilentWebsocket},
+		{"long answers and streams are not cut", testStreams},
+		{"a gigabyte passes through", testGigabyte},
+		{"a client that leaves while it is held", testHeldClientLeaves},
+	}
+)
 
 func testFidelity(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
@@ -201,9 +209,6 @@ func openSockets(r *rig.Rig) int {
 }
 
 func testHoldBound(t *testing.T, mode string) {
-	if testing.Short() {
-		t.Skip("takes the 30 s that a request is held")
-	}
 	r := rig.New(t, mode).Start()
 	r.Replace("main.go", `time.Sleep(millis("STARTUP_MS"))`, `time.Sleep(40 * time.Second)`)
 	r.Says(`^devrun: main\.go saved$`)

@@ -67,12 +67,17 @@ func testStreams(t *testing.T, mode string) {
 	}
 }
 
-func testWebsocket(t *testing.T, mode string) {
+func testWebsocket(t *testing.T, mode string) { websockets(t, mode, 0) }
+
+func testSilentWebsocket(t *testing.T, mode string) { websockets(t, mode, 30*time.Second) }
+
+// websockets opens one and is silent on it for a while: it ends with its app and not
+// before.
+func websockets(t *testing.T, mode string, silence time.Duration) {
 	r := rig.New(t, mode).Start()
-	silence := time.After(30 * time.Second)
 	c, echoes := websocket(r)
 	echoes()
-	<-silence
+	<-time.After(silence)
 	echoes()
 	r.SetVersion("v2")
 	if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {

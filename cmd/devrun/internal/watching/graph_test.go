@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,19 +21,29 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestBehaviour(t *testing.T) { behaviours.Run(t, rig.Modes...) }
+func TestWatching(t *testing.T) { watched.Run(t, "notify") }
 
-var behaviours = rig.Behaviours{
-	{"ignored files cost nothing", testIgnored},
-	{"only what the app is made of is built", testGraph},
-	{"modules beside the app", testWorkspace},
-	{"cgo sources", testCgo},
-	{".env", testEnvFile},
-	{"a generator that writes the same again", testGenerator},
-	{"a symlinked root", testSymlinkedRoot},
-	{"spaces, quotes and other letters in paths", testOddPaths},
-	{"the clock of a file goes backwards", testClockBackwards},
+func TestLongWatching(t *testing.T) {
+	suite.Long(t)
+	longWatched.Run(t, "notify")
+	slices.Concat(longWatched, watched).Run(t, "poll")
 }
+
+var (
+	watched = rig.Behaviours{
+		{"only what the app is made of is built", testGraph},
+		{"modules beside the app", testWorkspace},
+		{".env", testEnvFile},
+	}
+	longWatched = rig.Behaviours{
+		{"ignored files cost nothing", testIgnored},
+		{"cgo sources", testCgo},
+		{"a generator that writes the same again", testGenerator},
+		{"a symlinked root", testSymlinkedRoot},
+		{"spaces, quotes and other letters in paths", testOddPaths},
+		{"the clock of a file goes backwards", testClockBackwards},
+	}
+)
 
 func testIgnored(t *testing.T, mode string) {
 	r := rig.New(t, mode)
@@ -271,10 +282,11 @@ func testClockBackwards(t *testing.T, mode string) {
 	}
 }
 
-// TestBuildFlags is of vendor, tags, race and trimpath. What the race detector needs
+// TestLongBuildFlags is of vendor, tags, race and trimpath. What the race detector needs
 // of the standard library is the longest build of all; how changes are heard of makes
 // no difference to it.
-func TestBuildFlags(t *testing.T) {
+func TestLongBuildFlags(t *testing.T) {
+	suite.Long(t)
 	t.Parallel()
 	r := rig.New(t, "notify")
 	// A vendored dependency, as `go mod vendor` leaves it.

@@ -16,12 +16,14 @@ import (
 	"time"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
-// TestWatchMount runs devrun on a file system whose files change without a
+// TestLongWatchMount runs devrun on a file system whose files change without a
 // word to the kernel, as those of a server or of a virtual machine's host do:
 // it is to find out by itself that it must look.
-func TestWatchMount(t *testing.T) {
+func TestLongWatchMount(t *testing.T) {
+	suite.Long(t)
 	r := rig.New(t, "notify")
 	mounted := filepath.Join(t.TempDir(), "mounted")
 	if err := os.Mkdir(mounted, 0o755); err != nil {

@@ -13,12 +13,14 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite"
 )
 
-// TestWatchLimit shows what becomes of devrun when the system gives it no more
+// TestLongWatchLimit shows what becomes of devrun when the system gives it no more
 // notifications, in a user namespace of its own whose limits are nobody
 // else's.
-func TestWatchLimit(t *testing.T) {
+func TestLongWatchLimit(t *testing.T) {
+	suite.Long(t)
 	for _, c := range []struct{ name, limit, value, says string }{
 		{"too few watches", "max_inotify_watches", "2", `max_user_watches`},
 		{"no watcher", "max_inotify_instances", "0", `max_user_instances`},
@@ -116,9 +118,10 @@ func seesEdits(r *rig.Rig) {
 	r.Served("e3n2")
 }
 
-// TestWatchOverflow has the kernel throw events away: devrun is stopped while
+// TestLongWatchOverflow has the kernel throw events away: devrun is stopped while
 // more of them arise than its queue holds, and one of those lost is the edit.
-func TestWatchOverflow(t *testing.T) {
+func TestLongWatchOverflow(t *testing.T) {
+	suite.Long(t)
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
 		t.Fatal(err)
@@ -154,10 +157,11 @@ func TestWatchOverflow(t *testing.T) {
 	}
 }
 
-// TestWatchCheckout goes to and fro between branches that differ in 5,000
+// TestLongWatchCheckout goes to and fro between branches that differ in 5,000
 // files: whatever the order of the events, the last one counts.
-func TestWatchCheckout(t *testing.T) {
-	for _, mode := range rig.Modes {
+func TestLongWatchCheckout(t *testing.T) {
+	suite.Long(t)
+	for _, mode := range []string{"notify", "poll"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			r := rig.New(t, mode)
@@ -198,10 +202,11 @@ func TestWatchCheckout(t *testing.T) {
 	}
 }
 
-// TestWatchThereAndBack changes a file while it is being built and puts it back
+// TestLongWatchThereAndBack changes a file while it is being built and puts it back
 // before devrun looks again: what was built is not what is there then, though
 // no look has seen a difference.
-func TestWatchThereAndBack(t *testing.T) {
+func TestLongWatchThereAndBack(t *testing.T) {
+	suite.Long(t)
 	r := rig.New(t, "notify").Start("--poll", "4s")
 	v1, v2 := r.Source("v1"), r.Source("v2")
 	r.Write("main.go", v2)
