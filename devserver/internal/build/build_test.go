@@ -207,7 +207,7 @@ func TestCount(t *testing.T) {
 		"a.go:1:1: x\n\tmore\na.go:1:1: x\n\tmore\n":          "1 error in 1 file: a.go:1:1: x",
 	} {
 		f := Failure{}
-		f.Diagnostics = Parse(output, recordDir)
+		f.Diagnostics = parse(output, recordDir, nil)
 		if f.Error() != want {
 			t.Errorf("%q: got %q, want %q", output, f.Error(), want)
 		}

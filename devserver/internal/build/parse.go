@@ -7,17 +7,12 @@ import (
 	"devrun/devserver/internal/fault"
 )
 
-// Parse reads what a failed go build printed: messages of the go command, the
+// parse reads what a failed go build printed: messages of the go command, the
 // compiler, assembler, cgo, C compilers and linkers. Paths in it are relative to
-// dir. Identical messages are given once. Every line is in some diagnostic, but
-// for headings, the progress of downloads and usage texts; output that is not
-// blank gives at least one diagnostic.
-func Parse(output, dir string) []fault.Diagnostic {
-	return parse(output, dir, nil)
-}
-
-// parse takes also the directories of packages by import path: a C compiler runs
-// in the package's directory and names files relative to that.
+// dir; but a C compiler runs in the package's directory and names files relative to
+// that, and dirs are these by import path. Identical messages are given once. Every
+// line is in some diagnostic, but for headings, the progress of downloads and usage
+// texts; output that is not blank gives at least one diagnostic.
 func parse(output, dir string, dirs map[string]string) []fault.Diagnostic {
 	p := newParser(dir, dirs)
 	p.read(output)

@@ -122,7 +122,7 @@ func TestParseLive(t *testing.T) {
 			sections := readRecord(t, filepath.Join("testdata", name+".txt"))
 			positions := func(output string) string {
 				var list []string
-				for _, d := range Parse(output, recordDir) {
+				for _, d := range parse(output, recordDir, nil) {
 					list = append(list, fmt.Sprintf("[%s] %s\n", d.Package, d.Pos()))
 				}
 				slices.Sort(list) // packages are compiled side by side
@@ -206,7 +206,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("# a\nx.c: In f:\n\tdeep\nx.go:99999999999999999999:1: y\nx.go:1:2: note: z\n# [c]\nusage: link x\n")
 	f.Fuzz(func(t *testing.T, output string) {
 		checkNothingLost(t, output)
-		for _, d := range Parse(output, recordDir) {
+		for _, d := range parse(output, recordDir, nil) {
 			if strings.TrimSpace(d.Message) == "" || (d.File == "") != (d.Rel == "") || d.Line < 0 || d.Col < 0 {
 				t.Errorf("%+v from %q", d, output)
 			}

@@ -106,15 +106,6 @@ func (b *Build) export(path string) (io.ReadCloser, error) {
 	return os.Open(p.Export)
 }
 
-// Load is List and Package in one, for a single package.
-func Load(ctx context.Context, c Config, path string) (*Package, error) {
-	b, err := List(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return b.Package(path)
-}
-
 // Package is a package whose source is known.
 type Package struct {
 	build *Build

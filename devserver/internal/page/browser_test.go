@@ -172,7 +172,7 @@ func TestBrowser(t *testing.T) {
 	hostile := hostilePages(app, strings.Join(payloads, " "))
 	b := newTab(t, map[string]http.Handler{
 		"/build": p.BuildFailed(build, nil), "/crash": New(crashApp).Crashed(crash, ""), "/many": New(crashApp).Crashed(deadlock, ""),
-		"/exit": p.Crashed(fault.Crash{Exit: fault.Exit{Code: 1}}, ""), "/gone": p.Gone("Nothing listens here any more."),
+		"/exit":          p.Crashed(fault.Crash{Exit: fault.Exit{Code: 1}}, ""),
 		"/hostile/build": hostile["build"], "/hostile/crash": hostile["crash"],
 	})
 
@@ -262,7 +262,7 @@ func TestBrowser(t *testing.T) {
 		b.until(bg, "rgb(252, 252, 253)")
 		b.do(chromedp.Click("#theme"))
 		b.until(bg, "rgb(21, 22, 26)")
-		b.open("/gone") // kept
+		b.open("/crash") // kept
 		b.until(bg+" + document.querySelector('#theme').textContent", "rgb(21, 22, 26)Dark")
 		b.do(chromedp.Click("#theme"))
 		b.until("document.documentElement.hasAttribute('data-theme')", "false")
@@ -270,7 +270,7 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("width", func(t *testing.T) {
 		b.t = t
-		for _, path := range []string{"/build", "/crash", "/many", "/exit", "/gone", "/hostile/build", "/hostile/crash"} {
+		for _, path := range []string{"/build", "/crash", "/many", "/exit", "/hostile/build", "/hostile/crash"} {
 			b.open(path)
 			b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
 			for _, width := range []int64{320, 390, 768, 1024, 1440} {

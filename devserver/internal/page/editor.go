@@ -36,14 +36,9 @@ var schemes = []string{
 // editor is a template of links; "" makes none.
 type editor string
 
-// CheckEditor says what is wrong with a setting of the editor: it is a name
-// (vscode, goland, vim …), "none", "" for vscode, or a template of an editor's own
-// scheme with {file} and, where wanted, {line} and {col} in it.
-func CheckEditor(s string) error {
-	_, err := parseEditor(s)
-	return err
-}
-
+// parseEditor takes a setting of the editor: a name (vscode, goland, vim …), "none",
+// "" for vscode, or a template of an editor's own scheme with {file} and, where
+// wanted, {line} and {col} in it.
 func parseEditor(s string) (editor, error) {
 	switch s {
 	case "none":

@@ -37,7 +37,7 @@ func TestEditorLink(t *testing.T) {
 	}
 }
 
-func TestCheckEditor(t *testing.T) {
+func TestEditorSetting(t *testing.T) {
 	for setting, want := range map[string]string{
 		"javascript:alert(1)//{file}":         "unknown editor",
 		"javascript://%0aalert(1)//{file}":    "which is no editor's",
@@ -59,7 +59,7 @@ func TestCheckEditor(t *testing.T) {
 		"none":                                "",
 		"":                                    "",
 	} {
-		err := CheckEditor(setting)
+		_, err := parseEditor(setting)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", setting, err, want)
 		}

@@ -64,7 +64,6 @@ func hostilePages(app App, x string) map[string]http.Handler {
 		"exit":    p.Crashed(fault.Crash{Exit: fault.Exit{Code: -1, Signal: x, Stderr: stderr}}, "h"+x),
 		"status":  p.Crashed(fault.Crash{Exit: fault.Exit{Code: 3, Stderr: stderr}}, "h"+x),
 		"waiting": p.Waiting(time.Now(), x),
-		"gone":    p.Gone(x),
 		"away":    p.Failed(hostileFailures(app, x)[0], places["away"]),
 		"home":    p.Failed(hostileFailures(app, x)[0], places["home"]),
 		"unread":  p.Failed(hostileFailures(app, x)[1], places["home"]),

@@ -138,7 +138,6 @@ func TestAnswer(t *testing.T) {
 		"build":   {p.BuildFailed(failedBuild(p.app), nil), 500},
 		"crash":   {p.Crashed(fault.Crash{Exit: fault.Exit{Code: 1}}, ""), 500},
 		"waiting": {p.Waiting(time.Now().Add(-90*time.Minute-30*time.Second), "still building"), 503},
-		"gone":    {p.Gone("Nothing listens on port 1 any more."), 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for accept, mime := range map[string]string{

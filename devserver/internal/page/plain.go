@@ -32,23 +32,3 @@ func (p *Pages) waiting(since time.Time, what string) *answer {
 		snippet:  p.app.Snippet,
 	}
 }
-
-func (p *Pages) gone(sentence string) *answer {
-	sentence = visible(sentence)
-	return &answer{
-		status: http.StatusBadGateway,
-		html: p.render(page{
-			Kind: "plain", Title: cut(sentence, 2000), State: "bad", Label: "no answer", Status: "no answer",
-			Tag: "no answer", At: time.Now(),
-			Text: cut(sentence, 2000),
-			Why:  []prose{say("This page reloads by itself after the next save.")},
-		}),
-		json: encodeJSON(struct {
-			Kind  string `json:"kind"` // "gone"
-			Error string `json:"error"`
-		}{"gone", sentence}),
-		markdown: "## no answer\n\n" + indent(sentence),
-		text:     sentence + "\n",
-		snippet:  p.app.Snippet,
-	}
-}

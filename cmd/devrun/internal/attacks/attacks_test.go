@@ -73,7 +73,7 @@ var attacks = []attack{
 	{n: 30, what: "markup in values and types", run: markupInValues, long: true, also: atPage},
 	{n: 31, what: "markup in the request", run: markupInRequest, also: atPage},
 	{n: 32, what: "markup in names of files", run: markupInNames, apart: true, long: true, also: atPage},
-	{n: 33, what: "links", run: hostileLinks, also: "devserver/internal/page/editor_test.go TestCheckEditor"},
+	{n: 33, what: "links", run: hostileLinks, also: "devserver/internal/page/editor_test.go TestEditorSetting"},
 	{n: 34, what: "start of an editor", run: startEditor},
 	{n: 35, what: "escapes for the terminal", run: escapes, also: "devserver/internal/term/filter_test.go TestTheAppCannotRewriteTheScreen"},
 	{n: 36, what: "giant values", run: giantValues, long: true, also: "devserver/internal/inspect/bounds_linux_test.go TestLarge"},
