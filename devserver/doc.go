@@ -56,6 +56,7 @@
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal
+//	suite              what the tests of all packages have in common
 //
 // # A save
 //

@@ -118,11 +118,15 @@ func (b *tab) open(path string) {
 // eval returns the value of a JavaScript expression as text.
 func (b *tab) eval(expression string) string {
 	b.t.Helper()
-	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	out, err := b.ask(expression)
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
 	return out
+}
+
+func (b *tab) ask(expression string) (string, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
 }
 
 func (b *tab) press(keys string) {
@@ -134,10 +138,11 @@ func (b *tab) press(keys string) {
 func (b *tab) until(expression, want string) {
 	b.t.Helper()
 	suite.Until(b.t, expression+" is "+want, func() error {
-		if got := b.eval(expression); got != want {
-			return fmt.Errorf("it is %q", got)
+		got, err := b.ask(expression)
+		if err == nil && got != want {
+			err = fmt.Errorf("it is %q", got)
 		}
-		return nil
+		return err // a page that is just being left has no answer
 	})
 }
 
