@@ -15,7 +15,12 @@ import (
 )
 
 // What the go command looks at ahead of compiling is its business.
-func TestFullWhenMoreThanContentChanges(t *testing.T) {
+func TestFullWhenMoreThanContentChanges(t *testing.T) { fullWhen(t, "import", "file", "go.mod") }
+
+func TestLongFullWhenMoreThanContentChanges(t *testing.T) { suite.Long(t); fullWhen(t) }
+
+// fullWhen makes the changes of these names, or all.
+func fullWhen(t *testing.T, names ...string) {
 	const extra = "package leaf\n\nimport _ \"strings\"\n\nvar E = 1\n"
 	files := map[string]string{
 		"main.go": mainGo, "leaf/leaf.go": leafGo, "leaf/extra.go": extra,
@@ -50,6 +55,9 @@ func TestFullWhenMoreThanContentChanges(t *testing.T) {
 		"embedded file":       {file: "data/y.txt", text: "y", why: "embedded file has come or gone", broken: true},
 		"nothing embedded":    {file: "data/x.txt", why: "no matching files", broken: true},
 	} {
+		if len(names) > 0 && !slices.Contains(names, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			a.t = t
 			path := filepath.Join(a.dir, filepath.FromSlash(test.file))
@@ -139,7 +147,9 @@ func TestAfterFailedSaves(t *testing.T) {
 }
 
 // A profile has the go command compile everything once more for package main.
-func TestProfile(t *testing.T) {
+func TestLongProfile(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "default.pgo": ""})
 	a.build()
 	if err := a.builder.Learn(t.Context(), a.next()); err == nil || !strings.Contains(err.Error(), "compiled for a profile") {
@@ -182,7 +192,9 @@ func TestRequestsForGoBuild(t *testing.T) {
 
 // Packages that only the go command can compile are taken as they are for as long
 // as they are as they were.
-func TestOtherPackages(t *testing.T) {
+func TestLongOtherPackages(t *testing.T) {
+	suite.Long(t)
+
 	const asm = "#include \"textflag.h\"\n\nTEXT ·one(SB), NOSPLIT, $0-8\n\tMOVQ $1, ret+0(FP)\n\tRET\n"
 	a := newApp(t, map[string]string{
 		"main.go":       "package main\n\nimport \"example.com/app/asm\"\n\nvar add = 1\n\nfunc main() { println(asm.One() + add) }\n",

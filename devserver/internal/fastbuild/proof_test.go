@@ -169,7 +169,9 @@ func (a *app) says(c *compilation, want string) {
 }
 
 // What is compiled is what was looked at, whatever is written meanwhile.
-func TestMovedFile(t *testing.T) {
+func TestLongMovedFile(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.build()
 	a.learn()
@@ -188,7 +190,9 @@ func TestMovedFile(t *testing.T) {
 
 // What was saved a while ago is compiled where it is; if it is written meanwhile,
 // what counts is still what was looked at.
-func TestWrittenWhileCompiled(t *testing.T) {
+func TestLongWrittenWhileCompiled(t *testing.T) {
+	suite.Long(t)
+
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "leaf/more.go": "package leaf\n"})
 	a.build()
 	a.learn()

@@ -5,6 +5,7 @@ package rig
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -110,8 +111,8 @@ func place(t testing.TB, dirs []string) string {
 	id := sha256.Sum256([]byte(strings.Join(dirs, "\x00")))
 	for n := 1; ; n++ {
 		dir := filepath.Join(base, fmt.Sprintf("%x.%d", id[:6], n))
-		free, taken := take(dir)
-		if taken {
+		free := take(t, dir)
+		if free == nil {
 			continue
 		}
 		t.Cleanup(free)
@@ -130,13 +131,17 @@ func place(t testing.TB, dirs []string) string {
 }
 
 // take has a name for this test alone among all that run, until free is called or the
-// process ends, unless it is taken.
-func take(name string) (free func(), taken bool) {
+// process ends. It is nil if another test has the name.
+func take(t testing.TB, name string) (free func()) {
+	t.Helper()
 	l, err := net.Listen("unix", "@devrun-e2e-"+name)
-	if err != nil {
-		return nil, true
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil
 	}
-	return func() { l.Close() }, false
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { l.Close() }
 }
 
 // FreePort returns a port that nothing listens on now and that is no other
@@ -146,8 +151,8 @@ func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
 		port := 20000 + int(nextPort.Add(1))%10000
-		free, taken := take(strconv.Itoa(port))
-		if taken {
+		free := take(t, strconv.Itoa(port))
+		if free == nil {
 			continue
 		}
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
