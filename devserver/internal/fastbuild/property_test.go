@@ -23,7 +23,7 @@ import (
 // says, every tenth against go build, byte for byte.
 func TestProperty(t *testing.T) { walks(t, 1, 8) }
 
-func TestLongProperty(t *testing.T) { suite.Long(t); walks(t, suite.Seed(t), 2000) }
+func TestLongProperty(t *testing.T) { suite.Long(t); walks(t, suite.Seed(t), 1000) }
 
 func walks(t *testing.T, seed uint64, steps int) {
 	if runtime.GOOS != "linux" {

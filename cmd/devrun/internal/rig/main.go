@@ -30,6 +30,8 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/suite"
+
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
@@ -40,17 +42,21 @@ func Main(m *testing.M) { os.Exit(Tests{m}.Run()) }
 // Tests are a package's tests that use rigs.
 type Tests struct{ *testing.M }
 
-// Run runs the tests, as many at a time as there are processors for two packages,
-// unless -parallel says otherwise: the go command tests other packages at the same
-// time, and a devrun that waits for a processor does what it has left for a rest.
-// Afterwards it removes what was built, and fails if a process is left.
+// Run runs the tests, as many at a time as there are processors, and half of that in
+// the short suite, unless -parallel says otherwise: the go command tests other packages
+// at the same time, and a devrun that waits for a processor does meanwhile what it has
+// left for a rest. Afterwards it removes what was built, and fails if a process is left.
 func (t Tests) Run() int {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	dir, err := os.MkdirTemp("", "devrun-e2e-")
 	if err == nil && !given {
-		err = flag.Set("test.parallel", strconv.Itoa(max(1, runtime.GOMAXPROCS(0)/2)))
+		n := runtime.GOMAXPROCS(0)
+		if !suite.IsLong() {
+			n = max(1, n/2)
+		}
+		err = flag.Set("test.parallel", strconv.Itoa(n))
 	}
 	if err == nil {
 		err = os.Setenv(mark, strconv.Itoa(os.Getpid()))
