@@ -24,7 +24,6 @@ func TestProduction(t *testing.T) {
 	for _, env := range []string{"APP_ENV=production", "APP_ENV=", "FLASK_ENV=production"} {
 		t.Run(env, func(t *testing.T) {
 			r := rig.New(t, "notify")
-			r.Env = append(r.Env, rig.OwnCache(t)...)
 			r.LaunchWith(func(c *exec.Cmd) {
 				for i, e := range c.Env {
 					if e == "APP_ENV=development" {
@@ -117,7 +116,7 @@ func noDevrun(t *testing.T, exe string) {
 func TestProductionBuildFails(t *testing.T) {
 	r := rig.New(t, "notify")
 	r.Replace("main.go", `const version = "v1"`, `const version = nothing`)
-	r.Env = append(r.Env, append(rig.OwnCache(t), "APP_ENV=production")...)
+	r.Env = append(r.Env, "APP_ENV=production")
 	r.LaunchWith(func(c *exec.Cmd) {
 		c.Env = deleteEnv(c.Env, "APP_ENV=development")
 	})
@@ -154,7 +153,6 @@ func TestDeployed(t *testing.T) {
 // devrun, where a template is a restart, and in production.
 func TestLongSample(t *testing.T) {
 	suite.Long(t)
-
 	root := filepath.Join(t.TempDir(), "devrun")
 	if err := os.CopyFS(filepath.Join(root, "sample"), os.DirFS("../../sample")); err != nil {
 		t.Fatal(err)
@@ -203,7 +201,7 @@ func TestLongSample(t *testing.T) {
 
 	p := rig.New(t, "notify")
 	p.Dir = root
-	p.Env = append(p.Env, append(rig.OwnCache(t), "APP_ENV=production", "SECRET_KEY=x", database)...)
+	p.Env = append(p.Env, "APP_ENV=production", "SECRET_KEY=x", database)
 	p.LaunchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
 	suite.Until(t, "production serves", func() error {
 		_, body, err := rig.Ask("GET", p.URL("/login"), nil)

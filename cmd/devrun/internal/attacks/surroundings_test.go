@@ -179,7 +179,7 @@ func tunnel(t *testing.T, s *site) {
 func launchProduction(t *testing.T) *rig.Rig {
 	t.Helper()
 	r := newRig(t)
-	r.Env = append(r.Env, append(rig.OwnCache(t), "APP_ENV=", "GO_ENV=production", "NODE_ENV=production")...)
+	r.Env = append(r.Env, "APP_ENV=", "GO_ENV=production", "NODE_ENV=production")
 	r.Launch()
 	return r
 }

@@ -114,17 +114,11 @@ func testEnvAndSource(t *testing.T, mode string) {
 // A file of the user's that has the hook's name: there is no hook then, the
 // app has its own port, and devrun serves it on another one.
 func testWithoutHook(t *testing.T, mode string) {
-	dir := ""
-	port := rig.FreePort(t)
-	cache := rig.OwnCache(t)
-	for range 2 {
-		r := rig.New(t, mode)
-		if dir == "" {
-			dir = r.Dir
-			r.Write("zz_devrun.go", "package main\n")
-		}
-		r.Dir, r.Port = dir, port
-		r.Env = append(r.Env, cache...)
+	first := rig.New(t, mode)
+	port := first.Port
+	first.Write("zz_devrun.go", "package main\n")
+	for _, r := range []*rig.Rig{first, rig.New(t, mode)} {
+		r.Dir, r.Port, r.Env = first.Dir, port, first.Env
 		r.Launch()
 		line := r.Says(`^devrun: serving http://localhost:\d+`)
 		own := r.Port

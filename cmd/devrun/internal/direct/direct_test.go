@@ -180,11 +180,8 @@ func TestLongHonestBinary(t *testing.T) {
 func TestLongWarmStart(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	env := rig.OwnCache(t)
-	first := rig.New(t, "notify")
-	first.Env = append(first.Env, env...)
-	first.Start().Hurry()
-	kept := filepath.Join(strings.TrimPrefix(env[0], "XDG_CACHE_HOME="), "devrun", "warm", "*", "app.json")
+	first := rig.New(t, "notify").Start().Hurry()
+	kept := filepath.Join(first.Cache, "warm", "*", "app.json")
 	written := func() (at time.Time) {
 		if files, err := filepath.Glob(kept); err == nil && len(files) == 1 {
 			if fi, err := os.Stat(files[0]); err == nil {

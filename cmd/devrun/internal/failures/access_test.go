@@ -17,7 +17,6 @@ var navigation = []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "
 // are shown the variables.
 func TestLongAccess(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))

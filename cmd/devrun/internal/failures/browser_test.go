@@ -21,7 +21,6 @@ import (
 // on the app's address to the page that comes when the bug is mended.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	b := rig.Browser(t)
 	s := rig.NewScreenOn(plain(t)).Start()

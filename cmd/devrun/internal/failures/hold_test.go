@@ -15,7 +15,6 @@ import (
 // asked for, and has its page meanwhile.
 func TestLongHeldStatus(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	s := rig.NewScreenOn(plain(t)).Start("--hold", "2,5xx")
 	warm(t, rig.Client, s.URL("/ways/nil"))

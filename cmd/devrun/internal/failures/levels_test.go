@@ -86,7 +86,6 @@ func TestLongLevels(t *testing.T) {
 	t.Run("there is no hook", func(t *testing.T) {
 		t.Parallel()
 		r := leveled(t)
-		r.Env = append(r.Env, rig.OwnCache(t)...)
 		r.Write("zz_devrun.go", "package main\n") // the name that the hook needs
 		r.Launch()
 		serving := r.Says(`^devrun: serving http://localhost:\d+`)

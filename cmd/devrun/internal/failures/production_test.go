@@ -15,7 +15,7 @@ import (
 func TestProduction(t *testing.T) {
 	t.Parallel()
 	r := plain(t)
-	r.Env = append(r.Env, append(rig.OwnCache(t), "APP_ENV=production")...)
+	r.Env = append(r.Env, "APP_ENV=production")
 	r.LaunchWith(func(c *exec.Cmd) {
 		c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
 	})

@@ -23,7 +23,6 @@ import (
 // a mail is read in all its parts, does no harm, and is deleted.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	b := rig.Browser(t)
 	r := mailer(t).Start("--smtp")

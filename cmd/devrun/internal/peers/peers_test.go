@@ -47,17 +47,12 @@ func asIn(pkg, behaviour string) func(*testing.T) {
 
 // TestPeers and TestLongPeers are the bugs of other runners that devrun does not have.
 // Each was seen by running one of them.
-func TestPeers(t *testing.T) { side(t, peers) }
+func TestPeers(t *testing.T) { peers.Run(t) }
 
-func TestLongPeers(t *testing.T) { suite.Long(t); side(t, longPeers) }
-
-type behaviours []struct {
-	name string
-	test func(t *testing.T)
-}
+func TestLongPeers(t *testing.T) { suite.Long(t); longPeers.Run(t) }
 
 var (
-	peers = behaviours{
+	peers = rig.Cases{
 		{"a websocket's handshake reaches the app", asIn("serving", "websockets")},
 		{"builds do not run side by side", asIn("saves", "a save during the build wins")},
 		{"a tree that is moved in is a change", asIn("saves", "a tree that is moved in")},
@@ -65,7 +60,7 @@ var (
 		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", asIn("serving", "an app that ignores SIGTERM is killed after its grace")},
 		{"each part of a page arrives when it is flushed", testParts},
 	}
-	longPeers = behaviours{
+	longPeers = rig.Cases{
 		{"a POST with a query keeps its body", testQueryAndBody},
 		{"an answer may take longer than a start", testLongAnswer},
 		{"a stream of events is not cut", testLongStream},
@@ -79,16 +74,6 @@ var (
 		{"browsers may come and go while others are told to reload", testChurn},
 	}
 )
-
-// side runs them side by side.
-func side(t *testing.T, bs behaviours) {
-	for _, b := range bs {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			b.test(t)
-		})
-	}
-}
 
 // Seen in other runners: the form values of the query were sent as the body.
 func testQueryAndBody(t *testing.T) {

@@ -13,11 +13,8 @@ package rig
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,9 +27,10 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"devrun/devserver"
+	"devrun/devserver/suite"
 )
 
 // Main runs the tests of a package as [Tests] does and ends the process. It is
@@ -168,7 +166,7 @@ var devrun = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	id := sha256.Sum256([]byte(dir))
-	shared := filepath.Join(base, "devrun-"+hex.EncodeToString(id[:6]))
+	shared := filepath.Join(base, fmt.Sprintf("devrun-%x", id[:6]))
 	unlock, err := lockedfile.MutexAt(shared + ".lock").Lock()
 	if err != nil {
 		return "", err
@@ -188,20 +186,7 @@ var devrun = sync.OnceValues(func() (string, error) {
 // kept is a directory of this user's that stays when the tests have ended, so that
 // nothing is compiled for each run anew: the go command knows what it has compiled by
 // the path of its source.
-var kept = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("devrun-e2e-%d", os.Getuid()))
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o700); err != nil { // nobody but its owner may
-		return "", err
-	}
-	fi, err := os.Lstat(dir)
-	if err == nil && !fi.IsDir() {
-		err = fmt.Errorf("%s is no directory", dir)
-	}
-	return dir, err
-})
+var kept = sync.OnceValues(func() (string, error) { return devserver.CacheDir("e2e") })
 
 // Binary returns devrun's path.
 func Binary(t testing.TB) string {

@@ -42,7 +42,25 @@ func (o *Output) String() string {
 	return o.b.String()
 }
 
-// Behaviours is a table of what devrun does.
+// Cases is a table of what devrun does.
+type Cases []struct {
+	Name string
+	Test func(t *testing.T)
+}
+
+// Run tests them side by side.
+func (c Cases) Run(t *testing.T) {
+	// Of tests that wait for their turn the last one gets it first. Here it is to be
+	// the table's first, where those are that take longest.
+	for _, one := range slices.Backward(c) {
+		t.Run(one.Name, func(t *testing.T) {
+			t.Parallel()
+			one.Test(t)
+		})
+	}
+}
+
+// Behaviours is a table of what devrun does in more than one mode.
 type Behaviours []struct {
 	Name string
 	Test func(t *testing.T, mode string)
@@ -53,25 +71,23 @@ func (b Behaviours) Run(t *testing.T, modes ...string) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			// Of tests that wait for their turn the last one gets it first. Here it
-			// is to be the table's first, where those are that take longest.
-			for _, one := range slices.Backward(b) {
-				t.Run(one.Name, func(t *testing.T) {
-					t.Parallel()
-					one.Test(t, mode)
-				})
+			cases := make(Cases, len(b))
+			for i, one := range b {
+				cases[i].Name, cases[i].Test = one.Name, func(t *testing.T) { one.Test(t, mode) }
 			}
+			cases.Run(t)
 		})
 	}
 }
 
 // Rig is one devrun at work on one copy of the app.
 type Rig struct {
-	T    *testing.T
-	Dir  string   // the app's
-	Port int      // what the app asks for and devrun has
-	Env  []string // besides what every devrun gets
-	args []string
+	T     *testing.T
+	Dir   string   // the app's
+	Cache string   // what devrun keeps
+	Port  int      // what the app asks for and devrun has
+	Env   []string // besides what every devrun gets
+	args  []string
 
 	Cmd            *exec.Cmd
 	Change         func(*exec.Cmd) // applied to Cmd before it starts
@@ -93,7 +109,8 @@ func NewOf(t *testing.T, mode string, dirs ...string) *Rig {
 			t.Fatal(err)
 		}
 	}
-	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Env: cache(t), Ended: make(chan struct{})}
+	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Ended: make(chan struct{})}
+	r.cache()
 	if mode == "poll" {
 		r.args = append(r.args, "--poll", "20ms")
 	}
@@ -260,39 +277,33 @@ func (r *Rig) Exit() int {
 	return r.Cmd.ProcessState.ExitCode()
 }
 
-// OwnCache is an environment in which devrun has an empty cache directory of its own
-// and the go command the usual one.
-func OwnCache(t testing.TB) []string {
-	t.Helper()
+// cache gives devrun a cache directory of its own, and the go command the usual one.
+// What devrun keeps of apps is forgotten with the rig; what is the same for all apps is
+// the user's.
+func (r *Rig) cache() {
+	r.T.Helper()
+	home := r.T.TempDir()
+	r.Cache = filepath.Join(home, "devrun")
 	gocache, err := goCache()
 	if err != nil {
-		t.Fatal(err)
+		r.T.Fatal(err)
 	}
-	return []string{"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + gocache}
+	r.Env = []string{"XDG_CACHE_HOME=" + home, "GOCACHE=" + gocache}
+	if err := os.Mkdir(r.Cache, 0o700); err != nil {
+		r.T.Fatal(err)
+	}
+	for _, name := range []string{"keep", "linkers"} {
+		shared, err := devserver.CacheDir(name)
+		if err == nil {
+			err = os.Symlink(shared, filepath.Join(r.Cache, name))
+		}
+		if err != nil {
+			r.T.Fatal(err)
+		}
+	}
 }
 
 var goCache = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "env", "GOCACHE").Output()
 	return strings.TrimSpace(string(out)), err
 })
-
-// cache is the environment of a rig: what devrun keeps of apps is forgotten with the
-// rig, what is the same for all apps is in the user's cache.
-func cache(t testing.TB) []string {
-	t.Helper()
-	env := OwnCache(t)
-	own := filepath.Join(strings.TrimPrefix(env[0], "XDG_CACHE_HOME="), "devrun")
-	if err := os.Mkdir(own, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"keep", "linkers"} {
-		shared, err := devserver.CacheDir(name)
-		if err == nil {
-			err = os.Symlink(shared, filepath.Join(own, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return env
-}

@@ -21,23 +21,18 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-func TestTerminal(t *testing.T) { side(t, terminals) }
+func TestTerminal(t *testing.T) { terminals.Run(t) }
 
-func TestLongTerminal(t *testing.T) { suite.Long(t); side(t, longTerminals) }
-
-type behaviours []struct {
-	name string
-	test func(t *testing.T)
-}
+func TestLongTerminal(t *testing.T) { suite.Long(t); longTerminals.Run(t) }
 
 var (
-	terminals = behaviours{
+	terminals = rig.Cases{
 		{"the keys", testKeys},
 		{"Ctrl-C", testInterrupt},
 		{"the words of a start and a save", testWordsOfSaves},
 		{"the words of a broken build", testWordsOfBuildError},
 	}
-	longTerminals = behaviours{
+	longTerminals = rig.Cases{
 		{"what is typed goes to the app while it reads", testTyping},
 		{"the app cannot rewrite the screen", testHostile},
 		{"the words of a crash", testWordsOfCrash},
@@ -53,16 +48,6 @@ var (
 		{"colour", testColour},
 	}
 )
-
-// side runs them side by side.
-func side(t *testing.T, bs behaviours) {
-	for _, b := range bs {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			b.test(t)
-		})
-	}
-}
 
 func testTyping(t *testing.T) {
 	s := rig.NewScreen(t).Start()
