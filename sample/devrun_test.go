@@ -88,7 +88,6 @@ func stopDevruns() {
 // and the line of the app, and nothing of production happens.
 func TestLongFailureUnderDevrun(t *testing.T) {
 	suite.Long(t)
-
 	onOne(t, func(t *testing.T, db database) {
 		s := startDevrun(t, db, "MICROBLOG_BUG=username")
 		susan, _ := s.as(t, "susan"), s.as(t, "john")

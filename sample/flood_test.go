@@ -117,7 +117,6 @@ func serveAt(t *testing.T, port int) *mailtest.Server {
 // the mails.
 func TestLongMailServerComesBack(t *testing.T) {
 	suite.Long(t)
-
 	onOne(t, func(t *testing.T, db database) {
 		port, err := freePort()
 		if err != nil {
@@ -148,7 +147,6 @@ func TestLongMailServerComesBack(t *testing.T) {
 // up. Of those that wait, no more than thirty are mailed in an hour.
 func TestLongMoreErrorsThanMails(t *testing.T) {
 	suite.Long(t)
-
 	onOne(t, func(t *testing.T, db database) {
 		const waiting, hourly, kinds = 32, 30, 60
 		port, err := freePort()

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"go.uber.org/goleak"
+
+	"devrun/devserver/suite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

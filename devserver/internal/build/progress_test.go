@@ -39,7 +39,6 @@ func TestProgressLines(t *testing.T) {
 // packages need no compiler.
 func TestLongProgress(t *testing.T) {
 	suite.Long(t)
-
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/app\n\ngo 1.25\n", "main.go": "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println() }\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {

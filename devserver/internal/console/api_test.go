@@ -184,7 +184,6 @@ func TestWhoLeavesEndsTheEvaluation(t *testing.T) {
 // Attack 48: connections that say nothing, or too little to be a request.
 func TestLongSlowConnections(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	s := newSite(t)
 	s.honest()

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 const chromium = "/usr/bin/chromium"

@@ -100,7 +100,6 @@ func TestLinkAhead(t *testing.T) {
 // A linker that makes something else is not used.
 func TestLongLinkAheadDiffers(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.build()
 	a.learn()

@@ -149,7 +149,6 @@ func TestAfterFailedSaves(t *testing.T) {
 // A profile has the go command compile everything once more for package main.
 func TestLongProfile(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "default.pgo": ""})
 	a.build()
 	if err := a.builder.Learn(t.Context(), a.next()); err == nil || !strings.Contains(err.Error(), "compiled for a profile") {
@@ -194,7 +193,6 @@ func TestRequestsForGoBuild(t *testing.T) {
 // as they are as they were.
 func TestLongOtherPackages(t *testing.T) {
 	suite.Long(t)
-
 	const asm = "#include \"textflag.h\"\n\nTEXT ·one(SB), NOSPLIT, $0-8\n\tMOVQ $1, ret+0(FP)\n\tRET\n"
 	a := newApp(t, map[string]string{
 		"main.go":       "package main\n\nimport \"example.com/app/asm\"\n\nvar add = 1\n\nfunc main() { println(asm.One() + add) }\n",
@@ -231,7 +229,6 @@ func TestLongOtherPackages(t *testing.T) {
 // may be edited as the main module's.
 func TestLongOtherModules(t *testing.T) {
 	suite.Long(t)
-
 	const lib, use = "package lib\n\nfunc V() string { return \"1\" }\n", "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.V()) }\n"
 	libMod := map[string]string{"../lib/go.mod": "module example.com/lib\n\ngo 1.24\n", "../lib/lib.go": lib, "main.go": use}
 	for name, test := range map[string]struct {
@@ -272,7 +269,6 @@ func TestLongOtherModules(t *testing.T) {
 
 func TestLongSettings(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": "package main\n\nvar v = \"1\"\n\nfunc main() { println(v) }\n"})
 	env := filepath.Join(filepath.Dir(a.dir), "env")
 	if err := os.WriteFile(env, nil, 0o600); err != nil {

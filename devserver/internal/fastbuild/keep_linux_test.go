@@ -85,7 +85,6 @@ func TestKeep(t *testing.T) {
 // A binary is kept only with what it was made of, and given only as it was kept.
 func TestLongKeepRefuses(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := t.TempDir()
 	r := a.next()

@@ -171,7 +171,6 @@ func (a *app) says(c *compilation, want string) {
 // What is compiled is what was looked at, whatever is written meanwhile.
 func TestLongMovedFile(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.build()
 	a.learn()
@@ -192,7 +191,6 @@ func TestLongMovedFile(t *testing.T) {
 // what counts is still what was looked at.
 func TestLongWrittenWhileCompiled(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "leaf/more.go": "package leaf\n"})
 	a.build()
 	a.learn()
@@ -225,7 +223,6 @@ func TestLongWrittenWhileCompiled(t *testing.T) {
 // The build cache may be emptied at any time.
 func TestLongEmptiedCache(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.request.Env = append(a.request.Env, "GOCACHE="+filepath.Join(filepath.Dir(a.dir), "cache"))
 	a.build()

@@ -49,7 +49,6 @@ exit $code
 // builds, and no build has a question beside it.
 func TestLongQuestionGivesWay(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := a.watched(t)
 	log := func() string {

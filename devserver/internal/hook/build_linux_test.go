@@ -122,7 +122,6 @@ func unchanged(t *testing.T, root string) {
 
 func TestLongBuildReplaced(t *testing.T) {
 	suite.Long(t)
-
 	root := withDep(t)
 	p := project{module: "example.com/app", dir: filepath.Join(root, "app"), main: "cmd/web"}
 	serves(t, p.build(t), "dep")
@@ -180,7 +179,6 @@ func TestBuildAnother(t *testing.T) {
 // directory.
 func TestLongBuildPath(t *testing.T) {
 	suite.Long(t)
-
 	root := withDep(t)
 	odd := filepath.Join(root, `my "app" ünd 'so'`)
 	if err := os.Rename(filepath.Join(root, "app"), odd); err != nil {
@@ -208,7 +206,6 @@ func TestBuildFlags(t *testing.T) {
 
 func TestLongBuildRace(t *testing.T) {
 	suite.Long(t)
-
 	needGCC(t)
 	dir, err := filepath.Abs("testdata/app")
 	if err != nil {
@@ -229,7 +226,6 @@ func TestLongBuildRace(t *testing.T) {
 
 func TestLongBuildCgo(t *testing.T) {
 	suite.Long(t)
-
 	needGCC(t)
 	root := tree(t, map[string]string{"go.mod": mod, "main.go": cgoGo})
 	serves(t, project{module: "example.com/app", dir: root, env: []string{"CGO_ENABLED=1"}}.build(t), "cgo")
@@ -245,7 +241,6 @@ func needGCC(t *testing.T) {
 // Another toolchain out of the module cache, which no overlay may touch.
 func TestLongBuildToolchain(t *testing.T) {
 	suite.Long(t)
-
 	root := withDep(t)
 	p := project{module: "example.com/app", dir: filepath.Join(root, "app"), main: "cmd/web", env: []string{"GOTOOLCHAIN=go1.25.1"}}
 	out, err := p.command("env", "GOVERSION").CombinedOutput()
@@ -262,7 +257,6 @@ func TestLongBuildToolchain(t *testing.T) {
 // A framework that does without net/http's server.
 func TestLongBuildFiber(t *testing.T) {
 	suite.Long(t)
-
 	root := tree(t, map[string]string{
 		"go.mod":  mod + "\nrequire github.com/gofiber/fiber/v2 v2.52.9\n",
 		"main.go": fiberGo,

@@ -99,7 +99,6 @@ func TestRequest(t *testing.T) {
 // Without an answer the app goes on as if alone.
 func TestLongNoAnswer(t *testing.T) {
 	suite.Long(t)
-
 	t.Parallel()
 	p, url := failing(t, nil)
 	start := time.Now()
@@ -285,7 +284,6 @@ func TestContext(t *testing.T) {
 // pins it does not: else the test would prove nothing.
 func TestLongPins(t *testing.T) {
 	suite.Long(t)
-
 	for name, c := range map[string]struct {
 		binary string
 		want   string
@@ -316,7 +314,7 @@ func TestCollected(t *testing.T) {
 	p, url := failing(t, nil)
 	for range 3 {
 		equal(t, "collected", p.told(url+"/collected").Collected, true)
-		suite.Until(t, "the end of the collection is known", func() error { // as soon as the end of that collection is known
+		suite.Until(t, "the end of the collection is known", func() error {
 			if p.told(url + "/nil").Collected {
 				return errors.New("still said to be collected")
 			}
@@ -409,7 +407,6 @@ func TestFlood(t *testing.T) {
 
 func TestLongFailureRace(t *testing.T) {
 	suite.Long(t)
-
 	needGCC(t)
 	binary := project{module: "example.com/app", dir: absolute(t, "testdata/faults"), flags: []string{"-race"}}.build(t)
 	p := run(t, binary, []string{wire.Park + "=3"}, "127.0.0.1:0")
@@ -429,7 +426,6 @@ func TestLongFailureRace(t *testing.T) {
 // The same under an older toolchain, whose panics look different in memory.
 func TestLongFailureToolchain(t *testing.T) {
 	suite.Long(t)
-
 	const older = "go1.25.14"
 	p := project{module: "example.com/app", dir: absolute(t, "testdata/faults"), flags: []string{"-gcflags=-N -l"}, env: []string{"GOTOOLCHAIN=" + older}}
 	if out, err := p.command("env", "GOVERSION").CombinedOutput(); err != nil {

@@ -11,7 +11,6 @@ import (
 // Frameworks, with the recovery that they bring.
 func TestLongFrameworks(t *testing.T) {
 	suite.Long(t)
-
 	for name, c := range map[string]struct {
 		recovered string // what production would send
 		failed    string

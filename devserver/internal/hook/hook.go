@@ -6,8 +6,9 @@
 //
 // The package is in inject; [Prepare] writes it to a private directory and makes
 // a `go build -overlay` file of it. Below GOROOT, where it is one package for all
-// apps and compiled once, it exists for the compiler only. It works through function variables of the standard library
-// that have no public name (go:linkname), so the promises are:
+// apps and compiled once, it exists for the compiler only. It works through function
+// variables of the standard library that have no public name (go:linkname), so the
+// promises are:
 //
 //   - A variable is touched, or a function called, only if its declaration in
 //     the app's own GOROOT has exactly the type that is expected: another type

@@ -17,7 +17,6 @@ import (
 // Whatever the memory holds, what is next to it is shown.
 func TestLongDamaged(t *testing.T) {
 	suite.Long(t)
-
 	got := vars(t, theApp(t).calls(t, "damaged", Limits{}), "main.damaged")
 	for _, name := range []string{"long", "slice", "wild", "iface", "back", "pointer", "m", "f", "c", "m2"} {
 		if v := got[name]; v.Unreadable == "" || v.Text != "" || v.Children != nil || strings.Contains(v.Unreadable, "/proc") {

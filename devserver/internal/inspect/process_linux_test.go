@@ -97,7 +97,6 @@ func TestGone(t *testing.T) {
 
 func TestLongOtherBinary(t *testing.T) {
 	suite.Long(t)
-
 	a := theApp(t)
 	self, err := OpenMemory(os.Getpid())
 	if err != nil {

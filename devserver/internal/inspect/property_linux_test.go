@@ -30,7 +30,6 @@ func TestLongProperty(t *testing.T) { suite.Long(t); checkGenerated(t, suite.See
 
 func TestLongPropertyUnderOlderGo(t *testing.T) {
 	suite.Long(t)
-
 	checkGenerated(t, 25, "go1.25.1")
 }
 

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 // shoot keeps a picture of the page where DEVRUN_SHOTS names a directory.

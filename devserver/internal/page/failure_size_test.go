@@ -57,7 +57,6 @@ func vast(app App) fault.Failure {
 
 func TestLongFailureIsSmall(t *testing.T) {
 	suite.Long(t)
-
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "main.go"), "package main\n"+strings.Repeat("var x = \""+strings.Repeat(`&<>'`, 100)+"\"\n", 600))
 	app := App{Name: "x", Root: dir}

@@ -19,7 +19,7 @@ type App struct {
 	Go      string            // toolchain and platform: "go1.26.8 linux/amd64"
 	Root    string            // absolute directory that paths are shown relative to; files below it are the app's own
 	Modules map[string]string // module path to directory, of all modules under development; also finds the files of a -trimpath build
-	Editor  string            // name or template of links to an editor, as parseEditor takes it; "" is vscode
+	Editor  string            // a name (vscode, goland, vim …), "none", or a template of links with {file}, and {line} and {col} where wanted; "" is vscode
 	Unread  func() int        // how many mails nobody has looked at; nil without a mailbox
 	Snippet func() string     // the live-reload tag, asked for at every request: html that goes out as it is; nil for none
 }
@@ -39,7 +39,7 @@ type Pages struct {
 	scans  scans
 }
 
-// New returns the Pages of app. An Editor that parseEditor refuses makes pages
+// New returns the Pages of app. An Editor that is none of these makes pages
 // without links.
 func New(app App) *Pages {
 	app.Name, app.Version, app.Go = cut(oneLine(app.Name), 100), cut(oneLine(app.Version), 100), cut(oneLine(app.Go), 100)

@@ -292,7 +292,6 @@ func TestSourceIsOfTheBuild(t *testing.T) {
 
 func TestLongPageIsSmall(t *testing.T) {
 	suite.Long(t)
-
 	dir := t.TempDir()
 	long := strings.Repeat(`&<>"'`, 40)
 	write(t, filepath.Join(dir, "main.go"), "package main\n"+strings.Repeat(`var x = "`+long+"\"\n", 600))

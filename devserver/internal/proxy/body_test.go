@@ -68,7 +68,6 @@ func TestEarlyRefusal(t *testing.T) {
 
 func TestLongLargeBodiesTakeNoMemory(t *testing.T) {
 	suite.Long(t)
-
 	size := 1 << 30
 	if raceEnabled {
 		size >>= 3 // the detector looks at every byte

@@ -11,16 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"github.com/coder/websocket"
+
+	"devrun/devserver/suite"
 )
 
 // Nothing is cut by the time-outs that are there: all but that for reading a
 // header, which net/http takes back, are shorter than this test.
 func TestLongNothingIsCut(t *testing.T) {
 	suite.Long(t)
-
 	long := keepIdle + 200*time.Millisecond
 	addr := app(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

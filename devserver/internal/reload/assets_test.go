@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 func TestStylesheetIsExchangedInPlace(t *testing.T) {
@@ -107,7 +107,6 @@ func TestSavedStylesheetStays(t *testing.T) {
 // TestLongStylesheetLatency measures what a user waits for, with one tab.
 func TestLongStylesheetLatency(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t)
 	heard := make(chan time.Time, 1)
 	a.set("/heard", page{handle: func(w http.ResponseWriter, r *http.Request) { heard <- time.Now() }})

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 const chromium = "/usr/bin/chromium"

@@ -71,7 +71,6 @@ func TestScrollIsKept(t *testing.T) {
 
 func TestLongTwelveTabsShareOneStream(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t)
 	const n = 12
 	var tabs []*tab
@@ -105,7 +104,6 @@ func TestLongTwelveTabsShareOneStream(t *testing.T) {
 
 func TestLongTabThatSleptCatchesUp(t *testing.T) {
 	suite.Long(t)
-
 	a := newApp(t)
 	b := a.open("/")
 	a.settled(b)

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 // tab is a page of the browser that notes what its console says.

@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"golang.org/x/sys/unix"
 	xterm "golang.org/x/term"
+
+	"devrun/devserver/suite"
 )
 
 // roleEnv makes the test binary play a part in TestTheKeyboardIsLeftAlone….

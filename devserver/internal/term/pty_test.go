@@ -11,9 +11,9 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"github.com/creack/pty"
+
+	"devrun/devserver/suite"
 )
 
 // screen is the far side of a terminal: what a person would see arrive.

@@ -11,10 +11,10 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"github.com/creack/pty"
 	xterm "golang.org/x/term"
+
+	"devrun/devserver/suite"
 )
 
 func TestALineOfDevrunStartsAFreshLine(t *testing.T) {

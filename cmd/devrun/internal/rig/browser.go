@@ -14,14 +14,14 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/devserver/suite"
-
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"devrun/devserver/suite"
 )
 
 // Browser starts Debian's Chromium with a fresh profile; its tabs are made by

@@ -15,10 +15,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"devrun/devserver/suite"
-
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"devrun/devserver/suite"
 )
 
 // Screen is a terminal of a person's with devrun on it. What is on the screen
