@@ -79,6 +79,9 @@ func testWordsOfBuildError(t *testing.T) {
 	s.Size(50, 70)
 	s.Start()
 	pid := s.AppPid()
+	// What the start has said may come between the lines of the save.
+	s.Says(`^listening as \d+$`)
+	s.Says(`^devrun: console PIN `)
 	s.Write("handlers.go", "package main\n\ntype app struct{}\n\nfunc (a *app) flash(text string) error { return nil }\n\nfunc (a *app) profile() error {\n"+
 		strings.Repeat("\n", 79)+"\tusre()\n"+strings.Repeat("\n", 9)+"\treturn a.flash(42)\n}\n")
 	s.Write("store.go", "package main\n\ntype Users interface{ Touch() }\n\ntype store struct{}\n"+strings.Repeat("\n", 23)+"func check() {\n\nvar _ Users = (*store)(nil)\n}\n")
