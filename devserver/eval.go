@@ -66,7 +66,7 @@ func (l *loop) ask(id string, frame int) (q asking, err error) {
 			err = console.Gone{Why: f.Gone}
 		case !f.Values.Here:
 			err = errors.New(f.Values.Why)
-		case frame < 0 || frame >= len(f.frames):
+		case frame < 0 || frame >= len(f.Calls):
 			err = console.ErrFrame
 		default:
 			q = asking{*f, frame, f.app.binary.debugger.info, l.exprConfig(f.app.binary)}
@@ -92,7 +92,10 @@ func (q asking) place(ctx context.Context) (expr.Frame, *expr.Package, error) {
 	if err != nil {
 		return expr.Frame{}, nil, err
 	}
-	s, err := p.Scope(ctx, uint64(q.Goroutine), q.frames[q.frame])
+	s, err := p.Scope(ctx, uint64(q.Goroutine), q.frame)
+	if err = wentOn(p, q.mark, err); err == nil && s.PC != q.Calls[q.frame].PC {
+		err = errWentOn
+	}
 	if err != nil {
 		return expr.Frame{}, nil, err
 	}

@@ -27,7 +27,6 @@ type failure struct {
 	app     *app          // whose it is, nil when that process has ended or has no hook
 	id      string        // what the hook calls it
 	mark    wire.Mark     // of its goroutine
-	frames  []int         // where the Calls are among those of the goroutine
 	seen    bool          // its variables were read, or cannot be
 	done    bool          // of a Status: its handler has returned, Production is the whole answer
 	answers bool          // its request waits for a page
@@ -40,13 +39,12 @@ type failure struct {
 type (
 	// examined: the variables of a failure were read.
 	examined struct {
-		f      *failure
-		calls  []fault.Call
-		frames []int
-		way    string // fault.Values.Way
-		said   string // the message, without secrets
-		why    string // what the page says about the cause
-		err    error
+		f     *failure
+		calls []fault.Call
+		way   string // fault.Values.Way
+		said  string // the message, without secrets
+		why   string // what the page says about the cause
+		err   error
 	}
 	// hurry: a failure has waited long enough for the debugger.
 	hurry struct{ f *failure }
@@ -116,7 +114,7 @@ func (l *loop) examine(f *failure) {
 		info, data, mark := d.info, f.Failure, f.mark
 		go func() {
 			e := examined{f: f}
-			e.calls, e.frames, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
+			e.calls, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
 			if e.err == nil {
 				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
 				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
@@ -130,29 +128,22 @@ func (l *loop) examine(f *failure) {
 const readTime = 5 * time.Second
 
 // calls reads the frames of a parked goroutine from the point of failure on, with
-// their variables, and says where they are among all its frames and in what way they
-// were read.
-func (a *app) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, []int, string, error) {
+// their variables, and says in what way they were read.
+func (a *app) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, string, error) {
 	p, way, err := a.inspect(info)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, "", err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
-	all, err := p.Calls(ctx, goroutine, inspect.Limits{})
+	calls, err := p.Calls(ctx, goroutine, inspect.Limits{})
 	if err := wentOn(p, mark, err); err != nil {
-		return nil, nil, "", err
+		return nil, "", err
 	}
-	calls := inspect.FromFailure(all)
-	frames, at := make([]int, len(calls)), len(all)-1
-	for i := len(calls) - 1; i >= 0; i-- {
-		for at > 0 && (all[at].PC != calls[i].PC || all[at].Func != calls[i].Func) {
-			at--
-		}
-		frames[i], at = at, at-1
-		unwrap(calls[i].Vars)
+	for _, c := range calls {
+		unwrap(c.Vars)
 	}
-	return calls, frames, way, nil
+	return calls, way, nil
 }
 
 // wentOn is err, that of reading a goroutine that has failed, or errWentOn if it may
@@ -220,7 +211,7 @@ func (l *loop) onHurry(f *failure) {
 func (l *loop) onExamined(e examined) {
 	f := e.f
 	if e.err == nil {
-		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true, Way: e.way}
+		f.Calls, f.Values = e.calls, fault.Values{Here: true, Way: e.way}
 	} else if !f.Values.Here {
 		f.Values.Why = sentence(e.err)
 		f.late = f.late || errors.Is(e.err, errWentOn)

@@ -26,7 +26,7 @@ func (l *loop) more(ctx context.Context, id string, frame int, path []string, fr
 	if err != nil {
 		return nil, err
 	}
-	chain, err := p.Part(ctx, uint64(q.Goroutine), q.frames[frame], livePath(q.Calls[frame].Vars, path), from)
+	chain, err := p.Part(ctx, uint64(q.Goroutine), frame, livePath(q.Calls[frame].Vars, path), from)
 	err = wentOn(p, q.mark, err)
 	switch {
 	case errors.Is(err, inspect.ErrGone):

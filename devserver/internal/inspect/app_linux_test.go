@@ -170,7 +170,6 @@ func (a *app) calls(t testing.TB, name string, l Limits) []fault.Call {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	calls = FromFailure(calls)
 	if len(calls) == 0 {
 		t.Fatalf("%s: no calls", name)
 	}

@@ -74,7 +74,7 @@ func TestPageIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, c := range FromFailure(calls) {
+	for _, c := range calls {
 		for _, v := range c.Vars {
 			n += count(v)
 		}
@@ -150,11 +150,15 @@ func TestFromFailure(t *testing.T) {
 		{frames("runtime.gopark", "runtime.chanrecv1", hook+"hold", hook+"Write", "net/http.Error", "main.f", hook+"serve"),
 			frames("net/http.Error", "main.f")},
 		{frames("runtime.gopark", hook+"park"), nil},
+		{frames("runtime.gopark", "runtime.semacquire1", "internal/sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", hook+"queue", hook+"stay", hook+"Write", "net/http.Error", "main.f", hook+"serve"),
+			frames("net/http.Error", "main.f")},
+		{frames("runtime.gopark", "time.Sleep", hook+"stay", hook+"Write", "main.f", hook+"serve"), frames("main.f")},
+		{frames("runtime.gopark", "time.Sleep", "main.f"), frames("time.Sleep", "main.f")},
 		{nil, nil},
 	} {
 		var got, want []string
-		for _, x := range FromFailure(c.got) {
-			got = append(got, x.Func)
+		for _, x := range fromFailure(c.got) {
+			got = append(got, c.got[x].Func)
 		}
 		for _, x := range c.want {
 			want = append(want, x.Func)

@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,21 +25,17 @@ const (
 // ErrNoPart is the error for a path that leads nowhere, or not any more.
 var ErrNoPart = errors.New("the value is not there any more")
 
-// Part reads a value in the frame'th of [Process.Calls] and its children from one
+// Part reads a value in the n'th of [Process.Calls] and its children from one
 // on, further than [Process.Calls] goes. Each step of the path is the number of a
 // child, in decimals, or "=" and the key of a map's entry as its Name has it; the
 // first is the number of a variable. The entries of a map are in the order of their
 // keys.
 //
 // The values on the way come first, without their other children.
-func (p *Process) Part(ctx context.Context, goroutine uint64, frame int, path []string, from int) (chain []fault.Value, err error) {
-	err = p.look(ctx, goroutine, DefaultLimits.Frames, func(g *proc.G, stack []proc.Stackframe) (err error) {
+func (p *Process) Part(ctx context.Context, goroutine uint64, n int, path []string, from int) (chain []fault.Value, err error) {
+	err = p.one(ctx, goroutine, n, func(g *proc.G, f frame) (err error) {
 		defer recovered(&err)
-		stack = slices.DeleteFunc(stack, func(f proc.Stackframe) bool { return f.Current.Fn == nil && f.Call.Fn == nil })
-		if frame < 0 || frame >= len(stack) {
-			return fmt.Errorf("goroutine %d has %d calls, not %d", goroutine, len(stack), frame+1)
-		}
-		vars, err := p.variables(g, stack[frame:])
+		vars, err := p.variables(g, f.stack)
 		if err != nil {
 			return err
 		}

@@ -217,7 +217,7 @@ func TestAtOnce(t *testing.T) {
 		for range 3 {
 			wg.Go(func() {
 				calls, err := a.p.Calls(t.Context(), a.ids[name], Limits{})
-				if err != nil || len(FromFailure(calls)) < 2 {
+				if err != nil || len(calls) < 2 {
 					t.Errorf("%s: %v", name, err)
 				}
 				if _, err := a.p.Scope(t.Context(), a.ids[name], 1); err != nil {

@@ -3,8 +3,6 @@ package inspect
 import (
 	"context"
 	"debug/dwarf"
-	"fmt"
-	"slices"
 
 	"github.com/go-delve/delve/pkg/dwarf/godwarf"
 	"github.com/go-delve/delve/pkg/proc"
@@ -32,24 +30,16 @@ type Variable struct {
 	Gone                      string
 }
 
-// Scope describes the frame'th of [Process.Calls].
-func (p *Process) Scope(ctx context.Context, goroutine uint64, frame int) (*Scope, error) {
+// Scope describes the n'th of [Process.Calls].
+func (p *Process) Scope(ctx context.Context, goroutine uint64, n int) (*Scope, error) {
 	var s *Scope
-	err := p.look(ctx, goroutine, DefaultLimits.Frames, func(g *proc.G, stack []proc.Stackframe) error {
-		stack = slices.DeleteFunc(stack, func(f proc.Stackframe) bool { return f.Current.Fn == nil && f.Call.Fn == nil })
-		if frame < 0 || frame >= len(stack) {
-			return fmt.Errorf("goroutine %d has %d calls, not %d", goroutine, len(stack), frame+1)
-		}
-		c := p.call(&stack[frame])
-		s = &Scope{Func: c.Func, File: c.File, Line: c.Line, PC: c.PC}
-		vars, err := p.variables(g, stack[frame:])
-		if err != nil {
-			return err
-		}
+	err := p.one(ctx, goroutine, n, func(g *proc.G, f frame) error {
+		s = &Scope{Func: f.call.Func, File: f.call.File, Line: f.call.Line, PC: f.call.PC}
+		vars, err := p.variables(g, f.stack)
 		for _, v := range vars {
 			s.Vars = append(s.Vars, p.b.variable(v))
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
