@@ -2,6 +2,8 @@ package devserver
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,4 +98,19 @@ func ownTree(dir string) error {
 		}
 		return ownFile(path, fi)
 	})
+}
+
+// of is the directory in the one of that name for the app alone; it need not be there.
+func (c *cache) of(name string, cfg Config) string {
+	dir := c.dir(name)
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, cfg.id(8))
+}
+
+// id tells the app from others, in that many bytes.
+func (c Config) id(bytes int) string {
+	sum := sha256.Sum256([]byte(c.Dir + "\x00" + c.Package))
+	return hex.EncodeToString(sum[:bytes])
 }

@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"devrun/watcher"
@@ -26,37 +27,40 @@ type decision struct {
 	reshape bool     // the list of packages or files may have changed: ask the go command again
 }
 
-// facts is what decide has to know of the app; nothing in it is read from
-// disk while deciding but the constraints of a Go file.
-type facts struct {
+// rules are what decides of the app's files: nothing is read from disk for it, and
+// nothing is changed.
+type rules struct {
 	packages map[string]bool     // directories of the app's packages
 	sources  map[string]bool     // files that take part in the build
 	embedded map[string]bool     // files in the binary by go:embed
 	embedsIn map[string][]string // directory of a package -> its embed patterns
-	opened   map[string]bool     // files that the running app has opened
 	modules  []string            // directories of the app's modules
 	modFiles map[string]bool
 	envFiles map[string]bool
+}
 
-	// broken: the last build failed, so the list of packages is not to be
-	// trusted and any Go file of the modules may be the cure.
-	broken bool
+// moment is what decides besides, and is another at each save.
+type moment struct {
+	opened map[string]bool // files that the running app has opened
 
-	// matches reports whether a Go file's name and constraints let it into the
-	// build.
-	matches func(path string) bool
+	// untrusted: the last build failed or the go command is being asked, so that a
+	// package may be missing and any Go file of the modules may be of one.
+	untrusted bool
+}
 
-	// reshaped reports whether what the go command reads ahead of compiling
-	// (imports, constraints, embeds) differs from what it was.
-	reshaped func(path string) bool
+// change is a change with what the file says; see [sources.look].
+type change struct {
+	watcher.Change
+	reshaped bool // what the go command reads ahead of compiling is not what it was
+	fits     bool // its name and constraints let it into the build
 }
 
 // decide says what to do about a batch: the largest action that one of its
 // changes asks for, with the files that ask for something.
-func decide(b watcher.Batch, f facts) decision {
+func decide(batch []change, r *rules, m moment) decision {
 	var d decision
-	for _, c := range b {
-		a, reshape := f.one(c)
+	for _, c := range batch {
+		a, reshape := r.one(c, m)
 		if a == ignore {
 			continue
 		}
@@ -67,23 +71,23 @@ func decide(b watcher.Batch, f facts) decision {
 	return d
 }
 
-func (f facts) one(c watcher.Change) (a action, reshape bool) {
+func (r *rules) one(c change, m moment) (a action, reshape bool) {
 	dir, name := filepath.Split(c.Path)
 	dir = filepath.Clean(dir)
 	ext := strings.ToLower(filepath.Ext(name))
 	switch {
-	case f.envFiles[c.Path]:
+	case r.envFiles[c.Path]:
 		return restart, false
-	case f.modFiles[c.Path]:
+	case r.modFiles[c.Path]:
 		return rebuild, true
-	case f.embedded[c.Path] && (!f.opened[c.Path] || ext == ".go"):
+	case r.embedded[c.Path] && (!m.opened[c.Path] || ext == ".go"):
 		return rebuild, c.Op == watcher.Removed
-	case c.Op != watcher.Modified && f.embeds(c.Path):
+	case c.Op != watcher.Modified && r.embeds(c.Path):
 		return rebuild, true
 	case ext == ".go":
-		return f.goFile(c, dir, name)
+		return r.goFile(c, m, dir, name)
 	case sourceExts[ext]:
-		if f.packages[dir] && (f.sources[c.Path] || c.Op == watcher.Created) {
+		if r.packages[dir] && (r.sources[c.Path] || c.Op == watcher.Created) {
 			return rebuild, c.Op != watcher.Modified
 		}
 		return ignore, false
@@ -91,43 +95,32 @@ func (f facts) one(c watcher.Change) (a action, reshape bool) {
 		return swapStyle, false
 	case assetExts[ext]:
 		return reloadPage, false
-	case restartExts[ext], f.embedded[c.Path]:
+	case restartExts[ext], r.embedded[c.Path]:
 		return restart, false
 	}
 	return ignore, false
 }
 
-func (f facts) goFile(c watcher.Change, dir, name string) (action, bool) {
-	if strings.HasSuffix(name, "_test.go") {
+func (r *rules) goFile(c change, m moment, dir, name string) (action, bool) {
+	switch {
+	case strings.HasSuffix(name, "_test.go"):
 		return ignore, false
-	}
-	if f.packages[dir] {
-		switch {
-		case c.Op == watcher.Removed:
-			if f.sources[c.Path] {
-				return rebuild, true
-			}
-			return ignore, false
-		case f.sources[c.Path]:
-			return rebuild, f.reshaped(c.Path)
-		case f.matches(c.Path):
+	case !r.packages[dir]:
+		if m.untrusted && slices.ContainsFunc(r.modules, func(module string) bool { return within(module, dir) }) {
 			return rebuild, true
 		}
 		return ignore, false
-	}
-	if f.broken {
-		for _, m := range f.modules {
-			if within(m, dir) {
-				return rebuild, true
-			}
-		}
+	case r.sources[c.Path]:
+		return rebuild, c.reshaped || c.Op == watcher.Removed
+	case c.Op != watcher.Removed && c.fits:
+		return rebuild, true
 	}
 	return ignore, false
 }
 
 // embeds reports whether path, new or gone, matches a go:embed pattern.
-func (f facts) embeds(path string) bool {
-	for dir, patterns := range f.embedsIn {
+func (r *rules) embeds(path string) bool {
+	for dir, patterns := range r.embedsIn {
 		rel, err := filepath.Rel(dir, path)
 		if err != nil || !filepath.IsLocal(rel) {
 			continue

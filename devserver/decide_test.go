@@ -8,28 +8,37 @@ import (
 	"devrun/watcher"
 )
 
-func testFacts() facts {
-	return facts{
+func testRules() *rules {
+	return &rules{
 		packages: set("/m", "/m/store", "/lib"),
 		sources:  set("/m/main.go", "/m/store/store.go", "/m/store/fast.s", "/lib/lib.go"),
 		embedded: set("/m/pages/a.html", "/m/app.css", "/m/both/a.html", "/m/both/a.css", "/m/both/a.txt"),
-		opened:   set("/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db"),
 		embedsIn: map[string][]string{"/m": {"pages", "*.css", "data/*.json"}},
 		modules:  []string{"/m", "/lib"},
 		modFiles: set("/m/go.mod", "/m/go.work"),
 		envFiles: set("/m/.env"),
-		matches:  func(p string) bool { return filepath.Base(p) != "other_windows.go" },
-		reshaped: func(p string) bool { return p == "/m/main.go" },
 	}
 }
 
+func testMoment() moment {
+	return moment{opened: set("/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db")}
+}
+
+// testLook is what [sources.look] says of files that are not there.
+func testLook(b ...watcher.Change) (batch []change) {
+	for _, c := range b {
+		batch = append(batch, change{c, c.Path == "/m/main.go", filepath.Base(c.Path) != "other_windows.go"})
+	}
+	return batch
+}
+
 func TestDecide(t *testing.T) {
-	broken := func(f *facts) { f.broken = true }
+	untrusted := func(m *moment) { m.untrusted = true }
 	for _, c := range []struct {
 		name    string
 		path    string
 		op      watcher.Op
-		with    func(*facts)
+		with    func(*moment)
 		want    action
 		reshape bool
 	}{
@@ -43,8 +52,8 @@ func TestDecide(t *testing.T) {
 		{"source for another system", "/m/other_windows.go", watcher.Modified, nil, ignore, false},
 		{"source for another system gone", "/m/other_windows.go", watcher.Removed, nil, ignore, false},
 		{"package that is not imported", "/m/tools/gen.go", watcher.Modified, nil, ignore, false},
-		{"the same while the build is broken", "/m/tools/gen.go", watcher.Created, broken, rebuild, true},
-		{"outside of the modules while broken", "/else/x.go", watcher.Created, broken, ignore, false},
+		{"the same while the build is broken", "/m/tools/gen.go", watcher.Created, untrusted, rebuild, true},
+		{"outside of the modules while broken", "/else/x.go", watcher.Created, untrusted, ignore, false},
 		{"assembly", "/m/store/fast.s", watcher.Modified, nil, rebuild, false},
 		{"new C file in a package", "/m/store/x.c", watcher.Created, nil, rebuild, true},
 		{"C file outside of packages", "/m/docs/x.c", watcher.Created, nil, ignore, false},
@@ -69,11 +78,11 @@ func TestDecide(t *testing.T) {
 		{"prose", "/m/README.md", watcher.Modified, nil, ignore, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := testFacts()
+			m := testMoment()
 			if c.with != nil {
-				c.with(&f)
+				c.with(&m)
 			}
-			d := decide(watcher.Batch{{Path: c.path, Op: c.op}}, f)
+			d := decide(testLook(watcher.Change{Path: c.path, Op: c.op}), testRules(), m)
 			if d.action != c.want || d.reshape != c.reshape {
 				t.Errorf("decide(%s) = %v, reshape %v; want %v, %v", c.path, d.action, d.reshape, c.want, c.reshape)
 			}
@@ -87,15 +96,15 @@ func TestDecide(t *testing.T) {
 // The largest action of a batch wins, and only files that ask for something
 // are named.
 func TestDecideBatch(t *testing.T) {
-	d := decide(watcher.Batch{
-		{Path: "/m/README.md", Op: watcher.Modified},
-		{Path: "/m/static/a.css", Op: watcher.Modified},
-		{Path: "/m/store/store.go", Op: watcher.Modified},
-	}, testFacts())
+	d := decide(testLook(
+		watcher.Change{Path: "/m/README.md", Op: watcher.Modified},
+		watcher.Change{Path: "/m/static/a.css", Op: watcher.Modified},
+		watcher.Change{Path: "/m/store/store.go", Op: watcher.Modified},
+	), testRules(), testMoment())
 	if d.action != rebuild || !slices.Equal(d.files, []string{"/m/static/a.css", "/m/store/store.go"}) {
 		t.Errorf("decide = %v %v", d.action, d.files)
 	}
-	if d := decide(watcher.Batch{{Path: "/m/notes.txt"}}, testFacts()); d.action != ignore || d.files != nil {
+	if d := decide(testLook(watcher.Change{Path: "/m/notes.txt"}), testRules(), testMoment()); d.action != ignore || d.files != nil {
 		t.Errorf("decide = %v %v", d.action, d.files)
 	}
 }

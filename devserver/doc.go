@@ -4,42 +4,50 @@
 //
 // # The map
 //
-// One goroutine decides, the loop; the packages below know nothing of each
-// other and report to it. In reading order:
+// One goroutine decides, the loop. It owns parts that are plain values with a state and
+// methods of their own, and know nothing of each other. In reading order:
 //
 //	devserver.go   Config, Run and Build: what the command line asks for
-//	loop.go        the loop: its state and the events that change it
-//	save.go        a save: what it asks for, the build, the graph
-//	saves.go       what a save took, part by part, and the last of them
-//	stamps.go      whether a source was touched while it was built
-//	swap.go        one process for another: stop, start, ready, crash
-//	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
-//	facts.go       what decide has to know, made from the graph
-//	brake.go       a save from what the app writes whenever it starts
-//	fronts.go      the app's public addresses and what they answer
+//	loop.go        the loop: its parts, and how it runs and ends
+//	queue.go       how others have it do something; slot, a task in the background
+//	process.go     where the app's process stands, and every way on from there (pure)
+//	swap.go        what is done on that way: stop, start, ready, crash
+//	launch.go      a process: how it is started, told, and listened to
 //	place.go       where the app's binary lies
-//	cache.go       what is kept from one run to the next, and whose it is
-//	memory.go      those addresses, from one run to the next
-//	keys.go        the keyboard
-//	failures.go    requests that failed: noted, examined, answered
-//	heard.go       what the hook says of them, as the rest of devrun speaks of it
-//	served.go      the same without the hook, from stderr
-//	coding.go      the text of an answer that the app has compressed
-//	learn.go       how to build without the go command, found out in the background
-//	errand.go      what is done for the binary when nothing else is
-//	debugger.go    its debug information, made ahead of need
-//	verify.go      its comparison with the one that go build makes
-//	warm.go        where it is kept for the next run
-//	keep.go        what the console can call though the app does not
-//	look.go        the view into one process
-//	ask.go         devrun's own origin: its pages, and what they ask
+//
+//	save.go        a save: what it asks for
+//	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
+//	sources.go     what the app is made of, and what decide has to know of it
+//	habits.go      what the app writes by itself whenever it starts is no save
+//	builds.go      a build, and what has come of it
+//	idle.go        what is done for the binary when there is nothing else to do
+//	saves.go       what a save took, part by part, and the last of them
+//
+//	web.go         what browsers see of devrun
+//	listeners.go   the app's public addresses and what they answer
+//	addresses.go   what those are
+//	memory.go      the same, from one run to the next
+//	console.go     devrun's own origin: its pages, and what they ask
+//	failures.go    requests that failed: recorded, examined, answered
+//	reading.go     their variables, out of a parked goroutine
+//	view.go        the view into one process
 //	eval.go        an expression in a frame
-//	more.go        what a page leaves out of a value
+//	expand.go      what a page leaves out of a value
+//	fromwire.go    what the hook says of them, as the rest of devrun speaks of it
+//	unhooked.go    failures of an app without the hook, from stderr
+//	encoding.go    the text of an answer that the app has compressed
 //	mail.go        the app's mail: taken, told, shown
 //	smtp.go        the same alone, for devrun smtp
 //
+//	keys.go        the keyboard
+//	cache.go       what is kept from one run to the next, and whose it is
+//
+// The packages below report to the loop, and but for binaries, where what makes one
+// meets, know nothing of each other:
+//
 //	watcher            what changed on disk
 //	internal/gograph   what the app is made of
+//	internal/binaries  what runs, from source, and what goes with it
 //	internal/hook      what is compiled into the app in development
 //	internal/build     source to binary with the go command, or diagnostics
 //	internal/fastbuild the same for a save, without the go command
@@ -65,9 +73,8 @@
 // no ordinary one, while the old app still runs; when the binary is
 // linked the old app is stopped and the new one started. The hook, inside the
 // app, says where it listens; proxy lets the waiting requests go on; reload
-// tells the browsers. A newer save at any point cancels what is under way:
-// everything that reports carries the generation it belongs to, and what
-// belongs to an older one is dropped.
+// tells the browsers. A newer save at any point cancels what is under way: what comes
+// of a task that a newer one replaces is dropped, as is what an older process says.
 //
 // # A failure
 //

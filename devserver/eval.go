@@ -3,62 +3,27 @@ package devserver
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
-	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/console"
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/inspect"
 	"devrun/devserver/internal/wire"
 )
 
-// checked is the packages of one binary as the type checker knows them, asked
-// for once, when first needed.
-type checked struct {
-	mu    sync.Mutex
-	build *expr.Build
-}
-
-// of is the package that a function belongs to.
-func (c *checked) of(ctx context.Context, cfg expr.Config, function string) (*expr.Package, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.build == nil {
-		b, err := expr.List(ctx, cfg)
-		if err != nil {
-			return nil, err
-		}
-		c.build = b
-	}
-	return c.build.Package(packageOf(function))
-}
-
-// packageOf is the import path in a linker's name of a function.
-func packageOf(function string) string {
-	head, _, _ := strings.Cut(function, "[") // type arguments have paths of their own
-	start := strings.LastIndexByte(head, '/') + 1
-	if dot := strings.IndexByte(head[start:], '.'); dot >= 0 {
-		head = head[:start+dot]
-	}
-	return strings.ReplaceAll(head, "%2e", ".")
-}
-
 // asking is what it takes to ask a frame of a failure something.
 type asking struct {
 	failure
 	frame int
 	info  *inspect.Binary
-	cfg   expr.Config
 }
 
 // ask prepares a question to a frame.
-func (l *loop) ask(id string, frame int) (q asking, err error) {
-	ended := !l.do(func() {
-		f := l.byID(id)
+func (s *failures) ask(id string, frame int) (q asking, err error) {
+	ended := !s.queue.do(func() {
+		f := s.byID(id)
 		switch {
 		case f == nil:
 			err = console.ErrUnknown
@@ -69,21 +34,14 @@ func (l *loop) ask(id string, frame int) (q asking, err error) {
 		case frame < 0 || frame >= len(f.Calls):
 			err = console.ErrFrame
 		default:
-			q = asking{*f, frame, f.app.binary.debugger.info, l.exprConfig(f.app.binary)}
+			q = asking{failure: *f, frame: frame}
+			q.info, _ = f.app.binary.Info() // it is there: the variables were read with it
 		}
 	})
 	if ended {
 		err = console.Gone{Why: "devrun is stopping"}
 	}
 	return q, err
-}
-
-// exprConfig is how the binary was built, as far as types depend on it.
-func (l *loop) exprConfig(b *binary) expr.Config {
-	r := b.debugger.request
-	args := build.Args(r)[2:] // behind "go build"
-	flags := slices.DeleteFunc(args[2:len(args)-1], func(f string) bool { return strings.HasPrefix(f, "-ldflags=") })
-	return expr.Config{Dir: r.Dir, Env: r.Env, Flags: flags, Main: r.Package}
 }
 
 // place is where the frame is, for the type checker.
@@ -112,7 +70,7 @@ func (q asking) place(ctx context.Context) (expr.Frame, *expr.Package, error) {
 	for _, v := range s.Vars {
 		f.Vars = append(f.Vars, expr.Var{Name: v.Name, Line: v.Line, Type: v.Link, Addr: v.Addr, Unusable: v.Gone})
 	}
-	pkg, err := q.app.binary.debugger.checked.of(ctx, q.cfg, s.Func)
+	pkg, err := q.app.binary.Package(ctx, s.Func)
 	return f, pkg, err
 }
 
@@ -153,9 +111,9 @@ type evalChild struct {
 
 // eval evaluates src in a frame of a failure. What is wrong with src is part of
 // the answer.
-func (l *loop) eval(ctx context.Context, id string, frame int, src string) (any, error) {
+func (s *failures) eval(ctx context.Context, id string, frame int, src string) (any, error) {
 	began := time.Now()
-	q, err := l.ask(id, frame)
+	q, err := s.ask(id, frame)
 	if err != nil {
 		return nil, err
 	}
@@ -208,8 +166,8 @@ func evalChildren(list []wire.EvalValue) []evalChild {
 }
 
 // complete says what may follow at pos in src.
-func (l *loop) complete(ctx context.Context, id string, frame int, src string, pos int) (any, error) {
-	q, err := l.ask(id, frame)
+func (s *failures) complete(ctx context.Context, id string, frame int, src string, pos int) (any, error) {
+	q, err := s.ask(id, frame)
 	if err != nil {
 		return nil, err
 	}

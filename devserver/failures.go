@@ -2,7 +2,6 @@ package devserver
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -11,15 +10,17 @@ import (
 	"strings"
 	"time"
 
+	"devrun/devserver/internal/console"
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/fault"
-	"devrun/devserver/internal/inspect"
+	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/term"
 	"devrun/devserver/internal/wire"
 )
 
-// mostFailures are kept of a run; their variables as data, whatever became of
+// maxFailures are kept of a run; their variables as data, whatever became of
 // their process.
-const mostFailures = 50
+const maxFailures = 50
 
 // failure is a request that failed, and where it stands.
 type failure struct {
@@ -35,29 +36,38 @@ type failure struct {
 	session *expr.Session // what the console has defined
 }
 
-// What the loop is told of failures.
-type (
-	// examined: the variables of a failure were read.
-	examined struct {
-		f     *failure
-		calls []fault.Call
-		way   string // fault.Values.Way
-		said  string // the message, without secrets
-		why   string // what the page says about the cause
-		err   error
-	}
-	// hurry: a failure has waited long enough for the debugger.
-	hurry struct{ f *failure }
-)
+// failures are the requests that failed. They belong to the loop, as does all that is
+// done with them but for what says otherwise.
+type failures struct {
+	queue    queue
+	term     *term.Terminal
+	pages    *page.Pages
+	console  *console.Console
+	visitors func(http.Handler) http.Handler // who may see a page on the app's address
+	state    func() page.State               // what the app is doing
+	wanted   func()                          // a request waits for debug information
+	wait     time.Duration                   // for how long
+
+	list []*failure // oldest first
+}
+
+// examined is what the variables of a failure have told.
+type examined struct {
+	calls []fault.Call
+	way   string // fault.Values.Way
+	said  string // the message, without secrets
+	why   string // what the page says about the cause
+	err   error
+}
 
 // debuggerWait is how long a failed request waits for the debugger to be
 // linked; then its page goes out without variables, which follow.
 const debuggerWait = 5 * time.Second
 
-// onFailed notes a failure and has its variables read.
-func (l *loop) onFailed(m wire.Failure) {
-	f := &failure{Failure: failureOf(m), app: l.app, id: m.ID, mark: m.Mark, session: &expr.Session{}}
-	f.Generation, f.Pid, f.Built = l.app.gen, l.app.proc.Pid(), l.app.built
+// failed notes a failure of a's and has its variables read.
+func (s *failures) failed(a *app, m wire.Failure) {
+	f := &failure{Failure: failureOf(m), app: a, id: m.ID, mark: m.Mark, session: &expr.Session{}}
+	f.Generation, f.Pid, f.Built = a.gen, a.proc.Pid(), a.binary.Built
 	f.stays, f.late = m.Stays, m.Returned
 	if f.goesOn() {
 		f.Gone = goneEarly
@@ -66,150 +76,89 @@ func (l *loop) onFailed(m wire.Failure) {
 		}
 	}
 	f.answers = !m.Hijacked && !m.Response.Started
-	l.keep(f)
-	l.examine(f)
+	s.record(f)
+	s.examine(f)
 }
 
 // goesOn reports that its handler goes on once the variables are read: Proceed.
 func (f *failure) goesOn() bool { return !f.stays && !f.late }
 
-// keep puts f with the others, under a name.
-func (l *loop) keep(f *failure) {
+// record puts f with the others, under a name.
+func (s *failures) record(f *failure) {
 	f.ID, f.At = rand.Text()[:12], time.Now()
-	l.failures = append(l.failures, f)
+	s.list = append(s.list, f)
 	// One whose request waits for its page is kept until it has it.
 	answered := func(f *failure) bool { return !f.answers }
-	for len(l.failures) > mostFailures {
-		i := slices.IndexFunc(l.failures, answered)
+	for len(s.list) > maxFailures {
+		i := slices.IndexFunc(s.list, answered)
 		if i < 0 {
 			break
 		}
-		l.letGo(l.failures[i])
-		l.failures = slices.Delete(l.failures, i, i+1)
+		s.list[i].letGo()
+		s.list = slices.Delete(s.list, i, i+1)
 	}
 }
 
 var (
 	errReturned = errors.New("the handler had returned when the answer went out, so its variables are gone")
 	errWentOn   = errors.New("the goroutine had gone on before its variables were read")
-	errNoHook   = errors.New("the app was built without devrun's hook")
 	errNotYet   = errors.New("debug information is still being linked; the variables follow")
 )
 
 // examine reads the variables of f as soon as that can be done.
-func (l *loop) examine(f *failure) {
+func (s *failures) examine(f *failure) {
 	a := f.app
-	d := a.binary.debugger
+	info, err := a.binary.Info()
 	switch {
 	case f.late:
-		l.onExamined(examined{f: f, err: errReturned})
-	case d == nil:
-		l.onExamined(examined{f: f, err: errNoHook})
-	case d.err != nil:
-		l.onExamined(examined{f: f, err: d.err})
-	case d.info == nil:
-		l.prepareDebugger(true)
-		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
+		s.examined(f, examined{err: errReturned})
+	case err != nil:
+		s.examined(f, examined{err: err})
+	case info == nil:
+		s.wanted()
+		s.queue.after(s.wait, func() { s.hurry(f) })
 	default:
-		info, data, mark := d.info, f.Failure, f.mark
+		data, mark := f.Failure, f.mark
 		go func() {
-			e := examined{f: f}
+			var e examined
 			e.calls, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
 			if e.err == nil {
 				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
-				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
+				e.said, e.why = fault.Redacted(data).Message, s.pages.Why(data)
 			}
-			l.tell(e)
+			s.queue.tell(func() { s.examined(f, e) })
 		}()
 	}
 }
 
-// readTime bounds how long the variables of a failure may take to be read.
-const readTime = 5 * time.Second
-
-// calls reads the frames of a parked goroutine from the point of failure on, with
-// their variables, and says in what way they were read.
-func (a *app) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, string, error) {
-	p, way, err := a.inspect(info)
-	if err != nil {
-		return nil, "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), readTime)
-	defer cancel()
-	calls, err := p.Calls(ctx, goroutine, inspect.Limits{})
-	if err := wentOn(p, mark, err); err != nil {
-		return nil, "", err
-	}
-	for _, c := range calls {
-		unwrap(c.Vars)
-	}
-	return calls, way, nil
-}
-
-// wentOn is err, that of reading a goroutine that has failed, or errWentOn if it may
-// have gone on meanwhile: it serves another request then, and may look the same.
-func wentOn(p *inspect.Process, mark wire.Mark, err error) error {
-	is, unread := p.Word(mark.Addr)
-	switch {
-	case unread != nil:
-		return cmp.Or(err, unread)
-	case is != mark.Value:
-		return errWentOn
-	}
-	return err
-}
-
-// unwrap shows net/http's response writer where the hook's is, as it is without
-// devrun; in the text of what it is a part of only its type can be mended.
-func unwrap(values []fault.Value) {
-	for i := range values {
-		v := &values[i]
-		if v.Kind == fault.Interface && len(v.Children) == 1 && strings.HasPrefix(v.Children[0].Type, "*hook.writer") {
-			for _, field := range v.Children[0].Children {
-				if field.Name == "real" {
-					v.Text, v.Children = field.Text, field.Children
-				}
-			}
+// examineAll is examine for all of a's that have no variables and may get some.
+func (s *failures) examineAll(a *app) {
+	for _, f := range s.list {
+		if f.app == a && !f.Values.Here && !f.late {
+			s.examine(f)
 		}
-		v.Text = writers.Replace(v.Text)
-		unwrap(v.Children)
 	}
 }
 
-var writers = strings.NewReplacer("hook.writer1", "http.response", "hook.writer2", "http.http2responseWriter")
-
-// onDebugged takes the debugger of a binary, and reads what has waited for it.
-func (l *loop) onDebugged(e debugged) {
-	e.of.info, e.of.err = e.info, e.err
-	if errors.Is(e.err, context.Canceled) {
-		e.of.err = nil // for a newer build: another time
-	}
-	if l.app == nil || l.app.binary.debugger != e.of {
-		e.of.close()
-	} else if gen := l.app.gen; e.of.info != nil {
-		time.AfterFunc(verifyAfter, func() { l.tell(quiet{gen}) })
-	}
-	l.errandDone()
-}
-
-func (d *debugger) close() {
-	if d.info != nil {
-		_ = d.info.Close() // it was read only
-		d.info = nil
-	}
-}
-
-// onHurry has a failure shown without the variables that it has waited for.
-func (l *loop) onHurry(f *failure) {
+// hurry has a failure shown without the variables that it has waited for.
+func (s *failures) hurry(f *failure) {
 	if !f.seen {
-		l.onExamined(examined{f: f, err: errNotYet})
+		s.examined(f, examined{err: errNotYet})
 	}
 }
 
-// onExamined shows the failure. Variables that come late are only noted: the
+// hurryAll is hurry for all of a's.
+func (s *failures) hurryAll(a *app) {
+	for _, f := range s.list {
+		if f.app == a {
+			s.hurry(f)
+		}
+	}
+}
+
+// examined shows the failure. Variables that come late are only noted: the
 // pages that wait for them ask again.
-func (l *loop) onExamined(e examined) {
-	f := e.f
+func (s *failures) examined(f *failure, e examined) {
 	if e.err == nil {
 		f.Calls, f.Values = e.calls, fault.Values{Here: true, Way: e.way}
 	} else if !f.Values.Here {
@@ -220,17 +169,17 @@ func (l *loop) onExamined(e examined) {
 		return
 	}
 	f.seen = true
-	if !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
+	if !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return s.term.IsApp(c.File) }) {
 		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
 	}
 	if e.err != nil {
 		e.said = fault.Redacted(f.Failure).Message
 	}
-	l.announceFailure(f, e)
-	if f.goesOn() {
-		l.sendTo(f, wire.Message{Kind: wire.Proceed, ID: f.id})
+	s.announce(f, e)
+	if f.goesOn() && f.app != nil {
+		f.app.send(wire.Message{Kind: wire.Proceed, ID: f.id})
 	}
-	l.answer(f)
+	s.answer(f)
 }
 
 // sentence is an error as a sentence.
@@ -239,9 +188,9 @@ func sentence(err error) string {
 	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
-// onFinished notes what the app has answered by itself with a 5xx.
-func (l *loop) onFinished(id string, r wire.Response) {
-	if f := l.byHookID(id); f != nil {
+// finished notes what the app has answered by itself with a 5xx.
+func (s *failures) finished(a *app, id string, r wire.Response) {
+	if f := s.byHookID(a, id); f != nil {
 		f.done = true
 		f.Production = responseOf(r)
 		if f.Message == "" {
@@ -249,21 +198,21 @@ func (l *loop) onFinished(id string, r wire.Response) {
 		}
 		f.answers = f.answers && !r.Started
 		f.Gone = cmp.Or(f.Gone, goneReturned)
-		l.answer(f)
+		s.answer(f)
 	}
 }
 
 // answer sends the page of f as the answer to its request, once its variables
 // were read and, of a Status, its handler has returned.
-func (l *loop) answer(f *failure) {
+func (s *failures) answer(f *failure) {
 	if !f.seen || !f.answers || f.How == fault.Status && !f.stays && !f.done || f.app == nil {
 		return
 	}
 	f.answers = false
-	data, app, at := f.Failure, f.app, l.awayPlace(f)
+	data, app, at := f.Failure, f.app, s.awayPlace(f)
 	go func() {
 		w := &answerWriter{header: http.Header{}}
-		l.fronts.visitors(l.pages.Failed(data, at)).ServeHTTP(w, requestOf(data.Request))
+		s.visitors(s.pages.Failed(data, at)).ServeHTTP(w, requestOf(data.Request))
 		w.header.Set("Cache-Control", "no-store, no-transform") // the page has its own way to load anew
 		_ = app.proc.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
 	}()
@@ -285,38 +234,36 @@ func (h Hold) env() string {
 	return strconv.Itoa(h.Requests)
 }
 
-// onReleased notes that a goroutine has gone on.
-func (l *loop) onReleased(id string) {
-	if f := l.byHookID(id); f != nil {
+// released notes that a goroutine has gone on; lives is false when a is to end and lets
+// all go.
+func (s *failures) released(a *app, id string, lives bool) {
+	if f := s.byHookID(a, id); f != nil {
 		why := goneOn
-		if f.app.stopping { // all are let go then
+		if !lives {
 			why = goneWith
 		}
 		f.Gone = cmp.Or(f.Gone, why)
 	}
 }
 
-func (l *loop) byHookID(id string) *failure {
-	for _, f := range l.failures {
-		if f.app != nil && f.app == l.app && f.id == id {
-			return f
-		}
+func (s *failures) byHookID(a *app, id string) *failure {
+	return s.find(func(f *failure) bool { return f.app == a && f.id == id })
+}
+
+func (s *failures) byID(id string) *failure {
+	return s.find(func(f *failure) bool { return f.ID == id })
+}
+
+func (s *failures) find(is func(*failure) bool) *failure {
+	if i := slices.IndexFunc(s.list, is); i >= 0 {
+		return s.list[i]
 	}
 	return nil
 }
 
-func (l *loop) byID(id string) *failure {
-	for _, f := range l.failures {
-		if f.ID == id {
-			return f
-		}
-	}
-	return nil
-}
-
-// endFailures notes that the process of an app has ended.
-func (l *loop) endFailures(a *app) {
-	for _, f := range l.failures {
+// ended notes that a has.
+func (s *failures) ended(a *app) {
+	for _, f := range s.list {
 		if f.app == a {
 			f.app, f.session, f.answers = nil, nil, false
 			f.Gone = cmp.Or(f.Gone, goneWith)
@@ -328,14 +275,43 @@ func (l *loop) endFailures(a *app) {
 }
 
 // letGo lets the goroutine of a failure go on.
-func (l *loop) letGo(f *failure) {
-	l.sendTo(f, wire.Message{Kind: wire.Release, ID: f.id})
+func (f *failure) letGo() {
+	if f.app != nil {
+		f.app.send(wire.Message{Kind: wire.Release, ID: f.id})
+	}
 }
 
-// sendTo tells the hook of f's app something, without making the loop wait. An
-// app that cannot be told is on its way out.
-func (l *loop) sendTo(f *failure, m wire.Message) {
-	if p := f.app; p != nil {
-		go func() { _ = p.proc.Send(m) }()
+// sameFor is how long the same failure, come again, is told in one line.
+const sameFor = time.Minute
+
+// announce prints a failure, or how often the same one has come.
+func (s *failures) announce(f *failure, e examined) {
+	shown := f.Failure
+	shown.Message = e.said
+	times, since := 1, f.At
+	for _, g := range slices.Backward(s.list) {
+		if g == f || !g.seen || f.At.Sub(g.At) > sameFor || !same(f.Failure, g.Failure) {
+			continue
+		}
+		times, since = times+1, g.At
 	}
+	if times > 1 {
+		s.term.SameFailure(shown, times, since)
+		return
+	}
+	s.term.RequestFailed(shown, e.why, s.url(f))
+}
+
+// same holds for failures with the same cause, to the developer's eye. The text of
+// a 5xx may not be known yet.
+func same(a, b fault.Failure) bool {
+	return a.Generation == b.Generation && a.How == b.How && a.Type == b.Type && (a.Message == b.Message || a.How == fault.Status) && top(a) == top(b) &&
+		a.Request.Method == b.Request.Method && a.Request.URI == b.Request.URI
+}
+
+func top(f fault.Failure) fault.Frame {
+	if len(f.Calls) == 0 {
+		return fault.Frame{}
+	}
+	return f.Calls[0].Frame
 }

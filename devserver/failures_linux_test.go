@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,25 +36,20 @@ func fail(w http.ResponseWriter, name string) {
 }
 `
 
-// stepped is a loop whose events a test takes one by one.
+// stepped is a loop that does one thing after the other for a test.
 type stepped struct {
 	*loop
-	t    *testing.T
-	held []any // what keep has kept back
+	t *testing.T
 }
 
-// until handles events until ok holds; those that keep holds for are kept back.
-func (l *stepped) until(what string, keep func(any) bool, ok func() bool) {
+// until has the loop go on until ok holds.
+func (l *stepped) until(what string, ok func() bool) {
 	l.t.Helper()
 	limit := time.After(2 * time.Minute)
 	for !ok() {
 		select {
-		case e := <-l.events:
-			if keep(e) {
-				l.held = append(l.held, e)
-			} else if err := l.onEvent(e); err != nil {
-				l.t.Fatal(err)
-			}
+		case f := <-l.queue.calls:
+			f()
 		case <-time.After(5 * time.Millisecond): // ok may be of what the loop is not told
 		case <-limit:
 			l.t.Fatalf("%s: not within two minutes", what)
@@ -84,23 +80,23 @@ func newStepped(t *testing.T, source string, env ...string) *stepped {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cfg.Stdin.Close() })
-	graph, err := cfg.graphOf(context.Background(), environ.Vars)
+	made, err := cfg.sources(context.Background(), environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLoop(cfg, t.TempDir(), graph, environ)
+	l, err := newLoop(cfg, t.TempDir(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := &stepped{loop: l, t: t}
 	t.Cleanup(func() {
-		if err := l.drain(); err != nil {
-			t.Error(err)
-		}
-		if err := l.close(); err != nil {
+		l.beginStop(false)
+		s.until("the end", l.ended)
+		if err := errors.Join(l.end.err, l.close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return &stepped{loop: l, t: t}
+	return s
 }
 
 // A request that was let go before its variables were read is not shown with those of
@@ -108,9 +104,8 @@ func newStepped(t *testing.T, source string, env ...string) *stepped {
 func TestVariablesAreOfTheRequest(t *testing.T) {
 	l := newStepped(t, failingApp, "PORT=0")
 	l.rebuild()
-	none := func(any) bool { return false }
-	l.until("the app serves", none, func() bool { return l.app != nil && l.app.ready })
-	url := l.fronts.url()
+	l.until("the app serves", func() bool { return l.state() == stateServing })
+	url := l.web.listeners.url()
 	ask := func(name string) (answered chan string) {
 		answered = make(chan string, 1)
 		go func() {
@@ -126,43 +121,43 @@ func TestVariablesAreOfTheRequest(t *testing.T) {
 		return answered
 	}
 
-	// The debugger is linked, and the loop is not told.
-	debugger := func(e any) bool { _, is := e.(debugged); return is }
+	// There is no debug information until the second failure is there, which waits for it.
+	l.failures.wait = time.Hour
+	let := make(chan struct{})
+	l.tasks.idle.start(l.queue, func() task {
+		return func(context.Context) func() { <-let; return l.idleDone }
+	})
 	for try := range 10 {
 		name := func(which string) string { return fmt.Sprint(which, try) }
-		before := len(l.failures)
+		before := len(l.failures.list)
 		one := ask(name("one"))
-		l.until("the first failure", debugger, func() bool { return len(l.failures) > before })
-		first := l.failures[before]
-		if try == 0 {
-			l.until("the debugger", debugger, func() bool { return len(l.held) == 1 })
-		}
-		l.onHurry(first) // it has waited long enough
-		l.until("the first answer", debugger, func() bool { return len(one) == 1 })
+		l.until("the first failure", func() bool { return len(l.failures.list) > before })
+		first := l.failures.list[before]
+		l.failures.hurry(first) // it has waited long enough
+		l.until("the first answer", func() bool { return len(one) == 1 })
 		two := ask(name("two"))
-		l.until("the second failure", debugger, func() bool { return len(l.failures) > before+1 })
-		second := l.failures[before+1]
+		l.until("the second failure", func() bool { return len(l.failures.list) > before+1 })
+		second := l.failures.list[before+1]
 		if first.Goroutine != second.Goroutine { // it was another worker that was free
-			l.onHurry(second)
-			l.until("the second answer", debugger, func() bool { return len(two) == 1 })
+			l.failures.hurry(second)
+			l.until("the second answer", func() bool { return len(two) == 1 })
 			continue
 		}
-		if err := l.onEvent(l.held[0]); err != nil {
-			t.Fatal(err)
-		}
-		l.until("both are examined", none, func() bool { return second.Values.Here && (first.Values.Here || first.late) })
+		close(let)
+		l.until("both are examined", func() bool { return second.Values.Here && (first.Values.Here || first.late) })
 		if text := values(second.Failure); !strings.Contains(text, strings.Repeat(name("two"), 3)) {
 			t.Errorf("the second is shown with %s", text)
 		}
 		if text := values(first.Failure); first.Values.Here || text != "" || !strings.Contains(first.Values.Why, "had gone on") {
 			t.Errorf("the first is shown with %q (%s)", text, first.Values.Why)
 		}
-		l.until("the second answer", none, func() bool { return len(two) == 1 })
+		l.until("the second answer", func() bool { return len(two) == 1 })
 		if got := <-two; !strings.HasPrefix(got, "500 <nil> ") || strings.Contains(got, strings.Repeat(name("one"), 3)) {
 			t.Errorf("the second answer is %.2000s", got)
 		}
 		return
 	}
+	close(let)
 	t.Error("no two requests were served by the same goroutine")
 }
 

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"time"
 
-	"devrun/devserver/internal/reload"
 	"devrun/devserver/internal/term"
 )
 
@@ -15,32 +14,32 @@ const sameHand = 100 * time.Millisecond
 // onKey handles one byte of the keyboard and reports whether the user wants
 // to quit. While the app reads its standard input the keyboard is the app's.
 func (l *loop) onKey(k term.Key) (quit bool) {
-	if l.closing {
+	if l.end.begun() {
 		return false
 	}
 	// An app that reads line by line is not reading for a moment between two:
 	// what follows closely goes where the byte before went.
-	if l.app != nil && (time.Since(l.app.typed) < sameHand || l.app.proc.ReadsStdin()) {
-		l.app.typed = time.Now()
-		if _, err := l.app.proc.Input().Write([]byte{byte(k)}); err == nil {
+	if a := l.process.any(); a != nil && (time.Since(a.typed) < sameHand || a.proc.ReadsStdin()) {
+		a.typed = time.Now()
+		if _, err := a.proc.Input().Write([]byte{byte(k)}); err == nil {
 			return false
 		}
 	}
 	switch k {
 	case term.KeyRestart:
-		l.again()
+		l.startAgain()
 	case term.KeyBuild:
-		l.beginSave(time.Time{})
+		l.saves.begin(time.Time{})
 		l.term.Building(l.cfg.Package)
-		l.builder.Forget()
+		l.builds.maker.Forget()
 		l.load()
 		l.rebuild()
 	case term.KeyPIN:
-		if pin := l.console.NewPIN(); pin != "" {
+		if pin := l.web.console.NewPIN(); pin != "" {
 			l.term.PIN(pin)
 		}
 	case term.KeyOpen:
-		if url := l.fronts.url(); url != "" {
+		if url := l.web.listeners.url(); url != "" {
 			if err := browse(url); err != nil {
 				l.term.Notice("open " + url + " in a browser: " + err.Error())
 			}
@@ -53,19 +52,18 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 	return false
 }
 
-// again restarts the app from its newest binary, if there is one.
-func (l *loop) again() {
-	if l.good == nil || l.build != nil || l.next != nil {
+// startAgain starts the app anew from its newest binary, if there is one.
+func (l *loop) startAgain() {
+	if l.builds.good == nil || l.onItsWay() {
 		return
 	}
-	l.beginSave(time.Time{})
-	if l.failed != nil { // the newest sources are not in any binary
+	l.saves.begin(time.Time{})
+	if l.builds.failed != nil { // the newest sources are not in any binary
 		l.rebuild()
 		return
 	}
-	l.gen++
-	l.hub.Publish(reload.Event{Kind: reload.Building, Generation: l.gen})
-	l.swap(l.good.again(l.gen))
+	l.newGeneration()
+	l.swap(l.builds.good.binary)
 }
 
 // browse opens url in the user's browser.
@@ -86,19 +84,14 @@ func browse(url string) error {
 	return nil
 }
 
-// size is that of the terminal, for the app's own.
-func (l *loop) size() (rows, cols uint16) {
-	c, r, _ := l.term.Size() // 0 is how a terminal says that it does not know
-	return uint16(r), uint16(c)
-}
-
 // resize hands a new size of the terminal on to the app.
 func (l *loop) resize() {
-	if l.app == nil {
+	a := l.process.any()
+	if a == nil {
 		return
 	}
-	if rows, cols := l.size(); rows > 0 {
-		if err := l.app.proc.Resize(rows, cols); err != nil {
+	if rows, cols := l.launcher.size(); rows > 0 {
+		if err := a.proc.Resize(rows, cols); err != nil {
 			l.term.Notice("the app does not learn of the terminal's new size: " + err.Error())
 		}
 	}

@@ -16,26 +16,26 @@ import (
 
 	"devrun/devserver/internal/mailbox"
 	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/term"
 )
 
-// mail is the mailbox of a run that has one. The fields below box belong to the
-// loop.
+// mail is the mailbox of a run that has one.
 type mail struct {
 	server *mailbox.Server
 	addr   string // as the app is told it
 	box    *mailbox.Box
 
+	queue queue
+	term  *term.Terminal
+	web   *web
+	now   func() (failures int, s page.State) // what is shown beside mails, from any goroutine
+
+	// The loop's:
 	quiet bool // mails that come now are told later
 	more  int  // that came meanwhile
 
 	streams atomic.Int32 // pages that follow
 }
-
-// What the loop is told of mail.
-type (
-	mailed   struct{ id, subject string }
-	mailRest struct{} // a while has passed since mails were told
-)
 
 const (
 	// mailPause keeps a flood of mails from being a flood of lines.
@@ -51,30 +51,34 @@ const (
 
 // openMail takes mail at the usual address, or at another port if something else
 // has that: the app is told which.
-func (l *loop) openMail() error {
-	m := &mail{box: mailbox.New()}
+func openMail(l *loop) (*mail, error) {
+	m := &mail{box: mailbox.New(), queue: l.queue, term: l.term, web: &l.web}
+	m.now = func() (failures int, s page.State) {
+		l.queue.do(func() { failures, s = len(l.failures.list), l.pageState() })
+		return failures, s
+	}
 	received := func(msg mailbox.Message) {
 		letter := m.box.Add(msg)
-		l.tell(mailed{letter.ID, letter.Subject})
+		m.queue.tell(func() { m.received(letter.ID, letter.Subject) })
 	}
 	server, err := mailbox.Listen(DefaultSMTP, mailbox.Options{}, received)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		server, err = mailbox.Listen("localhost:0", mailbox.Options{}, received)
 	}
 	if err != nil {
-		return fmt.Errorf("listen for the app's mail: %w", err)
+		return nil, fmt.Errorf("listen for the app's mail: %w", err)
 	}
 	m.server, m.addr = server, shownAddr(DefaultSMTP, server)
-	l.mail = m
-	return nil
+	return m, nil
 }
 
-// withMail tells the app where its mail goes, unless it knows.
-func (l *loop) withMail(env []string) []string {
-	if l.mail == nil || variable(env, mailServer) != "" {
+// tell is env with what tells the app where its mail goes, unless it knows or there is
+// no mailbox.
+func (m *mail) tell(env []string) []string {
+	if m == nil || variable(env, mailServer) != "" {
 		return env
 	}
-	host, port, err := net.SplitHostPort(l.mail.addr)
+	host, port, err := net.SplitHostPort(m.addr)
 	if err != nil {
 		return env // never: it is made of the two
 	}
@@ -100,120 +104,108 @@ func variable(env []string, name string) (value string) {
 	return value
 }
 
-// announceMail says where mail is taken, and what keeps the app's from coming
-// there.
-func (l *loop) announceMail() {
-	if l.mail == nil {
-		return
-	}
-	_, port, _ := net.SplitHostPort(l.mail.addr)
-	server, theirs := variable(l.environ, mailServer), variable(l.environ, mailPort)
+// announce says where mail is taken, and what keeps that of an app with this environment
+// from coming there.
+func (m *mail) announce(env []string) {
+	_, port, _ := net.SplitHostPort(m.addr)
+	server, theirs := variable(env, mailServer), variable(env, mailPort)
 	switch {
 	case server != "":
-		l.term.Notice(fmt.Sprintf("%s is %s, so the app's mail goes there; what is sent to %s is kept", mailServer, server, l.mail.addr))
+		m.term.Notice(fmt.Sprintf("%s is %s, so the app's mail goes there; what is sent to %s is kept", mailServer, server, m.addr))
 	case theirs != "" && theirs != port:
-		l.term.Notice(fmt.Sprintf("%s is %s, so the app's mail does not come to %s; leave %s out", mailPort, theirs, l.mail.addr, mailPort))
+		m.term.Notice(fmt.Sprintf("%s is %s, so the app's mail does not come to %s; leave %s out", mailPort, theirs, m.addr, mailPort))
 	default:
-		l.term.MailKept(l.mail.addr)
+		m.term.MailKept(m.addr)
 	}
 }
 
-func (l *loop) onMailed(e mailed) {
-	if l.mail.quiet {
-		l.mail.more++
+// received tells of a mail, or later how many there were.
+func (m *mail) received(id, subject string) {
+	if m.quiet {
+		m.more++
 		return
 	}
-	l.term.NewMail(1, e.subject, l.console.URL()+page.MailPath(e.id))
-	l.restMail()
+	m.term.NewMail(1, subject, m.web.console.URL()+page.MailPath(id))
+	m.rest()
 }
 
-func (l *loop) onMailRest() {
-	l.mail.quiet = false
-	if n := l.mail.more; n > 0 {
-		l.mail.more = 0
-		l.term.NewMail(n, "", l.console.URL()+"/mail/")
-		l.restMail()
-	}
+func (m *mail) rest() {
+	m.quiet = true
+	m.queue.after(mailPause, func() {
+		m.quiet = false
+		if n := m.more; n > 0 {
+			m.more = 0
+			m.term.NewMail(n, "", m.web.console.URL()+"/mail/")
+			m.rest()
+		}
+	})
 }
 
-func (l *loop) restMail() {
-	l.mail.quiet = true
-	time.AfterFunc(mailPause, func() { l.tell(mailRest{}) })
-}
-
-// unread counts mails that nobody has looked at; nil if there is no mailbox.
-func (l *loop) unread() func() int {
-	if l.mail == nil {
-		return nil
-	}
-	return l.mail.box.Unseen
-}
-
-// mailPages are the pages of the mailbox, nil if there is none.
-func (l *loop) mailPages() http.Handler {
-	if l.mail == nil {
+// handler has the pages of the mailbox, nil if there is none.
+func (m *mail) handler() http.Handler {
+	if m == nil {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /mail/{$}", func(w http.ResponseWriter, r *http.Request) { l.pages.Mailbox(l.mails()).ServeHTTP(w, r) })
-	mux.HandleFunc("GET /mail/events", l.mail.serveEvents)
-	mux.HandleFunc("POST /mail/delete", l.mail.serveDelete)
-	mux.HandleFunc("GET /mail/{id}", l.serveMail)
-	mux.HandleFunc("GET /mail/{id}/{part}", l.serveMail)
-	mux.HandleFunc("GET /mail/{id}/attachment/{n}", l.serveAttachment)
-	mux.HandleFunc("/", l.missingMail)
+	mux.HandleFunc("GET /mail/{$}", func(w http.ResponseWriter, r *http.Request) { m.web.pages.Mailbox(m.mails()).ServeHTTP(w, r) })
+	mux.HandleFunc("GET /mail/events", m.serveEvents)
+	mux.HandleFunc("POST /mail/delete", m.serveDelete)
+	mux.HandleFunc("GET /mail/{id}", m.serve)
+	mux.HandleFunc("GET /mail/{id}/{part}", m.serve)
+	mux.HandleFunc("GET /mail/{id}/attachment/{n}", m.serveAttachment)
+	mux.HandleFunc("/", m.missing)
 	return mux
 }
 
-func (l *loop) missingMail(w http.ResponseWriter, r *http.Request) {
-	l.pages.MailMissing(l.mails()).ServeHTTP(w, r)
+func (m *mail) missing(w http.ResponseWriter, r *http.Request) {
+	m.web.pages.MailMissing(m.mails()).ServeHTTP(w, r)
 }
 
 // mails is the mailbox as it is now.
-func (l *loop) mails() page.Mails {
-	m := page.Mails{SMTP: l.mail.addr, Version: l.mail.box.Version()} // before the list: rather too old than too new
-	l.do(func() { m.Kept, m.State = len(l.failures), l.pageState() })
-	for _, letter := range l.mail.box.List() {
-		m.List = append(m.List, item(letter))
+func (m *mail) mails() page.Mails {
+	p := page.Mails{SMTP: m.addr, Version: m.box.Version()} // before the list: rather too old than too new
+	p.Kept, p.State = m.now()
+	for _, letter := range m.box.List() {
+		p.List = append(p.List, item(letter))
 		if !letter.Seen {
-			m.Unseen++
+			p.Unseen++
 		}
 	}
-	return m
+	return p
 }
 
 func item(l mailbox.Letter) page.MailItem {
 	return page.MailItem{ID: l.ID, Subject: l.Subject, Sender: l.Sender, Begins: l.Begins, At: l.At, Seen: l.Seen}
 }
 
-func (l *loop) serveMail(w http.ResponseWriter, r *http.Request) {
-	letter, ok := l.mail.box.Look(r.PathValue("id"))
+func (m *mail) serve(w http.ResponseWriter, r *http.Request) {
+	letter, ok := m.box.Look(r.PathValue("id"))
 	if !ok {
-		l.missingMail(w, r)
+		m.missing(w, r)
 		return
 	}
 	switch part := r.PathValue("part"); part {
 	case "", "text", "html", "headers", "raw":
-		l.pages.Mail(mailOf(letter), part, l.mails()).ServeHTTP(w, r)
+		m.web.pages.Mail(mailOf(letter), part, m.mails()).ServeHTTP(w, r)
 	case "body":
 		html, _ := mailbox.Parse(letter.Raw).Standalone()
 		page.MailBody(html).ServeHTTP(w, r)
 	case "eml":
 		download(w, "message/rfc822", letter.ID+".eml", letter.Raw)
 	default:
-		l.missingMail(w, r)
+		m.missing(w, r)
 	}
 }
 
-func (l *loop) serveAttachment(w http.ResponseWriter, r *http.Request) {
-	if letter, ok := l.mail.box.Look(r.PathValue("id")); ok {
+func (m *mail) serveAttachment(w http.ResponseWriter, r *http.Request) {
+	if letter, ok := m.box.Look(r.PathValue("id")); ok {
 		c := mailbox.Parse(letter.Raw)
 		if n, err := strconv.Atoi(r.PathValue("n")); err == nil && 0 <= n && n < len(c.Attachments) {
 			download(w, "application/octet-stream", c.Filename(n), c.Attachments[n].Data)
 			return
 		}
 	}
-	l.missingMail(w, r)
+	m.missing(w, r)
 }
 
 // download has data saved, never shown: it is whatever somebody has sent.

@@ -1,8 +1,6 @@
 package devserver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,9 +24,8 @@ type place struct {
 func openPlace(base, name string, cfg Config) (place, error) {
 	if base != "" {
 		tidyPlaces(base)
-		id := sha256.Sum256([]byte(cfg.Dir + "\x00" + cfg.Package))
 		for n := 1; n <= maxPlaces; n++ {
-			dir := filepath.Join(base, name+"-"+hex.EncodeToString(id[:6]))
+			dir := filepath.Join(base, name+"-"+cfg.id(6))
 			if n > 1 {
 				dir += fmt.Sprintf(".%d", n)
 			}

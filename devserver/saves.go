@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"os"
 	"slices"
 	"time"
 
@@ -56,59 +57,113 @@ func (c clock) phases() []term.Phase {
 	return ps
 }
 
+// burst is saves that come faster than builds end, of a program that writes many
+// files. Each would end a build that has only just begun, so that none got anywhere
+// and the files were written more slowly too: the loop takes what is next after half
+// of the time that the burst has lasted, and until then the watcher collects. The
+// second save of an editor that formats what it has saved is taken at once.
+type burst struct{ began, quietUntil time.Time }
+
+const (
+	leastQuiet = 10 * time.Millisecond
+	maxQuiet   = 250 * time.Millisecond
+)
+
+// save is one more; building tells that it came before the build of the last one had
+// ended.
+func (b *burst) save(now time.Time, building bool) {
+	if !building {
+		b.began = now
+		return
+	}
+	b.quietUntil = now.Add(min(max(leastQuiet, now.Sub(b.began)/2), maxQuiet))
+}
+
 // maxSaves are kept.
 const maxSaves = 50
 
-// saves are the last ones, oldest first.
-type saves []page.Save
+// saves are the one that is on its way and the last ones.
+type saves struct {
+	gen   int      // the newest generation that was asked for
+	files []string // saved since the last generation that was started
+	burst burst
+	clock clock       // what the save has cost so far
+	ended []page.Save // oldest first
+}
 
 // add forgets the oldest where there is no room.
 func (s *saves) add(v page.Save) {
-	if len(*s) == maxSaves {
-		*s = slices.Delete(*s, 0, 1)
+	if len(s.ended) == maxSaves {
+		s.ended = slices.Delete(s.ended, 0, 1)
 	}
-	*s = append(*s, v)
+	s.ended = append(s.ended, v)
 }
 
-// beginSave starts the clock. A save before it whose app was started and is not
+// begin starts the clock. A save before it whose app was started and is not
 // ready has come to its end; the files of any other go into the same build.
-func (l *loop) beginSave(written time.Time) {
-	if len(l.clock.files) > 0 {
-		l.endSaveAs(page.SaveOvertaken, "the app was replaced before it was ready")
+func (s *saves) begin(written time.Time) {
+	if len(s.clock.files) > 0 {
+		s.endAs(page.SaveOvertaken, "the app was replaced before it was ready")
 	}
-	l.clock = clock{written: written, saved: time.Now()}
+	s.clock = clock{written: written, saved: time.Now()}
 }
 
-// endSave ends a save whose app is ready, and says what it took.
-func (l *loop) endSave() {
-	l.clock.ready = time.Now()
-	l.term.Phases(l.clock.phases())
-	switch c := l.clock; {
+// note adds names to what was saved since the last start, and reports whether
+// there were new ones; a save during the build names all that the build is for.
+func (s *saves) note(names []string) (grown bool) {
+	for _, n := range names {
+		if !slices.Contains(s.files, n) {
+			s.files, grown = append(s.files, n), true
+		}
+	}
+	return grown
+}
+
+// started is for an app that is about to be the first to have what was saved.
+func (s *saves) started(now time.Time) {
+	s.clock.files, s.files = s.files, nil
+	s.clock.stopped = now
+}
+
+// end ends a save whose app is ready, and says what it took.
+func (s *saves) end() []term.Phase {
+	s.clock.ready = time.Now()
+	phases := s.clock.phases()
+	switch c := s.clock; {
 	case c.link > 0:
-		l.endSaveAs(page.SaveDirect, "")
+		s.endAs(page.SaveDirect, "")
 	case !c.built.IsZero():
-		l.endSaveAs(page.SaveGoBuild, c.full)
+		s.endAs(page.SaveGoBuild, c.full)
 	default:
-		l.endSaveAs(page.SaveRestart, "")
+		s.endAs(page.SaveRestart, "")
 	}
+	return phases
 }
 
-// endSaveAs keeps the save that is under way, if there is one.
-func (l *loop) endSaveAs(o page.Outcome, note string) {
-	if s, ok := l.underWay(o, note); ok {
-		l.saves.add(s)
+// endSame ends a save that has changed nothing in the app.
+func (s *saves) endSame() []term.Phase {
+	phases := s.clock.phases()
+	s.endAs(page.SaveSame, "nothing in it has changed")
+	s.files = nil
+	return phases
+}
+
+// endAs keeps the save that is under way, if there is one.
+func (s *saves) endAs(o page.Outcome, note string) {
+	if v, ok := s.underWay(o, note); ok {
+		s.add(v)
 	}
-	l.clock = clock{}
+	s.clock = clock{}
 }
 
 // underWay is the save that is; ok is false if there is none, as when a key has
 // asked for the build.
-func (l *loop) underWay(o page.Outcome, note string) (s page.Save, ok bool) {
-	files := slices.Concat(l.clock.files, l.saved)
-	if l.clock.saved.IsZero() || len(files) == 0 {
-		return s, false
+func (s *saves) underWay(o page.Outcome, note string) (v page.Save, ok bool) {
+	files := slices.Concat(s.clock.files, s.files)
+	if s.clock.saved.IsZero() || len(files) == 0 {
+		return v, false
 	}
-	return timed(l.clock, page.Save{Files: files, Generation: l.gen, Outcome: o, Note: note}), true
+	return timed(s.clock, page.Save{Files: files, Generation: s.gen, Outcome: o, Note: note}), true
 }
 
 // timed is s with the times of c.
@@ -120,21 +175,31 @@ func timed(c clock, s page.Save) page.Save {
 	return s
 }
 
-// noteRefresh keeps a save that the app has no part in.
-func (l *loop) noteRefresh(a action, names []string, written time.Time) {
+// refresh keeps a save that the app has no part in.
+func (s *saves) refresh(a action, names []string, written time.Time) {
 	o := page.SaveReload
 	if a == swapStyle {
 		o = page.SaveStyle
 	}
-	l.saves.add(timed(clock{written: written, saved: time.Now()}, page.Save{Files: names, Outcome: o}))
+	s.add(timed(clock{written: written, saved: time.Now()}, page.Save{Files: names, Outcome: o}))
 }
 
-// lastSaves are the saves for devrun's page, newest first.
-func (l *loop) lastSaves() []page.Save {
-	all := slices.Clone(l.saves)
-	if s, ok := l.underWay(page.Outcome(l.state().String()), ""); ok {
-		all.add(s)
+// last are the saves for devrun's page, newest first; now is what the app is doing.
+func (s *saves) last(now state) []page.Save {
+	all := saves{ended: slices.Clone(s.ended)}
+	if v, ok := s.underWay(page.Outcome(now), ""); ok {
+		all.add(v)
 	}
-	slices.Reverse(all)
-	return all
+	slices.Reverse(all.ended)
+	return all.ended
+}
+
+// newest is when the last of the files was written, zero when none is there.
+func newest(files []string) (at time.Time) {
+	for _, f := range files {
+		if fi, err := os.Stat(f); err == nil && fi.ModTime().After(at) {
+			at = fi.ModTime()
+		}
+	}
+	return at
 }

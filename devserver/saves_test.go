@@ -10,23 +10,23 @@ import (
 )
 
 func TestSavesKept(t *testing.T) {
-	var l loop
+	var l saves
 	for i := range 130 {
-		l.saves.add(page.Save{Generation: i + 1})
+		l.add(page.Save{Generation: i + 1})
 	}
 	check := func(newest, oldest int) {
 		t.Helper()
-		all := l.lastSaves()
-		if len(all) != 50 || len(l.saves) != 50 || all[0].Generation != newest || all[49].Generation != oldest {
-			t.Errorf("%d are kept, %d shown: generations %d to %d, want %d to %d", len(l.saves), len(all), all[0].Generation, all[len(all)-1].Generation, newest, oldest)
+		all := l.last(stateBuilding)
+		if len(all) != 50 || len(l.ended) != 50 || all[0].Generation != newest || all[49].Generation != oldest {
+			t.Errorf("%d are kept, %d shown: generations %d to %d, want %d to %d", len(l.ended), len(all), all[0].Generation, all[len(all)-1].Generation, newest, oldest)
 		}
 	}
 	check(130, 81)
 	// The one that is under way takes the place of the oldest.
-	l.gen, l.saved, l.clock.saved = 131, []string{"a.go"}, time.Now()
+	l.gen, l.files, l.clock.saved = 131, []string{"a.go"}, time.Now()
 	check(131, 82)
-	if l.saves[0].Generation != 81 {
-		t.Errorf("to look at them loses one: the first is now %d", l.saves[0].Generation)
+	if l.ended[0].Generation != 81 {
+		t.Errorf("to look at them loses one: the first is now %d", l.ended[0].Generation)
 	}
 }
 
@@ -50,34 +50,60 @@ func TestPhases(t *testing.T) {
 
 // What is one save and what is two is decided by the build that it is for.
 func TestSaveEnds(t *testing.T) {
-	l := loop{gen: 7}
+	l := saves{gen: 7}
 	check := func(want ...string) {
 		t.Helper()
 		var got []string
-		for _, s := range l.saves {
+		for _, s := range l.ended {
 			got = append(got, fmt.Sprintf("%d %v %s %d", s.Generation, s.Files, s.Outcome, len(s.Phases)))
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	l.beginSave(time.Now())
-	l.saved = []string{"a.go"}
-	l.beginSave(time.Now()) // during the build
-	l.saved = []string{"a.go", "b.go"}
+	l.begin(time.Now())
+	l.files = []string{"a.go"}
+	l.begin(time.Now()) // during the build
+	l.files = []string{"a.go", "b.go"}
 	check()
 	l.clock.built, l.clock.started = time.Now(), time.Now()
-	l.clock.files, l.saved = l.saved, nil
-	l.beginSave(time.Now()) // after the start
+	l.clock.files, l.files = l.files, nil
+	l.begin(time.Now()) // after the start
 	check("7 [a.go b.go] overtaken 3")
-	l.gen, l.saved = 8, []string{"c.go"}
+	l.gen, l.files = 8, []string{"c.go"}
 	l.clock.built = time.Now()
-	l.endSaveAs(page.SaveNotBuilt, "1 error")
+	l.endAs(page.SaveNotBuilt, "1 error")
 	check("7 [a.go b.go] overtaken 3", "8 [c.go] failed 2")
-	l.endSaveAs(page.SaveCrashed, "") // of the app behind it: no save's
-	l.saved = nil
-	l.beginSave(time.Time{}) // a key
+	l.endAs(page.SaveCrashed, "") // of the app behind it: no save's
+	l.files = nil
+	l.begin(time.Time{}) // a key
 	l.clock.built = time.Now()
-	l.endSaveAs(page.SaveGoBuild, "")
+	l.endAs(page.SaveGoBuild, "")
 	check("7 [a.go b.go] overtaken 3", "8 [c.go] failed 2")
+}
+
+// A program that writes for two seconds, a file every millisecond, gets few builds, and
+// the last of its files is not waited for longer than a quarter of a second.
+func TestBurst(t *testing.T) {
+	begin := time.Now()
+	end := begin.Add(2 * time.Second)
+	var f burst
+	builds := 0
+	for now := begin; now.Before(end); now = now.Add(time.Millisecond) {
+		if now.Before(f.quietUntil) {
+			continue
+		}
+		f.save(now, builds > 0)
+		builds++
+		if builds == 2 && now.Sub(begin) > time.Millisecond {
+			t.Errorf("the second save was taken after %v", now.Sub(begin))
+		}
+	}
+	if wait := f.quietUntil.Sub(end); builds > 20 || wait > maxQuiet {
+		t.Errorf("%d builds, the last save waits for %v", builds, wait)
+	}
+	f.save(end, false)
+	if f.save(end.Add(time.Millisecond), true); f.quietUntil.Sub(end) > 20*time.Millisecond {
+		t.Errorf("a burst waits for %v because of the one before it", f.quietUntil.Sub(end))
+	}
 }

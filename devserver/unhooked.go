@@ -2,7 +2,6 @@ package devserver
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -20,16 +19,11 @@ const servedWait = 500 * time.Millisecond
 // goneUnhooked is why nothing can be evaluated in an app without the hook.
 const goneUnhooked = "Without devrun's hook a failed request is not kept, so nothing can be evaluated."
 
-// unhooked says why an app without the hook shows less.
-func (l *loop) unhooked() error {
-	return errors.New("the app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " + l.hookFailure)
-}
-
 // lost explains the connections that the present app closes without an answer; one
 // with the hook answers for its panics itself.
 func (l *loop) lost() proxy.Lost {
-	a := l.app
-	if a == nil || a.binary.hooked {
+	a := l.process.any()
+	if a == nil || a.binary.Hooked() {
 		return nil
 	}
 	return func(r *http.Request, peer string) http.Handler {
@@ -40,7 +34,7 @@ func (l *loop) lost() proxy.Lost {
 			return nil
 		}
 		var page func() http.Handler
-		if !l.doFor(r.Context(), func() { page = l.onServed(a, r, message, g) }) {
+		if !l.queue.doFor(r.Context(), func() { page = l.failures.served(a, r, message, g) }) {
 			return nil
 		}
 		return page()
@@ -62,12 +56,12 @@ func (a *app) served(ctx context.Context, peer string) (message string, g fault.
 	}
 }
 
-// onServed notes a failure that is known from stderr alone and returns what makes its
+// served notes a failure that is known from stderr alone and returns what makes its
 // page, which reads files and is not for the loop.
-func (l *loop) onServed(a *app, r *http.Request, message string, g fault.Goroutine) func() http.Handler {
+func (s *failures) served(a *app, r *http.Request, message string, g fault.Goroutine) func() http.Handler {
 	f := &failure{
 		Failure: fault.Failure{
-			Generation: a.gen, Built: a.built, Pid: a.proc.Pid(),
+			Generation: a.gen, Built: a.binary.Built, Pid: a.proc.Pid(),
 			How: fault.Panicked, Message: message, Goroutine: g.ID, Request: servedRequest(r),
 			Gone: goneUnhooked,
 		},
@@ -76,10 +70,10 @@ func (l *loop) onServed(a *app, r *http.Request, message string, g fault.Gorouti
 	for _, fr := range g.Frames {
 		f.Calls = append(f.Calls, fault.Call{Frame: fr})
 	}
-	l.keep(f)
-	l.onExamined(examined{f: f, err: l.unhooked()})
-	data, at := f.Failure, l.awayPlace(f)
-	return func() http.Handler { return l.fronts.visitors(l.pages.Failed(data, at)) }
+	s.record(f)
+	s.examined(f, examined{err: unhooked(a.binary)})
+	data, at := f.Failure, s.awayPlace(f)
+	return func() http.Handler { return s.visitors(s.pages.Failed(data, at)) }
 }
 
 // servedRequest is the request as the proxy has it: what the app parsed of its body, and

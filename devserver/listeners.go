@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -20,9 +19,9 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
-// fronts are the app's public addresses. devrun owns them for as long as the
+// listeners are the app's public addresses. devrun owns them for as long as the
 // app asks for them, whatever becomes of its processes.
-type fronts struct {
+type listeners struct {
 	host, addr string
 	policy     gate.Policy
 	internal   http.Handler
@@ -35,7 +34,9 @@ type fronts struct {
 	byKey  map[string]*front
 	order  []string // keys, oldest first
 
-	holding bool // all of them
+	holding bool         // all of them
+	fault   http.Handler // the page for what is wrong, as it was when that was seen
+	shown   int          // how many there were
 
 	// waiting is the page for requests that were held too long; they are
 	// answered on goroutines of their own.
@@ -57,13 +58,12 @@ type front struct {
 type answer struct {
 	gen   int
 	hold  bool
-	fault http.Handler // nil: forward
-	page  int          // counts the pages that fault was, 0 for none
-	app   int          // the generation that runs, 0 for none
+	fault bool // with the page for what is wrong
+	app   int  // the generation that runs, 0 for none
 }
 
-func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal, lost func() proxy.Lost) *fronts {
-	f := &fronts{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, lost: lost, memory: memory, byKey: map[string]*front{}}
+func newListeners(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal, lost func() proxy.Lost) *listeners {
+	f := &listeners{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, lost: lost, memory: memory, byKey: map[string]*front{}}
 	addrHost, _, _ := net.SplitHostPort(cfg.Addr) // what is wrong with it is said when it is used
 	for _, host := range []string{cfg.Host, addrHost} {
 		if host != "" && !loopback(host) {
@@ -78,7 +78,7 @@ func newFronts(cfg Config, memory memory, internal http.Handler, hub *reload.Hub
 
 // listening takes the app's word that it listens, opens the public address
 // for it if that is new, and returns the front's key.
-func (f *fronts) listening(gen int, m wire.Message) (string, error) {
+func (f *listeners) listening(gen int, m wire.Message) (string, error) {
 	key, addrs, err := f.public(m)
 	if err != nil {
 		return "", err
@@ -104,7 +104,7 @@ func (f *fronts) listening(gen int, m wire.Message) (string, error) {
 }
 
 // open makes the front for a key. It holds what comes.
-func (f *fronts) open(key string, addrs []string) (*front, error) {
+func (f *listeners) open(key string, addrs []string) (*front, error) {
 	p, err := proxy.Listen(proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet,
 		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Lost: f.lost,
@@ -129,7 +129,7 @@ func (f *fronts) open(key string, addrs []string) (*front, error) {
 // reopen opens the addresses that the app had when it last ran, so that they
 // answer before it listens, and if it does not build. One that cannot be had
 // now is left to the app.
-func (f *fronts) reopen() {
+func (f *listeners) reopen() {
 	for _, wanted := range f.memory.read() {
 		key, addrs, err := f.public(wire.Message{Wanted: wanted})
 		if err == nil && f.byKey[key] == nil {
@@ -140,55 +140,9 @@ func (f *fronts) reopen() {
 	}
 }
 
-// public is where devrun listens for what the app asked for: loopback unless
-// the user wants more, and the first address of the app where --addr says.
-func (f *fronts) public(m wire.Message) (key string, addrs []string, err error) {
-	host, port, err := net.SplitHostPort(m.Wanted)
-	if err != nil {
-		return "", nil, fmt.Errorf("the app listens on %q, which is no address: %w", m.Wanted, err)
-	}
-	key = port
-	ip := net.ParseIP(host)
-	special := ip != nil && ip.IsLoopback() && !ip.Equal(net.IPv4(127, 0, 0, 1)) && !ip.Equal(net.IPv6loopback)
-	if special {
-		key = m.Wanted
-	}
-	switch first := len(f.order) == 0 || f.order[0] == key; {
-	case f.addr != "" && first:
-		host, port, err = net.SplitHostPort(f.addr)
-		if err != nil {
-			return "", nil, fmt.Errorf("--addr %s: %w", f.addr, err)
-		}
-		if host == "" || host == "localhost" {
-			return key, f.hosts(f.host, port), nil
-		}
-		return key, []string{net.JoinHostPort(host, port)}, nil
-	case m.Wanted == m.Addr: // the app kept its address: devrun needs another one
-		return key, f.hosts(f.host, "0"), nil
-	case special:
-		return key, []string{m.Wanted}, nil
-	}
-	return key, f.hosts(f.host, port), nil
-}
-
-// hosts are the addresses to open for a public host, "" being loopback.
-func (f *fronts) hosts(host, port string) []string {
-	v4, v6 := net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)
-	switch {
-	case host == "" || host == "localhost":
-		if port == "0" {
-			return []string{v4}
-		}
-		return []string{v4, v6}
-	case host == "0.0.0.0" || host == "::" || loopback(host): // both of the first are all addresses of both families
-		return []string{net.JoinHostPort(host, port)}
-	}
-	return []string{net.JoinHostPort(host, port), v4, v6}
-}
-
 // serving takes the app's word that net/http serves on the listener at m.Addr
 // and returns the key of its front, "" if it has none.
-func (f *fronts) serving(gen int, m wire.Message) string {
+func (f *listeners) serving(gen int, m wire.Message) string {
 	for key, fr := range f.byKey {
 		if fr.gen == gen && fr.backend == m.Addr {
 			fr.tls = m.TLS
@@ -200,7 +154,7 @@ func (f *fronts) serving(gen int, m wire.Message) string {
 
 // announce returns the URL to print for a front, "" if it was printed for
 // this generation before or need not be.
-func (f *fronts) announce(gen int, key string) string {
+func (f *listeners) announce(gen int, key string) string {
 	fr := f.byKey[key]
 	if fr == nil || fr.gen != gen || fr.announced == gen {
 		return ""
@@ -212,23 +166,14 @@ func (f *fronts) announce(gen int, key string) string {
 	return f.urlOf(fr)
 }
 
-// chosenBySystem reports whether the port may be one that the app left to the
-// system, with :0: a helper of its own, which nobody needs to know of.
-func chosenBySystem(addr string) bool {
-	_, text, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	port, err := strconv.Atoi(text)
-	return err == nil && port >= 32768 && port <= 60999 // Linux's default range
+// show makes h the page for what is wrong.
+func (f *listeners) show(h http.Handler) {
+	f.fault = f.visitors(h)
+	f.shown++
 }
 
 // present makes every front do what a says.
-func (f *fronts) present(a answer) {
-	var h http.Handler
-	if a.fault != nil {
-		h = f.visitors(a.fault)
-	}
+func (f *listeners) present(a answer) {
 	if a.hold && !f.holding {
 		f.setWaiting()
 	}
@@ -238,7 +183,11 @@ func (f *fronts) present(a answer) {
 		if a.app != 0 && fr.gen == a.app {
 			backend = fr.backend
 		}
-		state := fmt.Sprint(a.gen, a.hold, a.page, backend)
+		page := 0
+		if a.fault {
+			page = f.shown
+		}
+		state := fmt.Sprint(a.gen, a.hold, page, backend)
 		if state == fr.state {
 			continue
 		}
@@ -246,8 +195,8 @@ func (f *fronts) present(a answer) {
 		switch {
 		case a.hold:
 			fr.proxy.Hold()
-		case h != nil:
-			fr.proxy.Answer(h, backend)
+		case a.fault:
+			fr.proxy.Answer(f.fault, backend)
 		case backend != "":
 			fr.proxy.Forward(backend)
 		default:
@@ -257,18 +206,18 @@ func (f *fronts) present(a answer) {
 }
 
 // setWaiting makes the page for requests that are held from now on.
-func (f *fronts) setWaiting() {
+func (f *listeners) setWaiting() {
 	h := f.visitors(f.pages.Waiting(time.Now(), "still building"))
 	f.waiting.Store(&h)
 }
 
-func (f *fronts) serveWaiting(w http.ResponseWriter, r *http.Request) {
+func (f *listeners) serveWaiting(w http.ResponseWriter, r *http.Request) {
 	(*f.waiting.Load()).ServeHTTP(w, r)
 }
 
 // visitors lets those see h, a page that shows source, who may ask for
 // devrun's own addresses; how they ask is no matter.
-func (f *fronts) visitors(h http.Handler) http.Handler {
+func (f *listeners) visitors(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := &http.Request{Method: http.MethodGet, Host: r.Host, RemoteAddr: r.RemoteAddr}
 		if status, reason := f.policy.Check(asked); status != 0 {
@@ -281,7 +230,7 @@ func (f *fronts) visitors(h http.Handler) http.Handler {
 
 // yield closes the fronts at addresses that the app asks for: one without a
 // hook has to have them itself.
-func (f *fronts) yield() {
+func (f *listeners) yield() {
 	f.order = slices.DeleteFunc(f.order, func(key string) bool {
 		fr := f.byKey[key]
 		if fr.wanted == fr.backend && fr.wanted != "" || f.addr != "" {
@@ -295,7 +244,7 @@ func (f *fronts) yield() {
 
 // closeOlder closes the fronts that the given generation does not listen on,
 // and remembers the others for the next run.
-func (f *fronts) closeOlder(gen int) {
+func (f *listeners) closeOlder(gen int) {
 	f.order = slices.DeleteFunc(f.order, func(key string) bool {
 		fr := f.byKey[key]
 		if fr.gen >= gen {
@@ -315,14 +264,14 @@ func (f *fronts) closeOlder(gen int) {
 }
 
 // url is the address to open in a browser, "" when there is none yet.
-func (f *fronts) url() string {
+func (f *listeners) url() string {
 	if len(f.order) == 0 {
 		return ""
 	}
 	return f.urlOf(f.byKey[f.order[0]])
 }
 
-func (f *fronts) urlOf(fr *front) string {
+func (f *listeners) urlOf(fr *front) string {
 	scheme := "http"
 	if fr.tls {
 		scheme = "https"
@@ -331,7 +280,7 @@ func (f *fronts) urlOf(fr *front) string {
 }
 
 // networkURL is the address of a front as others on the network reach it.
-func (f *fronts) networkURL(fr *front) string {
+func (f *listeners) networkURL(fr *front) string {
 	host, port, err := net.SplitHostPort(fr.proxy.Addrs()[0])
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
 		return f.urlOf(fr)
@@ -344,46 +293,10 @@ func (f *fronts) networkURL(fr *front) string {
 	return f.urlOf(fr)
 }
 
-// display is addr as a person types it.
-func display(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if host == "127.0.0.1" || host == "::1" || host == "" || host == "0.0.0.0" || host == "::" {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func (f *fronts) close() error {
+func (f *listeners) close() error {
 	var err error
 	for _, fr := range f.byKey {
 		err = errors.Join(err, fr.proxy.Close())
 	}
 	return err
-}
-
-// localNames are the names and addresses under which this machine is reached
-// from others.
-func localNames() []string {
-	var names []string
-	if h, err := os.Hostname(); err == nil {
-		names = append(names, h)
-	}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return names
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok {
-			names = append(names, n.IP.String())
-		}
-	}
-	return names
 }

@@ -17,8 +17,8 @@ import (
 //
 // The value that is asked for is shown also where it is a secret: the page offers
 // that only behind a reveal. What looks like a secret below it is left out.
-func (l *loop) more(ctx context.Context, id string, frame int, path []string, from int) (any, error) {
-	q, err := l.ask(id, frame)
+func (s *failures) more(ctx context.Context, id string, frame int, path []string, from int) (any, error) {
+	q, err := s.ask(id, frame)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package devserver
+package binaries
 
 import (
 	"crypto/sha256"
@@ -8,7 +8,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +78,7 @@ type keeper struct {
 
 // keptOf is what was made of a package, and from what.
 type keptOf struct {
-	from map[string]stamp
+	from Stamps
 	file string // "" for none
 }
 
@@ -118,8 +117,8 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 
 // file is the keep file of the package in dir, "" for none.
 func (k *keeper) file(dir string, files []string) string {
-	now := stamps(files)
-	if was, ok := k.made[dir]; ok && maps.Equal(was.from, now) {
+	now := Stat(files)
+	if was, ok := k.made[dir]; ok && was.from.Equal(now) {
 		return was.file
 	}
 	made := keptOf{from: now}

@@ -1,9 +1,7 @@
-package devserver
+package binaries
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,16 +10,6 @@ import (
 
 // maxWarm is of how many apps the binary is kept for the next run.
 const maxWarm = 10
-
-// warmDir is where in base what is known of an app is kept for the next run of devrun;
-// "" for nowhere if that is base.
-func warmDir(base string, cfg Config) string {
-	if base == "" {
-		return ""
-	}
-	id := sha256.Sum256([]byte(cfg.Dir + "\x00" + cfg.Package))
-	return filepath.Join(base, hex.EncodeToString(id[:8]))
-}
 
 // tidyWarm forgets the apps that were not run for longest.
 func tidyWarm(base string) {

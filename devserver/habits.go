@@ -6,9 +6,59 @@ import (
 	"os"
 	"slices"
 	"time"
-
-	"devrun/watcher"
 )
+
+// habits are what the app does with files by itself: what it opens, and what it writes
+// whenever it starts or a page is loaded, which is no save.
+type habits struct {
+	starts, refreshes brake
+	written           written
+	opened            map[string]bool // by a process of the binary that runs
+	ran               string          // that binary
+}
+
+// started is for a process that runs the binary.
+func (h *habits) started(binary string, now time.Time) {
+	h.starts.act(now)
+	h.written.forget(h.starts.acts)
+	if binary != h.ran { // other code may read other files
+		h.ran, h.opened = binary, map[string]bool{}
+	}
+}
+
+// wrote is for a file that the process was seen to write.
+func (h *habits) wrote(path string) {
+	if h.written == nil {
+		h.written = written{}
+	}
+	h.written[path] = h.starts.acts
+}
+
+// holds reports whether a change that asks for an action is one that the app makes by
+// itself at each start, or at each load of a page; words are for the first such one of
+// a file, and lack its name.
+func (h *habits) holds(path string, a action, at time.Time) (held bool, words string) {
+	seen := h.written.has(path, h.starts.acts)
+	b, most, words := &h.starts, inARow, "changed right after each of the last %d starts, so it restarts nothing until it is saved at another time"
+	switch {
+	case a == ignore:
+		return false, ""
+	case a == swapStyle, a == reloadPage:
+		if !seen {
+			return false, ""
+		}
+		b, words = &h.refreshes, "changed right after each of the last %d reloads, so it reloads nothing until it is saved at another time"
+	case !seen && a == restart:
+		most = unseen
+	case !seen: // a source that is saved again and again
+		return false, ""
+	}
+	held, first := b.holds(path, at, most)
+	if !first {
+		return held, ""
+	}
+	return held, fmt.Sprintf(words, most)
+}
 
 // brake tells the saves of a person from what the app does by itself whenever it starts,
 // or whenever a page is loaded: a file that it writes then would have it started, or the
@@ -127,31 +177,4 @@ func changedAt(path string, now time.Time) time.Time {
 		return fi.ModTime()
 	}
 	return now
-}
-
-// byItself reports whether a change is one that the app makes by itself at each start,
-// or at each load of a page; the first such one of a file is said.
-func (l *loop) byItself(c watcher.Change, f facts) bool {
-	f.reshaped = func(string) bool { return false } // it is asked when the file counts
-	a, _ := f.one(c)
-	seen := l.written.has(c.Path, l.starts.acts)
-	b, most, words := &l.starts, inARow, "%s changed right after each of the last %d starts, so it restarts nothing until it is saved at another time"
-	switch {
-	case a == ignore:
-		return false
-	case a == swapStyle, a == reloadPage:
-		if !seen {
-			return false
-		}
-		b, words = &l.refreshes, "%s changed right after each of the last %d reloads, so it reloads nothing until it is saved at another time"
-	case !seen && a == restart:
-		most = unseen
-	case !seen: // a source that is saved again and again
-		return false
-	}
-	held, first := b.holds(c.Path, changedAt(c.Path, time.Now()), most)
-	if first {
-		l.term.Notice(fmt.Sprintf(words, l.rel(c.Path), most))
-	}
-	return held
 }

@@ -1,0 +1,153 @@
+package devserver
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"devrun/devserver/internal/binaries"
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/proc"
+	"devrun/devserver/internal/term"
+	"devrun/devserver/internal/wire"
+)
+
+// app is the process of one generation.
+type app struct {
+	gen     int
+	binary  *binaries.Binary
+	proc    *proc.Process
+	look    looking
+	results answers[wire.EvalValue]
+	peeks   answers[wire.Memory]
+	idle    bool         // it has been ready for a while
+	typed   time.Time    // when a key last went to it
+	exit    *fault.Frame // where it has called os.Exit
+}
+
+// launcher starts processes of the app.
+type launcher struct {
+	place    place
+	cfg      Config
+	term     *term.Terminal
+	keyboard bool
+	early    int // how many in a row have ended before they were ready
+}
+
+// launch puts a binary in the app's place and starts it there.
+func (l *launcher) launch(g generation, env []string) (*app, error) {
+	if err := l.place.put(g.binary.Path); err != nil {
+		return nil, err
+	}
+	p, err := proc.Start(proc.Command{
+		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
+		Stdin: l.cfg.Stdin, StdinTTY: l.keyboard,
+		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
+		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
+		Size: l.size,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &app{gen: g.gen, binary: g.binary, proc: p}, nil
+}
+
+// size is that of the terminal, for the app's own.
+func (l *launcher) size() (rows, cols uint16) {
+	c, r, _ := l.term.Size() // 0 is how a terminal says that it does not know
+	return uint16(r), uint16(c)
+}
+
+// withDebug is env with what a failure needs of the runtime: a stack that stays
+// where it is, and the request's name in a crash report. The user's own settings
+// stay.
+func withDebug(env []string) []string {
+	const ours = "gcshrinkstackoff=1,tracebacklabels=1"
+	value := ours
+	for _, e := range env {
+		if theirs, ok := strings.CutPrefix(e, "GODEBUG="); ok && theirs != "" {
+			value = ours + "," + theirs
+		}
+	}
+	return append(slices.Clip(env), "GODEBUG="+value)
+}
+
+// listen hands on what the process says, and tells its end.
+func (a *app) listen(said func(wire.Message), exited func(fault.Exit, error)) {
+	if a.binary.Hooked() {
+		for m := range a.proc.Messages() {
+			if m.Kind == wire.Peeked { // the loop may be waiting for who waits for this
+				a.peeks.deliver(m.Seq, m.Memory)
+				continue
+			}
+			said(m)
+		}
+		a.peeks.close()
+	} else if addr := a.proc.FirstPort(); addr != "" {
+		said(wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr})
+	}
+	exit := <-a.proc.Exited()
+	exited(exit, a.proc.Err())
+}
+
+// stop has the process end, by force after grace; late is called then.
+func (a *app) stop(grace time.Duration, late func()) {
+	timer := time.AfterFunc(grace, late)
+	go func() {
+		_ = a.proc.Send(wire.Message{Kind: wire.Release}) // what is parked holds things; an app that cannot be told is stopped all the same
+		a.proc.Stop(grace)
+		timer.Stop()
+	}()
+}
+
+// send tells the hook something, without making the caller wait. An app that cannot
+// be told is on its way out.
+func (a *app) send(m wire.Message) { go func() { _ = a.proc.Send(m) }() }
+
+// bindError is how net reports a port that is in use, wherever in a line the
+// app prints it.
+var bindError = regexp.MustCompile(`listen tcp[46]? \S*?:(\d+): bind: (?:address already in use|Only one usage of each socket address)`)
+
+// taken finds the port that the app could not have in the last lines of its
+// stderr, and says who has it; nil if that was not the matter.
+func taken(stderr []string) error {
+	for _, line := range slices.Backward(stderr) {
+		if m := bindError.FindStringSubmatch(line); m != nil {
+			port, err := strconv.Atoi(m[1])
+			if err != nil {
+				return nil
+			}
+			return inUse(fmt.Sprintf("localhost:%d", port), port, "or give the app another port")
+		}
+	}
+	return nil
+}
+
+// inUse is the error for an address that somebody else has.
+func inUse(addr string, port int, remedy string) error {
+	err := fmt.Errorf("listen on %s: address already in use", addr)
+	if pid, name, ok := proc.Holder(port); ok {
+		return hinted{err, fmt.Sprintf("pid %d (%s) has it; stop it, %s", pid, name, remedy)}
+	}
+	return hinted{err, "another program has it; stop it, " + remedy}
+}
+
+// crashOf is how a process has ended by itself.
+func crashOf(gen int, e fault.Exit) fault.Crash {
+	c := fault.Crash{Generation: gen, At: time.Now(), Exit: e}
+	if e.Code == 2 || e.Signal != "" { // as the Go runtime ends a program
+		c.Trace = fault.ParseTrace(e.Stderr)
+	}
+	return c
+}
+
+// notStarted is the crash of a process that there has not been.
+func notStarted(gen int, err error) fault.Crash {
+	return crashOf(gen, fault.Exit{Code: -1, Stderr: []string{err.Error()}})
+}
+
+var errUnhooked = errors.New("the app runs without devrun's hook, so of a failure there is only what the app wrote to stderr")
