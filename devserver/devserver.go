@@ -121,16 +121,6 @@ func (c *Config) graphOf(ctx context.Context, environ []string) (*gograph.Graph,
 	return g, nil
 }
 
-// sources are those that the app has now.
-func (c *Config) sources(ctx context.Context, environ Environ) (*sources, error) {
-	asked := time.Now()
-	g, err := c.graphOf(ctx, environ.Vars)
-	if err != nil {
-		return nil, err
-	}
-	return sourcesOf(g, asked, environ, *c), nil
-}
-
 // Run runs the app in development until stop ends, then stops it in order;
 // when kill ends it stops it at once. It returns nil after a stop that was
 // asked for, and an error when devrun itself cannot go on; what goes wrong
@@ -143,7 +133,7 @@ func Run(stop, kill context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	s, err := cfg.sources(stop, environ)
+	s, err := newSources(stop, &cfg, environ)
 	if err != nil {
 		return err
 	}

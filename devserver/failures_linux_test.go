@@ -80,7 +80,7 @@ func newStepped(t *testing.T, source string, env ...string) *stepped {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cfg.Stdin.Close() })
-	made, err := cfg.sources(context.Background(), environ)
+	made, err := newSources(context.Background(), &cfg, environ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,9 +40,15 @@ func TestImports(t *testing.T) {
 		"github.com/andybalholm/brotli": {internal + "proxy", "pages are touched where they pass"},
 		"github.com/klauspost/compress": {internal + "proxy", "pages are touched where they pass"},
 	}
+	drawing := map[string]map[string]bool{}
 	for _, p := range packages(t) {
+		short := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, "devrun/"), "devserver/internal/")
+		drawing[short] = map[string]bool{}
 		for _, i := range p.Imports {
 			own := strings.HasPrefix(i, "devrun/")
+			if own {
+				drawing[short][strings.TrimPrefix(strings.TrimPrefix(i, "devrun/"), "devserver/internal/")] = true
+			}
 			switch {
 			case i == rig || i == suite && p.ImportPath != rig:
 				t.Errorf("%s imports %s: it is for tests", p.ImportPath, i)
@@ -65,6 +71,8 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
+	levels, _ := levels(drawing)
+	t.Log("\n" + drawn(levels, drawing))
 }
 
 type goPackage struct {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"devrun/devserver/internal/console"
 	"devrun/devserver/internal/mailbox"
 	"devrun/devserver/internal/page"
 	"devrun/devserver/internal/term"
@@ -25,10 +26,11 @@ type mail struct {
 	addr   string // as the app is told it
 	box    *mailbox.Box
 
-	queue queue
-	term  *term.Terminal
-	web   *web
-	now   func() (failures int, s page.State) // what is shown beside mails, from any goroutine
+	queue   queue
+	term    *term.Terminal
+	pages   *page.Pages
+	console *console.Console
+	now     func() (failures int, s page.State) // what is shown beside mails, from any goroutine
 
 	// The loop's:
 	quiet bool // mails that come now are told later
@@ -51,12 +53,8 @@ const (
 
 // openMail takes mail at the usual address, or at another port if something else
 // has that: the app is told which.
-func openMail(l *loop) (*mail, error) {
-	m := &mail{box: mailbox.New(), queue: l.queue, term: l.term, web: &l.web}
-	m.now = func() (failures int, s page.State) {
-		l.queue.do(func() { failures, s = len(l.failures.list), l.pageState() })
-		return failures, s
-	}
+func openMail(q queue, t *term.Terminal) (*mail, error) {
+	m := &mail{box: mailbox.New(), queue: q, term: t}
 	received := func(msg mailbox.Message) {
 		letter := m.box.Add(msg)
 		m.queue.tell(func() { m.received(letter.ID, letter.Subject) })
@@ -125,7 +123,7 @@ func (m *mail) received(id, subject string) {
 		m.more++
 		return
 	}
-	m.term.NewMail(1, subject, m.web.console.URL()+page.MailPath(id))
+	m.term.NewMail(1, subject, m.console.URL()+page.MailPath(id))
 	m.rest()
 }
 
@@ -135,7 +133,7 @@ func (m *mail) rest() {
 		m.quiet = false
 		if n := m.more; n > 0 {
 			m.more = 0
-			m.term.NewMail(n, "", m.web.console.URL()+"/mail/")
+			m.term.NewMail(n, "", m.console.URL()+"/mail/")
 			m.rest()
 		}
 	})
@@ -147,7 +145,7 @@ func (m *mail) handler() http.Handler {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /mail/{$}", func(w http.ResponseWriter, r *http.Request) { m.web.pages.Mailbox(m.mails()).ServeHTTP(w, r) })
+	mux.HandleFunc("GET /mail/{$}", func(w http.ResponseWriter, r *http.Request) { m.pages.Mailbox(m.mails()).ServeHTTP(w, r) })
 	mux.HandleFunc("GET /mail/events", m.serveEvents)
 	mux.HandleFunc("POST /mail/delete", m.serveDelete)
 	mux.HandleFunc("GET /mail/{id}", m.serve)
@@ -158,7 +156,7 @@ func (m *mail) handler() http.Handler {
 }
 
 func (m *mail) missing(w http.ResponseWriter, r *http.Request) {
-	m.web.pages.MailMissing(m.mails()).ServeHTTP(w, r)
+	m.pages.MailMissing(m.mails()).ServeHTTP(w, r)
 }
 
 // mails is the mailbox as it is now.
@@ -186,7 +184,7 @@ func (m *mail) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch part := r.PathValue("part"); part {
 	case "", "text", "html", "headers", "raw":
-		m.web.pages.Mail(mailOf(letter), part, m.mails()).ServeHTTP(w, r)
+		m.pages.Mail(mailOf(letter), part, m.mails()).ServeHTTP(w, r)
 	case "body":
 		html, _ := mailbox.Parse(letter.Raw).Standalone()
 		page.MailBody(html).ServeHTTP(w, r)

@@ -26,6 +26,16 @@ type sources struct {
 	context build.Context     // that a Go file has to fit
 }
 
+// newSources are those that the app has now. The package is found if cfg has none.
+func newSources(ctx context.Context, cfg *Config, environ Environ) (*sources, error) {
+	asked := time.Now()
+	g, err := cfg.graphOf(ctx, environ.Vars)
+	if err != nil {
+		return nil, err
+	}
+	return sourcesOf(g, asked, environ, *cfg), nil
+}
+
 // sourcesOf are those that g describes, which the go command was asked for at that
 // time.
 func sourcesOf(g *gograph.Graph, asked time.Time, environ Environ, cfg Config) *sources {

@@ -35,7 +35,7 @@ func (l *loop) openWeb(remembered memory) error {
 	}
 	if l.cfg.SMTP {
 		var err error
-		if w.mail, err = openMail(l); err != nil {
+		if w.mail, err = openMail(l.queue, l.term); err != nil {
 			return err
 		}
 		app.Unread = w.mail.box.Unseen
@@ -50,10 +50,21 @@ func (l *loop) openWeb(remembered memory) error {
 		queue: l.queue, term: l.term, pages: w.pages, visitors: w.listeners.visitors, state: l.pageState,
 		wanted: func() { l.prepareDebugger(true) }, wait: debuggerWait,
 	}
+	if w.mail != nil {
+		w.mail.pages = w.pages
+		w.mail.now = func() (failures int, s page.State) {
+			l.queue.do(func() { failures, s = len(l.failures.list), l.pageState() })
+			return failures, s
+		}
+	}
 	var err error
-	w.console, err = l.openConsole()
-	l.failures.console = w.console
-	return err
+	if w.console, err = l.openConsole(); err != nil {
+		return err
+	}
+	if l.failures.console = w.console; w.mail != nil {
+		w.mail.console = w.console
+	}
+	return nil
 }
 
 func (w *web) close() error {
