@@ -87,20 +87,15 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	}
 	kept := b.request
 	kept.Background = true
-	keep := func() {
-		if m.o.Warm != "" {
-			m.detail("the binary is not kept for the next run: ", m.fast.Keep(ctx, m.o.Warm, kept, made))
-			tidyWarm(filepath.Dir(m.o.Warm))
-		}
-	}
-	keep()
+	cold := m.keep(ctx, kept, made)
 	ahead, err := m.fast.LinkAhead(ctx, kept, made)
 	if ahead {
-		keep() // that, too
+		cold = m.keep(ctx, kept, made) // that, too
 		if m.o.Detail != nil {
 			m.o.Detail("links begin before there is a save from now on")
 		}
 	}
+	m.detail("the binary is not kept for the next run: ", cold)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil && ctx.Err() == nil && err.Error() != m.slowLink {
@@ -108,6 +103,15 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 		m.detail("links do not begin early: ", err)
 	}
 	return nil
+}
+
+// keep keeps the binary for the next run.
+func (m *Maker) keep(ctx context.Context, r build.Request, made *fastbuild.Made) error {
+	if m.o.Warm == "" {
+		return nil
+	}
+	defer tidyWarm(filepath.Dir(m.o.Warm))
+	return m.fast.Keep(ctx, m.o.Warm, r, made)
 }
 
 func (m *Maker) compare(ctx context.Context, r build.Request, made *fastbuild.Made) error {
