@@ -53,6 +53,7 @@
 //	internal/gate      who may use devrun's own addresses
 //	internal/console   devrun's own origin: PIN, trust, questions
 //	internal/mailbox   a mail server that delivers nothing, and what it keeps
+//	internal/srctree   where the app's source is, and what may be read of it
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal

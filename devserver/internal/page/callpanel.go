@@ -16,7 +16,7 @@ const maxLibValues = 12
 // panel is one call.
 func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	f, call, l := v.frames[i], v.Calls[i], s.limits
-	_, name := f.split()
+	_, name := f.Split()
 	if k := strings.LastIndexByte(name, ')'); k >= 0 && k+2 < len(name) {
 		name = name[k+2:]
 	}
@@ -25,15 +25,15 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		class, r = "bad", v.reason
 	}
 	p := callPanel{panel: panel{
-		ID: panelID(i), On: i == v.root, Lib: !f.own, At: s.text(f.at()), Func: s.text(f.Func),
-		Open: link{"Open in editor", v.pages.editor.link(f.file, f.Line, max(r.col, 1))},
+		ID: panelID(i), On: i == v.root, Lib: !f.Own, At: s.text(f.At()), Func: s.text(f.Func),
+		Open: link{"Open in editor", v.pages.editor.link(f.Path, f.Line, max(r.col, 1))},
 	}, Index: i, Short: s.text(name)}
-	if i > 0 && v.frames[i-1].own {
-		_, called := v.frames[i-1].split()
+	if i > 0 && v.frames[i-1].Own {
+		_, called := v.frames[i-1].Split()
 		p.Note = "calls " + s.text(called)
 	}
-	src := v.source.file(f.file)
-	if f.own {
+	src := v.source.file(f.Path)
+	if f.Own {
 		var beside map[int][]inline
 		if v.Values.Here {
 			beside = v.source.inlines(f, call, r.culprit)
@@ -57,7 +57,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}
-	case len(call.Vars) == 0 && !f.own:
+	case len(call.Vars) == 0 && !f.Own:
 	case len(call.Vars) == 0:
 		p.VarsNone = "There are none here."
 		if call.Why != "" {
@@ -77,7 +77,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		}
 		share := *budget
 		switch {
-		case !f.own:
+		case !f.Own:
 			share.left = min(budget.left, maxLibValues)
 		case i != v.root && i < v.root+8:
 			share.left = max(budget.left/2, 0)

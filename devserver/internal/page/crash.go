@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // crashView is a crash as all forms of its page need it.
@@ -13,8 +14,8 @@ type crashView struct {
 	fault.Crash
 	pages      *Pages
 	hint       string
-	goroutines int     // how many there were
-	frames     []frame // of the goroutine that failed
+	goroutines int             // how many there were
+	frames     []srctree.Frame // of the goroutine that failed
 	bad        []int
 	root       int // the call in frames to look at first, -1 for none
 	source     *sources
@@ -192,7 +193,7 @@ const recursionCalls = 10
 func (v *crashView) recursion() (name string, most int) {
 	calls := map[string]int{}
 	for _, f := range v.frames {
-		if calls[f.Func]++; f.own && calls[f.Func] > most {
+		if calls[f.Func]++; f.Own && calls[f.Func] > most {
 			name, most = f.Func, calls[f.Func]
 		}
 	}
@@ -210,11 +211,11 @@ func (v *crashView) onLine(did string) prose {
 	where := fmt.Sprintf("on line %d of %%s.", f.Line)
 	if v.root > 0 {
 		lib := v.frames[v.root-1]
-		if pkg := lib.pkg(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/") {
-			return say(who+" in %s, called "+where, visible(lib.Func), visible(f.rel))
+		if pkg := lib.Package(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/") {
+			return say(who+" in %s, called "+where, visible(lib.Func), visible(f.Rel))
 		}
 	}
-	return say(who+" "+where, visible(f.rel))
+	return say(who+" "+where, visible(f.Rel))
 }
 
 // lastWords is the last line on stderr that is not empty.

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // Place is where the page of a failure is read.
@@ -73,9 +74,9 @@ type failureView struct {
 	fault.Failure
 	pages  *Pages
 	at     Place
-	frames []frame // of Calls
-	total  int     // calls that there were
-	root   int     // the app's innermost call, -1 for none
+	frames []srctree.Frame // of Calls
+	total  int             // calls that there were
+	root   int             // the app's innermost call, -1 for none
 	bad    []int
 	source *sources
 	makers []maker // of errors
@@ -109,8 +110,8 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 			left = fits[0].excerpts
 		}
 		for _, fr := range v.frames[:min(len(v.frames), fits[0].items)] {
-			if fr.own == own && fr.file != "" && left > 0 {
-				v.source.file(fr.file)
+			if fr.Own == own && fr.Path != "" && left > 0 {
+				v.source.file(fr.Path)
 				left--
 			}
 		}
@@ -137,9 +138,9 @@ func (p *Pages) sourcesOf(f fault.Failure) *sources {
 func (p *Pages) explained(f fault.Failure, source *sources) *failureView {
 	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, source: source, total: len(f.Calls), root: -1}
 	for i, c := range v.Calls {
-		fr := p.frame(c.Frame)
+		fr := p.Tree.Frame(c.Frame)
 		v.frames = append(v.frames, fr)
-		if fr.own && v.root < 0 {
+		if fr.Own && v.root < 0 {
 			v.root, v.bad = i, []int{i}
 		}
 	}

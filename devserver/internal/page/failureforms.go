@@ -48,7 +48,7 @@ func (v *failureView) explain() []prose {
 	}
 	if v.How == fault.Status && v.root >= 0 {
 		if name := v.onlyError(); name != "" {
-			return []prose{say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].rel), name)}
+			return []prose{say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].Rel), name)}
 		}
 	}
 	return nil
@@ -140,9 +140,9 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 	}
 	hidden := 0
 	for i, f := range v.frames {
-		if !f.own && v.root >= 0 || own >= most {
+		if !f.Own && v.root >= 0 || own >= most {
 			libs++
-			if own >= most && f.own {
+			if own >= most && f.Own {
 				hidden++
 			}
 			continue
@@ -151,7 +151,7 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 		if v.root >= 0 && own <= most/2 {
 			flush()
 		}
-		fmt.Fprintf(b, "  %s  %s\n", cut(visible(f.Func), textWidth), cut(visible(f.at()), textWidth))
+		fmt.Fprintf(b, "  %s  %s\n", cut(visible(f.Func), textWidth), cut(visible(f.At()), textWidth))
 		if vars && i == v.root {
 			v.writeVars(b)
 		}
@@ -198,7 +198,7 @@ func (v *failureView) writeVars(b *strings.Builder) {
 // onLine are the names on the line of a call.
 func (v *failureView) onLine(i int) []string {
 	f := v.frames[i]
-	src := v.source.files[f.file]
+	src := v.source.files[f.Path]
 	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return nil
 	}
@@ -242,7 +242,7 @@ func (v *failureView) writeSource(b *strings.Builder) {
 		return
 	}
 	f := v.frames[v.root]
-	src := v.source.files[f.file]
+	src := v.source.files[f.Path]
 	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return
 	}

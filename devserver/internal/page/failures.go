@@ -103,7 +103,7 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		f.Calls = f.Calls[:min(len(f.Calls), maxFrames)]
 		f.ID = cut(f.ID, 100)
 		for j := range f.Calls {
-			if fr := p.frame(f.Calls[j].Frame); fr.own {
+			if fr := p.Tree.Frame(f.Calls[j].Frame); fr.Own {
 				f.Calls = f.Calls[j : j+1]
 				break
 			}
@@ -116,8 +116,8 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, root: -1}
 		at := ""
 		if len(v.Calls) > 0 {
-			if fr := p.frame(v.Calls[0].Frame); fr.own {
-				at = cut(visible(fr.at()), 100)
+			if fr := p.Tree.Frame(v.Calls[0].Frame); fr.Own {
+				at = cut(visible(fr.At()), 100)
 			}
 		}
 		said := []string{cut(v.asked(), 160)}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // inline is a value beside the code.
@@ -22,11 +23,11 @@ const (
 // inlines returns, by line, the values of the variables that were last set there
 // before the line of a call. It shows what was read at the point of failure, so a
 // variable that may have been set anywhere else since is left out.
-func (s *sources) inlines(f frame, call fault.Call, culprit string) map[int][]inline {
+func (s *sources) inlines(f srctree.Frame, call fault.Call, culprit string) map[int][]inline {
 	if len(call.Vars) == 0 {
 		return nil
 	}
-	sc := s.scope(f.file)
+	sc := s.scope(f.Path)
 	if sc == nil {
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"devrun/devserver/internal/srctree"
 )
 
 // scope is what the names of one file mean. Imports are not looked into: what
@@ -86,7 +88,7 @@ func (s *sources) siblings(set *token.FileSet, path, pkg string) []*ast.File {
 		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || name == filepath.Base(path) || len(files) == maxPackageFiles {
 			continue
 		}
-		data, gone := s.read(filepath.Join(dir, name))
+		data, gone := srctree.Read(filepath.Join(dir, name), s.built)
 		if total += len(data); gone != "" || total > maxPackageSize {
 			continue
 		}

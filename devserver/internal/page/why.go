@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // reason is why a call panicked, as far as it is proved: by the runtime's words,
@@ -45,16 +46,16 @@ var (
 )
 
 // why explains the panic of a failure; at is the index of the app's innermost call.
-func (s *sources) why(f fault.Failure, frames []frame, at int) reason {
+func (s *sources) why(f fault.Failure, frames []srctree.Frame, at int) reason {
 	if at < 0 || len(f.Panics) > 0 || f.How == fault.Status || !strings.HasPrefix(strings.TrimPrefix(f.Type, "*"), "runtime.") {
 		return reason{}
 	}
 	for _, above := range frames[:at] {
-		if pkg := above.pkg(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/runtime/") {
+		if pkg := above.Package(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/runtime/") {
 			return reason{} // a library's line failed, not this one
 		}
 	}
-	sc := s.scope(frames[at].file)
+	sc := s.scope(frames[at].Path)
 	if sc == nil {
 		return reason{}
 	}
