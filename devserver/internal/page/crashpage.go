@@ -83,9 +83,9 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 		Copy: true, Content: c,
 	}
 	if v.hint != "" {
-		pg.Why = append(pg.Why, prose{{cut(v.hint, l.message), false}})
+		pg.Why = append(pg.Why, fault.Prose{{Text: cut(v.hint, l.message)}})
 	}
-	pg.Why = append(pg.Why, say("This page reloads by itself after the next save."))
+	pg.Why = append(pg.Why, fault.Say("This page reloads by itself after the next save."))
 	help := keys("frame", "the crash")
 	pg.Keys = slices.Insert(help, 1, keyHelp{[]string{"n"}, "App frames only, or all frames"})
 	if v.root >= 0 {

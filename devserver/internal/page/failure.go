@@ -81,7 +81,7 @@ type failureView struct {
 	source *sources
 	makers []maker // of errors
 	reason reason
-	why    []prose
+	why    []fault.Prose
 
 	mu     sync.Mutex
 	made   map[madeKey]*answer

@@ -32,7 +32,7 @@ func (v *failureView) headline() (before, text string) {
 }
 
 // explain is the sentence below the message, without more than is certain.
-func (v *failureView) explain() []prose {
+func (v *failureView) explain() []fault.Prose {
 	if len(v.reason.say) > 0 {
 		return v.reason.say
 	}
@@ -43,12 +43,12 @@ func (v *failureView) explain() []prose {
 			n++
 		}
 		if n > 0 && len(last.Causes) == 0 && last.Text != "" {
-			return []prose{say("It is caused by %s, an error of type %s.", cut(oneLine(last.Text), 200), cut(oneLine(last.Type), 100))}
+			return []fault.Prose{fault.Say("It is caused by %s, an error of type %s.", cut(oneLine(last.Text), 200), cut(oneLine(last.Type), 100))}
 		}
 	}
 	if v.How == fault.Status && v.root >= 0 {
 		if name := v.onlyError(); name != "" {
-			return []prose{say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].Rel), name)}
+			return []fault.Prose{fault.Say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].Rel), name)}
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func (v *failureView) onlyError() string {
 	return name
 }
 
-func sentences(list []prose) string {
+func sentences(list []fault.Prose) string {
 	var all []string
 	for _, p := range list {
 		all = append(all, p.String())

@@ -87,7 +87,7 @@ func (v *failureView) page(l limits, all bool) page {
 		pg.Asked = &asked{cut(oneLine(v.Request.Method), 20), cut(oneLine(v.Request.URI), min(l.message, 300))}
 		pg.Title += " · " + cut(v.asked(), 120)
 		for _, p := range v.why {
-			pg.Why = append(pg.Why, p.cut(l.message))
+			pg.Why = append(pg.Why, cutWords(p, l.message))
 		}
 	}
 	c := failureContent{ID: cut(oneLine(v.ID), 100), All: all, Waiting: !v.at.Away && !v.Values.Here && v.Gone == ""}
@@ -139,8 +139,8 @@ func (v *failureView) page(l limits, all bool) page {
 	return pg
 }
 
-// cut shortens the words of a sentence.
-func (p prose) cut(n int) prose {
+// cutWords shortens the words of a sentence.
+func cutWords(p fault.Prose, n int) fault.Prose {
 	out := slices.Clone(p)
 	for i := range out {
 		out[i].Text = cut(out[i].Text, n)

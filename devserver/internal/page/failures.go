@@ -149,9 +149,9 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 	}
 	switch {
 	case len(list) == 0:
-		pg.Why = []prose{say("No request has failed.")}
+		pg.Why = []fault.Prose{fault.Say("No request has failed.")}
 	default:
-		pg.Why = []prose{say("The last failure was at " + list[0].At.Local().Format("15:04:05") + ".")}
+		pg.Why = []fault.Prose{fault.Say("The last failure was at " + list[0].At.Local().Format("15:04:05") + ".")}
 	}
 	return &answer{
 		status: http.StatusOK,
@@ -204,7 +204,7 @@ func (p *Pages) Missing(kept int, s State) http.Handler {
 		status: http.StatusNotFound,
 		html: p.render(page{
 			Kind: "failures", Title: text, State: class, Label: label, Status: s.short(), Tag: "not kept", TagClass: "none", Text: text,
-			Why:     []prose{say("devrun keeps the last few, and none from before it was started.")},
+			Why:     []fault.Prose{fault.Say("devrun keeps the last few, and none from before it was started.")},
 			Nav:     &nav{"failures", kept},
 			Primary: link{"All failures", "/#failures"},
 			Content: failuresContent{},

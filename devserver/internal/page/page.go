@@ -106,7 +106,7 @@ type page struct {
 	Before   string // headline: what stands before and behind its text, paler
 	Text     string
 	After    string
-	Why      []prose
+	Why      []fault.Prose
 	Primary  link // the button of the page
 	Copy     bool // there is a #markdown to copy
 	Keys     []keyHelp

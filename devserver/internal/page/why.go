@@ -16,7 +16,7 @@ import (
 // one expression can be meant, or something on the line is not known, there is
 // none.
 type reason struct {
-	say      []prose
+	say      []fault.Prose
 	col, end int    // bytes of the failing line that are to blame, from 1; 0 for none
 	note     string // beside the carets
 	culprit  string // variable that is to blame, "" for none
@@ -141,7 +141,7 @@ func (e *evidence) isBranch(n ast.Node) bool {
 func (e *evidence) text(x ast.Expr) string { return cut(visible(types.ExprString(x)), 60) }
 
 // blame makes a reason of an expression and what is wrong with it.
-func (e *evidence) blame(x ast.Expr, note string, say ...prose) reason {
+func (e *evidence) blame(x ast.Expr, note string, say ...fault.Prose) reason {
 	r := reason{say: say, col: e.col(x.Pos()), end: e.col(x.End()), note: " " + note}
 	if v := e.local(x); v != nil {
 		r.culprit = v.Name()
@@ -214,17 +214,17 @@ func (e *evidence) index(m []string) reason {
 	if v, ok := e.value(x.Index); ok && v.Text != m[1] {
 		return reason{}
 	}
-	var p prose
+	var p fault.Prose
 	switch {
 	case length == "":
-		return e.blame(x.Index, "is "+m[1], say("%s is negative on line "+strconv.Itoa(e.line)+": "+m[1]+".", index))
+		return e.blame(x.Index, "is "+m[1], fault.Say("%s is negative on line "+strconv.Itoa(e.line)+": "+m[1]+".", index))
 	case length == "0":
-		p = say("%s is empty on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
+		p = fault.Say("%s is empty on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
 	default:
-		p = say("%s has length "+length+" on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
+		p = fault.Say("%s has length "+length+" on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
 	}
 	if _, literal := ast.Unparen(x.Index).(*ast.BasicLit); !literal {
-		return e.blame(x.Index, "is "+m[1], p, say("%s is "+m[1]+".", index))
+		return e.blame(x.Index, "is "+m[1], p, fault.Say("%s is "+m[1]+".", index))
 	}
 	return e.blame(x.X, "has length "+length, p)
 }
@@ -242,9 +242,9 @@ func (e *evidence) slice(m []string) reason {
 	}
 	x := found[0]
 	if m[2] == "" {
-		return e.blame(x, "is "+m[1], say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+".", e.text(x)))
+		return e.blame(x, "is "+m[1], fault.Say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+".", e.text(x)))
 	}
-	return e.blame(x, "is "+m[1], say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+", but %s has "+m[2]+" "+m[3]+".", e.text(x), e.text(x.X)))
+	return e.blame(x, "is "+m[1], fault.Say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+", but %s has "+m[2]+" "+m[3]+".", e.text(x), e.text(x.X)))
 }
 
 // instantiates reports f[int], which is no indexing.

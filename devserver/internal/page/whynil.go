@@ -54,7 +54,7 @@ func (e *evidence) nilDereference() reason {
 			x = c
 		}
 	}
-	r := e.blame(x, e.text(x)+" is nil", say("%s is nil on line "+strconv.Itoa(e.line)+".", e.text(x)))
+	r := e.blame(x, e.text(x)+" is nil", fault.Say("%s is nil on line "+strconv.Itoa(e.line)+".", e.text(x)))
 	if v := e.local(x); v != nil {
 		o := e.origin(v)
 		r.say = append(r.say, o.say...)

@@ -34,7 +34,7 @@ func (e *evidence) nilMap() reason {
 		return reason{}
 	}
 	x := found[0].X
-	r := e.blame(x, "is nil", say("%s is a nil map on line "+strconv.Itoa(e.line)+": it can be read, but not written.", e.text(x)))
+	r := e.blame(x, "is nil", fault.Say("%s is a nil map on line "+strconv.Itoa(e.line)+": it can be read, but not written.", e.text(x)))
 	if v := e.local(x); v != nil {
 		r.say = append(r.say, e.origin(v).say...)
 	}
@@ -71,7 +71,7 @@ func (e *evidence) division() reason {
 		return reason{}
 	}
 	by := e.text(zero[0].by)
-	return e.blame(zero[0].by, "is 0", say("%s is 0 on line "+strconv.Itoa(e.line)+", and %s is divided by it.", by, e.dividend(zero[0].whole)))
+	return e.blame(zero[0].by, "is 0", fault.Say("%s is 0 on line "+strconv.Itoa(e.line)+", and %s is divided by it.", by, e.dividend(zero[0].whole)))
 }
 
 func (e *evidence) dividend(x ast.Expr) string {
@@ -109,16 +109,16 @@ func (e *evidence) assertion(message string) reason {
 	switch {
 	case noConcrete.MatchString(message):
 		m := noConcrete.FindStringSubmatch(message)
-		return e.blame(x, "is nil", say("%s is nil"+on+", so it holds no %s.", name, m[1]))
+		return e.blame(x, "is nil", fault.Say("%s is nil"+on+", so it holds no %s.", name, m[1]))
 	case noMethod.MatchString(message):
 		m := noMethod.FindStringSubmatch(message)
-		return e.blame(x, "holds "+m[1], say("%s holds a value of type %s"+on+", which is no %s: it has no method %s.", name, m[1], m[2], m[3]))
+		return e.blame(x, "holds "+m[1], fault.Say("%s holds a value of type %s"+on+", which is no %s: it has no method %s.", name, m[1], m[2], m[3]))
 	case conversion.MatchString(message):
 		m := conversion.FindStringSubmatch(message)
 		if m[2] == "nil" {
-			return e.blame(x, "is nil", say("%s is nil"+on+", so it holds no %s.", name, m[3]))
+			return e.blame(x, "is nil", fault.Say("%s is nil"+on+", so it holds no %s.", name, m[3]))
 		}
-		return e.blame(x, "holds "+m[2], say("%s holds a value of type %s"+on+", not %s.", name, m[2], m[3]))
+		return e.blame(x, "holds "+m[2], fault.Say("%s holds a value of type %s"+on+", not %s.", name, m[2], m[3]))
 	}
 	return reason{}
 }
@@ -148,11 +148,11 @@ func (e *evidence) channel(message string) reason {
 	on := " on line " + strconv.Itoa(e.line)
 	switch message {
 	case "send on closed channel":
-		return e.blame(found[0], "is closed", say("%s was closed before the send"+on+".", e.text(found[0])))
+		return e.blame(found[0], "is closed", fault.Say("%s was closed before the send"+on+".", e.text(found[0])))
 	case "close of closed channel":
-		return e.blame(found[0], "is closed", say("%s was closed already when it is closed"+on+".", e.text(found[0])))
+		return e.blame(found[0], "is closed", fault.Say("%s was closed already when it is closed"+on+".", e.text(found[0])))
 	}
-	return e.blame(found[0], "is nil", say("%s is nil"+on+", and only a channel that was made can be closed.", e.text(found[0])))
+	return e.blame(found[0], "is nil", fault.Say("%s is nil"+on+", and only a channel that was made can be closed.", e.text(found[0])))
 }
 
 func (e *evidence) inSelect() bool {
