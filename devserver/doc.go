@@ -22,6 +22,7 @@
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered
+//	explain.go     their causes, which files are read for
 //	heard.go       what the hook says of them, as the rest of devrun speaks of it
 //	served.go      the same without the hook, from stderr
 //	coding.go      the text of an answer that the app has compressed
@@ -53,6 +54,7 @@
 //	internal/gate      who may use devrun's own addresses
 //	internal/console   devrun's own origin: PIN, trust, questions
 //	internal/mailbox   a mail server that delivers nothing, and what it keeps
+//	internal/cause     what led to a failure: from its variables and the source
 //	internal/srctree   where the app's source is, and what may be read of it
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data

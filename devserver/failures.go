@@ -44,8 +44,9 @@ type (
 		calls  []fault.Call
 		frames []int
 		way    string // fault.Values.Way
+		cause  fault.Cause
 		said   string // the message, without secrets
-		why    string // what the page says about the cause
+		why    string // the cause for the terminal
 		err    error
 	}
 	// hurry: a failure has waited long enough for the debugger.
@@ -104,11 +105,11 @@ func (l *loop) examine(f *failure) {
 	d := a.binary.debugger
 	switch {
 	case f.late:
-		l.onExamined(examined{f: f, err: errReturned})
+		l.unexamined(f, errReturned)
 	case d == nil:
-		l.onExamined(examined{f: f, err: errNoHook})
+		l.unexamined(f, errNoHook)
 	case d.err != nil:
-		l.onExamined(examined{f: f, err: d.err})
+		l.unexamined(f, d.err)
 	case d.info == nil:
 		l.prepareDebugger(true)
 		time.AfterFunc(debuggerWait, func() { l.tell(hurry{f}) })
@@ -117,11 +118,7 @@ func (l *loop) examine(f *failure) {
 		go func() {
 			e := examined{f: f}
 			e.calls, e.frames, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
-			if e.err == nil {
-				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
-				e.said, e.why = fault.Redacted(data).Message, l.pages.Why(data)
-			}
-			l.tell(e)
+			l.explain(e, data)
 		}()
 	}
 }
@@ -211,7 +208,7 @@ func (d *debugger) close() {
 // onHurry has a failure shown without the variables that it has waited for.
 func (l *loop) onHurry(f *failure) {
 	if !f.seen {
-		l.onExamined(examined{f: f, err: errNotYet})
+		l.unexamined(f, errNotYet)
 	}
 }
 
@@ -220,9 +217,9 @@ func (l *loop) onHurry(f *failure) {
 func (l *loop) onExamined(e examined) {
 	f := e.f
 	if e.err == nil {
-		f.Calls, f.frames, f.Values = e.calls, e.frames, fault.Values{Here: true, Way: e.way}
+		f.Calls, f.frames, f.Values, f.Cause = e.calls, e.frames, fault.Values{Here: true, Way: e.way}, e.cause
 	} else if !f.Values.Here {
-		f.Values.Why = sentence(e.err)
+		f.Values.Why, f.Cause = sentence(e.err), e.cause
 		f.late = f.late || errors.Is(e.err, errWentOn)
 	}
 	if f.seen {
@@ -231,9 +228,6 @@ func (l *loop) onExamined(e examined) {
 	f.seen = true
 	if !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return l.term.IsApp(c.File) }) {
 		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
-	}
-	if e.err != nil {
-		e.said = fault.Redacted(f.Failure).Message
 	}
 	l.announceFailure(f, e)
 	if f.goesOn() {

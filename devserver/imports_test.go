@@ -24,8 +24,9 @@ func TestImports(t *testing.T) {
 	arrows := map[string][]string{
 		internal + "fastbuild": {internal + "build", internal + "linker"},
 		internal + "linker":    {internal + "build"},
-		// A page shows the source that it was found in.
-		internal + "page": {internal + "srctree"},
+		// What explains a failure and what shows it find the app's source in one way.
+		internal + "cause": {internal + "srctree"},
+		internal + "page":  {internal + "srctree"},
 	}
 	only := map[string]struct{ where, why string }{
 		"github.com/fsnotify/fsnotify":  {"devrun/watcher", "who is told of changes is nobody else's concern"},

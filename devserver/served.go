@@ -77,7 +77,7 @@ func (l *loop) onServed(a *app, r *http.Request, message string, g fault.Gorouti
 		f.Calls = append(f.Calls, fault.Call{Frame: fr})
 	}
 	l.keep(f)
-	l.onExamined(examined{f: f, err: l.unhooked()})
+	l.onExamined(examined{f: f, said: fault.Redacted(f.Failure).Message, err: l.unhooked()})
 	data, at := f.Failure, l.awayPlace(f)
 	return func() http.Handler { return l.fronts.visitors(l.pages.Failed(data, at)) }
 }

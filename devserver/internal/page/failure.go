@@ -79,9 +79,6 @@ type failureView struct {
 	root   int             // the app's innermost call, -1 for none
 	bad    []int
 	source *sources
-	makers []maker // of errors
-	reason reason
-	why    []fault.Prose
 
 	mu     sync.Mutex
 	made   map[madeKey]*answer
@@ -94,15 +91,24 @@ type madeKey struct {
 }
 
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
-	source := p.sourcesOf(f)
-	var makers []maker
-	if f.Error != nil && len(f.Error.Causes) > 0 {
-		makers = source.makers(p)
-		e := located(*f.Error, makers) // its texts are looked for as they are, without a mask
-		f.Error = &e
+	if f.Error != nil { // that of the cause is the same, with notes
+		f.Error, f.Cause.Error = cmp.Or(f.Cause.Error, f.Error), nil
 	}
-	v := p.explained(f, source)
-	v.at, v.makers, v.made = at, makers, map[madeKey]*answer{}
+	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
+	v.source = newSources(cmp.Or(f.Built, f.At))
+	v.source.scans = &p.scans
+	for i, c := range v.Calls {
+		fr := p.Tree.Frame(c.Frame)
+		v.frames = append(v.frames, fr)
+		if fr.Own && v.root < 0 {
+			v.root, v.bad = i, []int{i}
+		}
+	}
+	for _, p := range v.Cause.Why {
+		for i := range p {
+			p[i].Text = oneLine(p[i].Text)
+		}
+	}
 	// Source is read now, not when somebody looks.
 	for _, own := range []bool{true, false} {
 		left := fits[0].libs
@@ -116,36 +122,10 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 			}
 		}
 	}
-	if f.Error == nil && v.root >= 0 && v.onlyError() != "" {
-		v.makers = v.source.makers(p)
-	}
 	v.policy = policy
 	if at.Away {
 		v.policy = awayPolicy(at.WaitURL)
 	}
-	return v
-}
-
-// sourcesOf are the files that a failure is in.
-func (p *Pages) sourcesOf(f fault.Failure) *sources {
-	s := newSources(cmp.Or(f.Built, f.At))
-	s.scans = &p.scans
-	return s
-}
-
-// explained is a failure with what led to it, which is all that its sentence takes: no
-// source is read but what that depends on.
-func (p *Pages) explained(f fault.Failure, source *sources) *failureView {
-	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, source: source, total: len(f.Calls), root: -1}
-	for i, c := range v.Calls {
-		fr := p.Tree.Frame(c.Frame)
-		v.frames = append(v.frames, fr)
-		if fr.Own && v.root < 0 {
-			v.root, v.bad = i, []int{i}
-		}
-	}
-	v.reason = v.source.why(v.Failure, v.frames, v.root)
-	v.why = v.explain()
 	return v
 }
 
@@ -207,8 +187,15 @@ func boundedFailure(f fault.Failure) fault.Failure {
 	}
 	if f.Error != nil {
 		f.Error = &b.errorsOf([]fault.Error{*f.Error})[0]
+	} else if f.Cause.Error != nil {
+		f.Cause.Error = &b.errorsOf([]fault.Error{*f.Cause.Error})[0]
 	}
 	f.Panics = b.errorsOf(f.Panics)
+	f.Cause.Note = b.cut(f.Cause.Note, maxText)
+	f.Cause.Why = slices.Clone(f.Cause.Why)
+	for i, p := range f.Cause.Why {
+		f.Cause.Why[i] = cutWords(p, maxText)
+	}
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,10 @@ func vast(app App) fault.Failure {
 	for i := range 2000 {
 		f.Calls = append(f.Calls, fault.Call{Frame: fault.Frame{Func: "main." + long + fmt.Sprint(i), File: filepath.Join(app.Root, "main.go"), Line: 2 + i%590}, Vars: vars})
 		f.Notes = append(f.Notes, long)
+		f.Cause.Sets = append(f.Cause.Sets, fault.Set{Call: i, Var: i % len(vars), Line: 2 + i%590})
 	}
+	f.Cause.Note, f.Cause.Col, f.Cause.End = strings.Repeat(long, 500), 1, 1<<30
+	f.Cause.Why = slices.Repeat([]fault.Prose{fault.Say("%s "+long, strings.Repeat(long, 100))}, 3)
 	return f
 }
 
@@ -87,7 +91,7 @@ func TestLongFailureIsSmall(t *testing.T) {
 
 	// An ordinary one is shown in full.
 	app = failedApp(t)
-	html := asks(New(app).Failed(panicked(t, app), places["away"]), navigation...).Body.String()
+	html := asks(New(app).Failed(explained(app, panicked(t, app)), places["away"]), navigation...).Body.String()
 	t.Logf("an ordinary page away is %d bytes", len(html))
 	lacks(t, html, "more variable", "not shown here")
 }
@@ -100,7 +104,7 @@ func TestFailureWithout(t *testing.T) {
 		f := full
 		f.Calls = append([]fault.Call{}, full.Calls...)
 		change(&f)
-		w := asks(New(app).Failed(f, at), navigation...)
+		w := asks(New(app).Failed(explained(app, f), at), navigation...)
 		return w.Code, w.Body.String()
 	}
 	_, html := page(func(f *fault.Failure) {
@@ -187,4 +191,14 @@ func TestFailureList(t *testing.T) {
 			t.Errorf("%s gives %s", bad, got)
 		}
 	}
+}
+
+// TestCauseChanged: what was not compiled proves nothing.
+func TestCauseChanged(t *testing.T) {
+	app := failedApp(t)
+	f := panicked(t, app)
+	f.At = time.Now().Add(-time.Hour)
+	html := asks(New(app).Failed(explained(app, f), Place{Away: true}), navigation...).Body.String()
+	contains(t, html, "Source unavailable: handlers.go has changed since it was compiled.", "<b>user</b>")
+	lacks(t, html, "is nil on line", `class="l bad`, `<p class="why">`)
 }

@@ -31,51 +31,6 @@ func (v *failureView) headline() (before, text string) {
 	return "", text
 }
 
-// explain is the sentence below the message, without more than is certain.
-func (v *failureView) explain() []fault.Prose {
-	if len(v.reason.say) > 0 {
-		return v.reason.say
-	}
-	if v.Error != nil {
-		last, n := v.Error, 0
-		for len(last.Causes) == 1 {
-			last = &last.Causes[0]
-			n++
-		}
-		if n > 0 && len(last.Causes) == 0 && last.Text != "" {
-			return []fault.Prose{fault.Say("It is caused by %s, an error of type %s.", cut(oneLine(last.Text), 200), cut(oneLine(last.Type), 100))}
-		}
-	}
-	if v.How == fault.Status && v.root >= 0 {
-		if name := v.onlyError(); name != "" {
-			return []fault.Prose{fault.Say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].Rel), name)}
-		}
-	}
-	return nil
-}
-
-// onlyError names the one error variable of the failing call that is not nil.
-func (v *failureView) onlyError() string {
-	name := ""
-	for _, c := range v.Calls[v.root].Vars {
-		if c.Type == "error" && !c.Nil && !c.Gone && !c.Shadowed && c.Unreadable == "" {
-			if name != "" {
-				return ""
-			}
-			name = visible(c.Name)
-		}
-	}
-	return name
-}
-
-func sentences(list []fault.Prose) string {
-	var all []string
-	for _, p := range list {
-		all = append(all, p.String())
-	}
-	return strings.Join(all, " ")
-}
-
 // asked is "POST /edit_profile".
 func (v *failureView) asked() string {
 	return strings.TrimSpace(oneLine(v.Request.Method) + " " + oneLine(v.Request.URI))
@@ -102,7 +57,7 @@ func (v *failureView) text(all bool) string {
 	fmt.Fprintf(&b, "%s: %s\n", v.tag(), strings.Join(message, "\n    "))
 	if all {
 		fmt.Fprintf(&b, "%s, goroutine %d, generation %d\n", cut(v.asked(), textWidth), v.Goroutine, v.Generation)
-		if why := sentences(v.why); why != "" {
+		if why := v.Cause.String(); why != "" {
 			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(why), 4*textWidth))
 		}
 	}
@@ -170,7 +125,7 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 func (v *failureView) writeVars(b *strings.Builder) {
 	budget := rowBudget{left: maxJSONValues, bytes: textWidth}
 	n := 0
-	for _, g := range budget.groups(v.root, v.Calls[v.root].Vars, v.onLine(v.root), v.reason.culprit, textVars) {
+	for _, g := range budget.groups(v.root, v.Calls[v.root].Vars, v.onLine(v.root), v.Cause.Var, textVars) {
 		for _, r := range g.Rows {
 			text := r.Text
 			switch {
@@ -226,7 +181,7 @@ func (v *failureView) markdown(all bool) string {
 			fmt.Fprintf(&b, ", %s", v.pages.app.Go)
 		}
 		b.WriteByte('\n')
-		if why := sentences(v.why); why != "" {
+		if why := v.Cause.String(); why != "" {
 			fmt.Fprintf(&b, "\n%s\n", why)
 		}
 		v.writeSource(&b)

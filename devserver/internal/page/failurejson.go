@@ -122,7 +122,7 @@ func (v *failureView) json(all bool) []byte {
 		out.Values = valuesJSON{Why: "only a page that fills the window shows variables"}
 		return encodeJSON(out)
 	}
-	out.Why, out.Notes = sentences(v.why), v.Notes
+	out.Why, out.Notes = v.Cause.String(), v.Notes
 	q := v.Request
 	out.Request = &requestJSON{q.Method, q.URI, q.Proto, q.Host, q.Remote, q.TLS, q.Route, jsonFields(q.Header), jsonFields(q.Form)}
 	if v.Error != nil {

@@ -86,7 +86,7 @@ func (v *failureView) page(l limits, all bool) page {
 	if all {
 		pg.Asked = &asked{cut(oneLine(v.Request.Method), 20), cut(oneLine(v.Request.URI), min(l.message, 300))}
 		pg.Title += " · " + cut(v.asked(), 120)
-		for _, p := range v.why {
+		for _, p := range v.Cause.Why {
 			pg.Why = append(pg.Why, cutWords(p, l.message))
 		}
 	}
@@ -132,7 +132,7 @@ func (v *failureView) page(l limits, all bool) page {
 	pg.Keys = help
 	if v.root >= 0 {
 		f := v.frames[v.root]
-		if url := v.pages.editor.link(f.Path, f.Line, max(v.reason.col, 1)); url != "" {
+		if url := v.pages.editor.link(f.Path, f.Line, max(v.Cause.Col, 1)); url != "" {
 			pg.Primary = link{"Open " + place(f.Rel, f.Line), url}
 		}
 	}

@@ -97,7 +97,7 @@ func hostileFailures(app App, x string) []fault.Failure {
 	}
 	g := f
 	g.How, g.Gone, g.Values = fault.Recovered, "g"+x, fault.Values{Why: "w" + x}
-	return []fault.Failure{f, g}
+	return []fault.Failure{explained(app, f), explained(app, g)}
 }
 
 // hostileSaves are saves with the payload in every text.

@@ -38,14 +38,13 @@ type span struct {
 
 // sources reads each file of one page once.
 type sources struct {
-	built  time.Time // files changed later are not what was compiled; zero when unknown
-	files  map[string]*source
-	scopes map[string]*scope // see scope
-	scans  *scans            // of earlier pages, or nil
+	built time.Time // files changed later are not what was compiled; zero when unknown
+	files map[string]*source
+	scans *scans // of earlier pages, or nil
 }
 
 func newSources(built time.Time) *sources {
-	return &sources{built: built, files: map[string]*source{}, scopes: map[string]*scope{}}
+	return &sources{built: built, files: map[string]*source{}}
 }
 
 // source is one file, or the reason why it cannot be shown.

@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"go/ast"
@@ -242,7 +242,7 @@ func (e *evidence) tellOrigin(a assignment, at int) []fault.Prose {
 		return []fault.Prose{fault.Say("It was set "+on+" to %s.", e.text(x))}
 	case *ast.IndexExpr, *ast.SelectorExpr, *ast.TypeAssertExpr:
 		if s := types.ExprString(x); len(s) <= 60 {
-			return []fault.Prose{fault.Say("It was set "+on+" to %s.", visible(s))}
+			return []fault.Prose{fault.Say("It was set "+on+" to %s.", s)}
 		}
 	}
 	return nil

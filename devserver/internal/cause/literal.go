@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"bytes"
@@ -39,9 +39,9 @@ const (
 // makers are all places of the app's, nil when that is not sure: a file has changed since
 // the build or cannot be read, there are too many, or fmt.Errorf or errors.New goes
 // around as a value.
-func (s *sources) makers(p *Pages) (all []maker) {
+func (a *analysis) makers() (all []maker) {
 	seen, total := map[string]bool{}, 0
-	for _, dir := range p.Tree.Dirs() {
+	for _, dir := range a.tree.Dirs() {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			name := filepath.Base(path)
 			switch {
@@ -57,7 +57,7 @@ func (s *sources) makers(p *Pages) (all []maker) {
 				return err
 			}
 			seen[real] = true
-			data, gone := srctree.Read(path, s.built)
+			data, gone := srctree.Read(path, a.built)
 			if total += len(data); gone != "" || len(seen) > maxPackageFiles || total > maxPackageSize {
 				return errUnsure
 			}
@@ -66,7 +66,7 @@ func (s *sources) makers(p *Pages) (all []maker) {
 			}
 			of, err := makersIn(path, data)
 			for i := range of {
-				of[i].at = p.Tree.Frame(fault.Frame{File: path}).Rel + of[i].at
+				of[i].at = a.tree.Frame(fault.Frame{File: path}).Rel + of[i].at
 			}
 			all = append(all, of...)
 			return err
