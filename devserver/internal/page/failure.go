@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/srctree"
@@ -34,11 +33,10 @@ type Place struct {
 // form, whoever asks. Its status is that of the app's answer, or 500; on devrun's
 // own address it is 200.
 //
-// The request that it serves decides who reads: see seesAll.
+// It is made anew for each request, which decides who reads: see seesAll.
 func (p *Pages) Failed(f fault.Failure, at Place) http.Handler {
-	v := p.newFailureView(f, at)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v.answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
+		p.newFailureView(f, at).answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
 	})
 }
 
@@ -79,22 +77,13 @@ type failureView struct {
 	root   int             // the app's innermost call, -1 for none
 	bad    []int
 	source *sources
-
-	mu     sync.Mutex
-	made   map[madeKey]*answer
-	policy string
-}
-
-type madeKey struct {
-	all bool
-	as  form
 }
 
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 	if f.Error != nil { // that of the cause is the same, with notes
 		f.Error, f.Cause.Error = cmp.Or(f.Cause.Error, f.Error), nil
 	}
-	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, at: at, total: len(f.Calls), root: -1, made: map[madeKey]*answer{}}
+	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, at: at, total: len(f.Calls), root: -1}
 	v.source = newSources(cmp.Or(f.Built, f.At))
 	v.source.scans = &p.scans
 	for i, c := range v.Calls {
@@ -108,23 +97,6 @@ func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
 		for i := range p {
 			p[i].Text = oneLine(p[i].Text)
 		}
-	}
-	// Source is read now, not when somebody looks.
-	for _, own := range []bool{true, false} {
-		left := fits[0].libs
-		if own {
-			left = fits[0].excerpts
-		}
-		for _, fr := range v.frames[:min(len(v.frames), fits[0].items)] {
-			if fr.Own == own && fr.Path != "" && left > 0 {
-				v.source.file(fr.Path)
-				left--
-			}
-		}
-	}
-	v.policy = policy
-	if at.Away {
-		v.policy = awayPolicy(at.WaitURL)
 	}
 	return v
 }
@@ -243,15 +215,12 @@ func (v *failureView) status() int {
 	return http.StatusInternalServerError
 }
 
-// answer makes each form when it is first asked for; most are asked for once.
+// answer makes only the form that is asked for.
 func (v *failureView) answer(all bool, as form) *answer {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	key := madeKey{all, as}
-	if a := v.made[key]; a != nil {
-		return a
+	a := &answer{status: v.status(), varies: v.at.Away}
+	if v.at.Away {
+		a.policy = awayPolicy(v.at.WaitURL)
 	}
-	a := &answer{status: v.status(), policy: v.policy, varies: v.at.Away}
 	switch as {
 	case asHTML:
 		a.html = v.html(all)
@@ -262,7 +231,6 @@ func (v *failureView) answer(all bool, as form) *answer {
 	default:
 		a.text = v.text(all)
 	}
-	v.made[key] = a
 	return a
 }
 

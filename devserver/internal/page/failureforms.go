@@ -153,8 +153,8 @@ func (v *failureView) writeVars(b *strings.Builder) {
 // onLine are the names on the line of a call.
 func (v *failureView) onLine(i int) []string {
 	f := v.frames[i]
-	src := v.source.files[f.Path]
-	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
+	src := v.source.file(f.Path)
+	if src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return nil
 	}
 	start, end := src.bounds(f.Line)
@@ -197,8 +197,8 @@ func (v *failureView) writeSource(b *strings.Builder) {
 		return
 	}
 	f := v.frames[v.root]
-	src := v.source.files[f.Path]
-	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
+	src := v.source.file(f.Path)
+	if src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return
 	}
 	b.WriteByte('\n')
