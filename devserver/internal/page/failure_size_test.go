@@ -174,6 +174,12 @@ func TestFailureList(t *testing.T) {
 		"generation 42", `<span class="tag good">serving</span>`, `href="http://localhost:8080"`)
 	contains(t, asks(h).Body.String(), "microblog: serving, generation 42 · pid 4211\n", "panic: runtime error: invalid")
 	contains(t, asks(h, "Accept", "application/json").Body.String(), `"kind": "failures"`, `"id": "a/b?c"`)
+	f.Message = "no user has the key hunter2hunter2" // a secret because a variable says so
+	for _, accept := range []string{"text/html", "application/json", "text/markdown", "*/*"} {
+		text := asks(p.Overview([]fault.Failure{f}, nil, state), "Accept", accept).Body.String()
+		contains(t, text, "no user has the key [redacted]")
+		lacks(t, text, "hunter2")
+	}
 	contains(t, asks(p.Overview(nil, nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "No request has failed since devrun started.", `<i class="dot work"`)
 	if w := asks(p.Missing(1, state), "Accept", "text/html"); w.Code != 404 || !strings.Contains(w.Body.String(), "This failure is not kept any more.") {
 		t.Errorf("%d %s", w.Code, w.Body)

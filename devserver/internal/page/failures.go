@@ -100,25 +100,13 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		if i == maxListed {
 			break
 		}
-		f.Calls = f.Calls[:min(len(f.Calls), maxFrames)]
 		f.ID = cut(f.ID, 100)
-		for j := range f.Calls {
-			if fr := p.Tree.Frame(f.Calls[j].Frame); fr.Own {
-				f.Calls = f.Calls[j : j+1]
-				break
-			}
-		}
-		// Of the rest nothing is said here.
-		f.Calls, f.Error, f.Panics, f.Notes = stripped(f.Calls), nil, nil, nil
-		f.Request = fault.Request{Method: f.Request.Method, URI: f.Request.URI}
-		f.Production = fault.Response{Status: f.Production.Status}
-		f.Message = cut(f.Message, maxName)
-		v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, root: -1}
+		// All of it is looked at, since a variable may name what is secret in a message.
+		v := p.newFailureView(f, Place{})
+		v.Message = cut(v.Message, maxName)
 		at := ""
-		if len(v.Calls) > 0 {
-			if fr := p.Tree.Frame(v.Calls[0].Frame); fr.Own {
-				at = cut(visible(fr.At()), 100)
-			}
+		if v.root >= 0 {
+			at = cut(visible(v.frames[v.root].At()), 100)
 		}
 		said := []string{cut(v.asked(), 160)}
 		if at != "" {
@@ -182,15 +170,6 @@ func kick(s State) []string {
 	}
 	if s.Generation > 0 {
 		out = append(out, fmt.Sprintf("generation %d", s.Generation))
-	}
-	return out
-}
-
-// stripped are the calls without their variables, which a list does not show.
-func stripped(calls []fault.Call) []fault.Call {
-	out := make([]fault.Call, len(calls))
-	for i, c := range calls {
-		out[i] = fault.Call{Frame: c.Frame}
 	}
 	return out
 }
