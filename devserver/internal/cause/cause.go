@@ -5,8 +5,8 @@
 //   - What it says is proved: by the runtime's words, the values that were read, and
 //     the source that was compiled. Where it is not, nothing is said.
 //   - Values are looked at only after secrets were taken out of them.
-//   - Only the app's own source is read, as package srctree allows it, and so much of
-//     it that the answer is there at once.
+//   - Only source files are read, as package srctree allows it, and not so many of
+//     them that a page would have to wait.
 package cause
 
 import (
@@ -50,27 +50,26 @@ func Explain(f fault.Failure, tree *srctree.Tree) fault.Failure {
 			root = i
 		}
 	}
-	chain := f.Cause.Error
-	f.Cause = a.why(f, frames, root)
-	f.Cause.Error = chain
-	var held fault.Value // the one error of the failing call
+	c := a.why(f, frames, root)
+	c.Error = f.Cause.Error
+	if len(c.Why) == 0 {
+		c.Why = causedBy(c.Error)
+	}
 	if root >= 0 {
-		held = onlyError(f.Calls[root].Vars)
-	}
-	if e, ok := fault.ErrorIn(held); ok && chain == nil && len(e.Causes) > 0 {
-		f.Cause.Error, f.Cause.ErrorOf = a.located(&e), held.Name
-	}
-	if len(f.Cause.Why) == 0 {
-		f.Cause.Why = causedBy(chain)
-	}
-	if len(f.Cause.Why) == 0 && f.How == fault.Status && held.Name != "" {
-		f.Cause.Why = []fault.Prose{fault.Say("The app answered on line "+strconv.Itoa(frames[root].Line)+" of %s, where %s is not nil.", frames[root].Rel, held.Name)}
+		held := onlyError(f.Calls[root].Vars)
+		if e, ok := fault.ErrorIn(held); ok && c.Error == nil && len(e.Causes) > 0 {
+			c.Error, c.ErrorOf = a.located(&e), held.Name
+		}
+		if len(c.Why) == 0 && f.How == fault.Status && held.Name != "" {
+			c.Why = []fault.Prose{fault.Say("The app answered on line "+strconv.Itoa(frames[root].Line)+" of %s, where %s is not nil.", frames[root].Rel, held.Name)}
+		}
 	}
 	for i, frame := range frames[:min(len(frames), maxSets)] {
 		if frame.Own {
-			f.Cause.Sets = append(f.Cause.Sets, a.sets(i, frame, f.Calls[i])...)
+			c.Sets = append(c.Sets, a.sets(i, frame, f.Calls[i])...)
 		}
 	}
+	f.Cause = c
 	return f
 }
 
