@@ -22,7 +22,7 @@
 //	memory.go      those addresses, from one run to the next
 //	keys.go        the keyboard
 //	failures.go    requests that failed: noted, examined, answered
-//	explain.go     their causes, which files are read for
+//	explain.go     the cause of one, found once for all who show it
 //	heard.go       what the hook says of them, as the rest of devrun speaks of it
 //	served.go      the same without the hook, from stderr
 //	coding.go      the text of an answer that the app has compressed
