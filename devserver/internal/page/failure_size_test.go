@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"devrun/devserver/internal/cause"
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 	"devrun/devserver/suite"
 )
 
@@ -94,6 +96,12 @@ func TestLongFailureIsSmall(t *testing.T) {
 	html := asks(New(app).Failed(explained(app, panicked(t, app)), places["away"]), navigation...).Body.String()
 	t.Logf("an ordinary page away is %d bytes", len(html))
 	lacks(t, html, "more variable", "not shown here")
+}
+
+// explained is f with its cause, as it is when its page is made.
+func explained(app App, f fault.Failure) fault.Failure {
+	f.Cause = cause.Explain(f, srctree.New(app.Root, app.Modules)).Cause
+	return f
 }
 
 // TestFailureWithout: what is missing is said.

@@ -12,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/internal/cause"
 	"devrun/devserver/internal/fault"
-	"devrun/devserver/internal/srctree"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -179,12 +177,6 @@ func panicked(t testing.TB, app App) fault.Failure {
 var places = map[string]Place{
 	"away": {Away: true, ConsoleURL: "http://127.0.0.1:41873/failures/4f1c", WaitURL: "http://127.0.0.1:41873/wait/4f1c"},
 	"home": {Kept: 3, Previous: "/failures/1", Next: "/failures/2", State: State{Doing: "serving", Generation: 42, Pid: 4211}},
-}
-
-// explained is f with its cause, as it is when its page is made.
-func explained(app App, f fault.Failure) fault.Failure {
-	f.Cause = cause.Explain(f, srctree.New(app.Root, app.Modules)).Cause
-	return f
 }
 
 // asks serves a request with these headers.
