@@ -30,6 +30,7 @@
 //	console.go     devrun's own origin: its pages, and what they ask
 //	failures.go    requests that failed: recorded, examined, answered
 //	reading.go     their variables, out of a parked goroutine
+//	explain.go     the cause of one, found once for all who show it
 //	view.go        the view into one process
 //	eval.go        an expression in a frame
 //	expand.go      what a page leaves out of a value
@@ -61,6 +62,8 @@
 //	internal/gate      who may use devrun's own addresses
 //	internal/console   devrun's own origin: PIN, trust, questions
 //	internal/mailbox   a mail server that delivers nothing, and what it keeps
+//	internal/cause     what led to a failure: from its variables and the source
+//	internal/srctree   where the app's source is, and what may be read of it
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal
@@ -83,8 +86,8 @@
 // why, until a save mends it.
 //
 // A request that fails is answered by devrun: the hook holds it and says what
-// happened; inspect reads the variables out of the running process; page makes
-// the answer; the hook sends it. The goroutine of a panic stays where it is, and
-// console lets the developer evaluate Go there: expr compiles, the hook carries
-// out.
+// happened; inspect reads the variables out of the running process; cause finds what
+// led to it, once for the terminal and every page; page makes the answer; the hook
+// sends it. The goroutine of a panic stays where it is, and console lets the developer
+// evaluate Go there: expr compiles, the hook carries out.
 package devserver

@@ -55,8 +55,9 @@ type failures struct {
 type examined struct {
 	calls []fault.Call
 	way   string // fault.Values.Way
+	cause fault.Cause
 	said  string // the message, without secrets
-	why   string // what the page says about the cause
+	why   string // the cause for the terminal
 	err   error
 }
 
@@ -111,9 +112,9 @@ func (s *failures) examine(f *failure) {
 	info, err := a.binary.Info()
 	switch {
 	case f.late:
-		s.examined(f, examined{err: errReturned})
+		s.unexamined(f, errReturned)
 	case err != nil:
-		s.examined(f, examined{err: err})
+		s.unexamined(f, err)
 	case info == nil:
 		s.wanted()
 		s.queue.after(s.wait, func() { s.hurry(f) })
@@ -122,11 +123,7 @@ func (s *failures) examine(f *failure) {
 		go func() {
 			var e examined
 			e.calls, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
-			if e.err == nil {
-				data.Calls, data.Values = e.calls, fault.Values{Here: true, Way: e.way}
-				e.said, e.why = fault.Redacted(data).Message, s.pages.Why(data)
-			}
-			s.queue.tell(func() { s.examined(f, e) })
+			s.explain(f, data, e)
 		}()
 	}
 }
@@ -143,7 +140,7 @@ func (s *failures) examineAll(a *app) {
 // hurry has a failure shown without the variables that it has waited for.
 func (s *failures) hurry(f *failure) {
 	if !f.seen {
-		s.examined(f, examined{err: errNotYet})
+		s.unexamined(f, errNotYet)
 	}
 }
 
@@ -160,9 +157,9 @@ func (s *failures) hurryAll(a *app) {
 // pages that wait for them ask again.
 func (s *failures) examined(f *failure, e examined) {
 	if e.err == nil {
-		f.Calls, f.Values = e.calls, fault.Values{Here: true, Way: e.way}
+		f.Calls, f.Values, f.Cause = e.calls, fault.Values{Here: true, Way: e.way}, e.cause
 	} else if !f.Values.Here {
-		f.Values.Why = sentence(e.err)
+		f.Values.Why, f.Cause = sentence(e.err), e.cause
 		f.late = f.late || errors.Is(e.err, errWentOn)
 	}
 	if f.seen {
@@ -171,9 +168,6 @@ func (s *failures) examined(f *failure, e examined) {
 	f.seen = true
 	if !slices.ContainsFunc(f.Calls, func(c fault.Call) bool { return s.term.IsApp(c.File) }) {
 		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
-	}
-	if e.err != nil {
-		e.said = fault.Redacted(f.Failure).Message
 	}
 	s.announce(f, e)
 	if f.goesOn() && f.app != nil {

@@ -26,6 +26,9 @@ func TestImports(t *testing.T) {
 		internal + "binaries":  {internal + "build", internal + "expr", internal + "fastbuild", internal + "gograph", internal + "hook", internal + "inspect"},
 		internal + "fastbuild": {internal + "build", internal + "linker"},
 		internal + "linker":    {internal + "build"},
+		// What explains a failure and what shows it find the app's source in one way.
+		internal + "cause": {internal + "srctree"},
+		internal + "page":  {internal + "srctree"},
 	}
 	only := map[string]struct{ where, why string }{
 		"github.com/fsnotify/fsnotify":  {"devrun/watcher", "who is told of changes is nobody else's concern"},

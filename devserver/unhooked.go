@@ -71,7 +71,7 @@ func (s *failures) served(a *app, r *http.Request, message string, g fault.Gorou
 		f.Calls = append(f.Calls, fault.Call{Frame: fr})
 	}
 	s.record(f)
-	s.examined(f, examined{err: unhooked(a.binary)})
+	s.examined(f, examined{said: fault.Redacted(f.Failure).Message, err: unhooked(a.binary)})
 	data, at := f.Failure, s.awayPlace(f)
 	return func() http.Handler { return s.visitors(s.pages.Failed(data, at)) }
 }

@@ -26,6 +26,7 @@ type Failure struct {
 	Request    Request
 	Calls      []Call // innermost first; panics' own frames are left out
 	CreatedBy  *Frame // what started the goroutine, if it is the app's
+	Cause      Cause
 
 	Production Response // what would be sent without devrun
 	Pid        int

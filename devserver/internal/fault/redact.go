@@ -37,10 +37,16 @@ func Redacted(f Failure) Failure {
 	f.Message = text(f.Message)
 	f.Production.Body = scrubHidden(text(f.Production.Body))
 	f.Panics = redactedErrors(f.Panics, text, 0)
-	if f.Error != nil {
-		e := redactedErrors([]Error{*f.Error}, text, 0)[0]
-		f.Error = &e
+	f.Error, f.Cause.Error = redactedError(f.Error, text), redactedError(f.Cause.Error, text)
+	f.Cause.Note = text(f.Cause.Note)
+	f.Cause.Why = slices.Clone(f.Cause.Why)
+	for i, p := range f.Cause.Why {
+		f.Cause.Why[i] = slices.Clone(p)
+		for j := range p {
+			f.Cause.Why[i][j].Text = text(p[j].Text)
+		}
 	}
+	f.Cause.Sets = slices.Clone(f.Cause.Sets)
 	f.Request.URI = known(f.Request.URI)
 	for _, list := range [][]Field{f.Request.Header, f.Request.Form, f.Production.Header} {
 		for _, field := range list {
@@ -189,6 +195,13 @@ func (r *redactor) cookies(line string, set bool) string {
 		parts[i] = name + "=" + Mask
 	}
 	return strings.Join(parts, ";")
+}
+
+func redactedError(e *Error, text func(string) string) *Error {
+	if e == nil {
+		return nil
+	}
+	return &redactedErrors([]Error{*e}, text, 0)[0]
 }
 
 func redactedErrors(list []Error, text func(string) string, depth int) []Error {

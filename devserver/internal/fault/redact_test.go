@@ -84,6 +84,10 @@ func secretive() Failure {
 		Message: "no user for tok-tok-tok-17 with password=p4ss", Notes: []string{"note"},
 		Error:  &Error{Text: "dial postgres://u:pw@h: tok-tok-tok-17", Causes: []Error{{Text: "cookie c2Vzc2lvbjE3 is old"}}},
 		Panics: []Error{{Text: "tok-tok-tok-17"}},
+		Cause: Cause{
+			Why: []Prose{Say("It is caused by %s, an error.", "bad tok-tok-tok-17"), Say("m is tok-tok-tok-17.")}, Note: "is tok-tok-tok-17",
+			Error: &Error{Text: "password=p4ss", Causes: []Error{{Text: "cookie c2Vzc2lvbjE3 is old", Note: "text found in a.go:3"}}}, Sets: []Set{{0, 1, 7}},
+		},
 		Request: Request{URI: "/x?token=tok-tok-tok-17&q=go&api_key=%2Babcdefgh%2B", Header: []Field{
 			{"Accept", []string{"*/*"}}, {"Authorization", []string{"Bearer aaaaaaaa1"}}, {"Cookie", []string{"sid=c2Vzc2lvbjE3; theme=dark"}},
 			{"Referer", []string{"http://localhost/?token=tok-tok-tok-17"}}, {"X-Api-Key", []string{"k"}}, {"Proxy-Authorization", []string{"Basic dTpw"}},
@@ -101,19 +105,19 @@ func secretive() Failure {
 
 func TestRedacted(t *testing.T) {
 	f := secretive()
-	before := fmt.Sprintf("%#v %#v", f, *f.Error)
+	before := fmt.Sprintf("%#v %#v %#v", f, *f.Error, *f.Cause.Error)
 	r := Redacted(f)
-	if after := fmt.Sprintf("%#v %#v", f, *f.Error); after != before {
+	if after := fmt.Sprintf("%#v %#v %#v", f, *f.Error, *f.Cause.Error); after != before {
 		t.Error("the failure itself was changed")
 	}
-	all := fmt.Sprintf("%+v %+v", r, *r.Error)
+	all := fmt.Sprintf("%+v %+v %+v %q", r, *r.Error, *r.Cause.Error, r.Cause)
 	for _, secret := range []string{"tok-tok", "hunter2", "not listed", "c2Vzc2", "aaaaaaaa1", "p4ss", ":pw@", "abcdefgh", "dTpw", "v4lu3", "[1, 2, 3]", "file:x", "eyJ", "dark"} {
 		if i := strings.Index(all, secret); i >= 0 {
 			t.Errorf("%s is left: …%s", secret, all[max(0, i-60):min(len(all), i+40)])
 		}
 	}
 	for _, kept := range []string{"susan", ":8080", "postgres://u:[redacted]@h/db", "sid=[redacted]; theme=[redacted]", "sid=[redacted]; Path=/; HttpOnly", "Bearer [redacted]",
-		"token=[redacted]&q=go&api_key=[redacted]", "no user for [redacted] with password=[redacted]", `User Type:int Kind:number Text:17`, "main.f", "is [redacted]!", `{SecretKey: redacted, Addr: ":8080"}`} {
+		"token=[redacted]&q=go&api_key=[redacted]", "no user for [redacted] with password=[redacted]", `User Type:int Kind:number Text:17`, "main.f", "is [redacted]!", "text found in a.go:3", "It is caused by bad [redacted], an error. m is [redacted].", `{SecretKey: redacted, Addr: ":8080"}`} {
 		if !strings.Contains(all, kept) {
 			t.Errorf("%q is missing in %s", kept, all)
 		}

@@ -198,7 +198,7 @@ func (p *Pages) buildPage(v *buildView, l limits) page {
 		At:              v.At,
 		Text:            cut(visible(head), l.message),
 		After:           v.others(),
-		Why:             []prose{say(v.still() + " This page reloads by itself when the build passes.")},
+		Why:             []fault.Prose{fault.Say(v.still() + " This page reloads by itself when the build passes.")},
 		Copy:            true,
 		Keys:            keys("error", "the errors"),
 		Content:         c,

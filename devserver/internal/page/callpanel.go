@@ -16,29 +16,29 @@ const maxLibValues = 12
 // panel is one call.
 func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	f, call, l := v.frames[i], v.Calls[i], s.limits
-	_, name := f.split()
+	_, name := f.Split()
 	if k := strings.LastIndexByte(name, ')'); k >= 0 && k+2 < len(name) {
 		name = name[k+2:]
 	}
-	class, r := "here", reason{}
+	class, c := "here", fault.Cause{}
 	if i == v.root {
-		class, r = "bad", v.reason
+		class, c = "bad", v.Cause
 	}
 	p := callPanel{panel: panel{
-		ID: panelID(i), On: i == v.root, Lib: !f.own, At: s.text(f.at()), Func: s.text(f.Func),
-		Open: link{"Open in editor", v.pages.editor.link(f.file, f.Line, max(r.col, 1))},
+		ID: panelID(i), On: i == v.root, Lib: !f.Own, At: s.text(f.At()), Func: s.text(f.Func),
+		Open: link{"Open in editor", v.pages.editor.link(f.Path, f.Line, max(c.Col, 1))},
 	}, Index: i, Short: s.text(name)}
-	if i > 0 && v.frames[i-1].own {
-		_, called := v.frames[i-1].split()
+	if i > 0 && v.frames[i-1].Own {
+		_, called := v.frames[i-1].Split()
 		p.Note = "calls " + s.text(called)
 	}
-	src := v.source.file(f.file)
-	if f.own {
+	src := v.source.file(f.Path)
+	if f.Own {
 		var beside map[int][]inline
 		if v.Values.Here {
-			beside = v.source.inlines(f, call, r.culprit)
+			beside = v.inlines(i)
 		}
-		p.Source = src.passage(f.Line, class, r, beside, l.around)
+		p.Source = src.passage(f.Line, class, c, beside, l.around)
 	} else {
 		p.Source = src.excerpt(f.Line-libAround, f.Line+libAround, f.Line, 0, class, "")
 	}
@@ -57,7 +57,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}
-	case len(call.Vars) == 0 && !f.own:
+	case len(call.Vars) == 0 && !f.Own:
 	case len(call.Vars) == 0:
 		p.VarsNone = "There are none here."
 		if call.Why != "" {
@@ -77,13 +77,13 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 		}
 		share := *budget
 		switch {
-		case !f.own:
+		case !f.Own:
 			share.left = min(budget.left, maxLibValues)
 		case i != v.root && i < v.root+8:
 			share.left = max(budget.left/2, 0)
 		}
 		had := share.left
-		p.Groups = share.groups(i, call.Vars, on, r.culprit, l.call)
+		p.Groups = share.groups(i, call.Vars, on, c.Var, l.call)
 		budget.left -= had - share.left
 	}
 	return p
@@ -104,17 +104,17 @@ const farLines = 3
 
 // passage is the function around a line: all of it when it is short, else the lines
 // near the line, its first, and those with a value beside them.
-func (f *source) passage(at int, class string, r reason, beside map[int][]inline, around int) excerpt {
+func (f *source) passage(at int, class string, c fault.Cause, beside map[int][]inline, around int) excerpt {
 	e := f.excerpt(at, at, at, 0, class, "")
 	if e.Gone != "" {
 		return e
 	}
-	if r.col > 0 && r.end > r.col {
+	if c.Col > 0 && c.End > c.Col {
 		start, end := f.bounds(at)
-		a, b := min(start+r.col-1, end), min(start+r.end-1, end)
+		a, b := min(start+c.Col-1, end), min(start+c.End-1, end)
 		spans := f.spans(start, end, a, b, a-start)
 		e.Lines[0].Spans = spans
-		e.Lines = append(e.Lines, line{Class: class + " at", Spans: carets(spans, visible(r.note))})
+		e.Lines = append(e.Lines, line{Class: class + " at", Spans: carets(spans, " "+visible(c.Note))})
 	}
 	e.Lines[0].Beside = beside[at]
 	from, to := f.function(at, around)
@@ -170,16 +170,8 @@ func (v *failureView) errors(c *failureContent, l limits) {
 		c.Panics = append(c.Panics, cut(visible(p.Text), l.message))
 	}
 	e := v.Error
-	if e == nil && v.root >= 0 {
-		name := v.onlyError()
-		for _, x := range v.Calls[v.root].Vars {
-			if name != "" && visible(x.Name) == name && !x.Shadowed {
-				if of, ok := errorOf(x, 0); ok && len(of.Causes) > 0 {
-					of = located(of, v.makers)
-					e, c.ChainOf = &of, cut(name, 60)
-				}
-			}
-		}
+	if e == nil {
+		e, c.ChainOf = v.Cause.Error, cut(visible(v.Cause.ErrorOf), 60)
 	}
 	if e == nil {
 		return

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // crashView is a crash as all forms of its page need it.
@@ -13,8 +14,8 @@ type crashView struct {
 	fault.Crash
 	pages      *Pages
 	hint       string
-	goroutines int     // how many there were
-	frames     []frame // of the goroutine that failed
+	goroutines int             // how many there were
+	frames     []srctree.Frame // of the goroutine that failed
 	bad        []int
 	root       int // the call in frames to look at first, -1 for none
 	source     *sources
@@ -117,15 +118,15 @@ func (v *crashView) ended() string {
 }
 
 // why says what the end means, as far as it is certain.
-func (v *crashView) why() []prose {
+func (v *crashView) why() []fault.Prose {
 	p := v.cause()
 	if g := v.first(); g != nil && g.Request() != "" {
-		p = append(p, say("It worked for the request %s.", cut(visible(g.Request()), 200)))
+		p = append(p, fault.Say("It worked for the request %s.", cut(visible(g.Request()), 200)))
 	}
 	return p
 }
 
-func (v *crashView) cause() []prose {
+func (v *crashView) cause() []fault.Prose {
 	switch v.Trace.Kind {
 	case "panic":
 		what := "panicked"
@@ -134,55 +135,55 @@ func (v *crashView) cause() []prose {
 		}
 		p := v.onLine(what)
 		if len(v.Trace.Earlier) > 0 {
-			return []prose{p, say("While that was handled, the panic above was raised, and nothing recovered it.")}
+			return []fault.Prose{p, fault.Say("While that was handled, the panic above was raised, and nothing recovered it.")}
 		}
-		return []prose{p, say("Nothing recovered it, so the Go runtime ended the process.")}
+		return []fault.Prose{p, fault.Say("Nothing recovered it, so the Go runtime ended the process.")}
 	case "fatal error":
-		return append(v.fatal(), say("The Go runtime ends the process here; %s cannot stop it.", "recover"))
+		return append(v.fatal(), fault.Say("The Go runtime ends the process here; %s cannot stop it.", "recover"))
 	case "signal":
-		return []prose{say("The process got a signal that Go does not turn into a panic, printed its goroutines and ended.")}
+		return []fault.Prose{fault.Say("The process got a signal that Go does not turn into a panic, printed its goroutines and ended.")}
 	}
 	e := v.Exit
 	switch {
 	case v.unstarted():
-		return []prose{say("The system did not run it: %s.", cut(v.lastWords(), 300))}
+		return []fault.Prose{fault.Say("The system did not run it: %s.", cut(v.lastWords(), 300))}
 	case e.Signal == "killed" && e.MaxRSS > 0:
-		return []prose{say("It had " + size(e.MaxRSS) + " in use; it may have run out of memory.")}
+		return []fault.Prose{fault.Say("It had " + size(e.MaxRSS) + " in use; it may have run out of memory.")}
 	case e.Signal == "killed":
-		return []prose{say("Something outside ended it; it may have run out of memory.")}
+		return []fault.Prose{fault.Say("Something outside ended it; it may have run out of memory.")}
 	case e.Signal != "":
-		return []prose{say("The signal ended it before it could say why.")}
+		return []fault.Prose{fault.Say("The signal ended it before it could say why.")}
 	}
-	p := []prose{say("It ended by itself; there is no panic in what it printed last.")}
+	p := []fault.Prose{fault.Say("It ended by itself; there is no panic in what it printed last.")}
 	if e.Code == 0 {
-		p = []prose{say("It ended by itself and without an error: %s returned, or %s was called.", "main", "os.Exit(0)")}
+		p = []fault.Prose{fault.Say("It ended by itself and without an error: %s returned, or %s was called.", "main", "os.Exit(0)")}
 	}
 	if last := v.lastWords(); last != "" {
-		p = append(p, say("Its last line on stderr was %s.", cut(last, 300)))
+		p = append(p, fault.Say("Its last line on stderr was %s.", cut(last, 300)))
 	}
 	return p
 }
 
-func (v *crashView) fatal() []prose {
+func (v *crashView) fatal() []fault.Prose {
 	switch m := v.Trace.Message; {
 	case m == "concurrent map writes":
-		return []prose{v.onLine("was about to write a map"), say("It found another write under way.")}
+		return []fault.Prose{v.onLine("was about to write a map"), fault.Say("It found another write under way.")}
 	case m == "concurrent map read and map write":
-		return []prose{v.onLine("was reading a map"), say("Another goroutine was writing it.")}
+		return []fault.Prose{v.onLine("was reading a map"), fault.Say("Another goroutine was writing it.")}
 	case m == "concurrent map iteration and map write":
-		return []prose{v.onLine("was going through a map"), say("Another goroutine was writing it.")}
+		return []fault.Prose{v.onLine("was going through a map"), fault.Say("Another goroutine was writing it.")}
 	case strings.HasPrefix(m, "all goroutines are asleep"):
-		return []prose{say("Every goroutine was waiting, so nothing could ever go on.")}
+		return []fault.Prose{fault.Say("Every goroutine was waiting, so nothing could ever go on.")}
 	case m == "stack overflow":
-		p := []prose{say(fmt.Sprintf("The stack of goroutine %d grew past the limit.", v.first().ID))}
+		p := []fault.Prose{fault.Say(fmt.Sprintf("The stack of goroutine %d grew past the limit.", v.first().ID))}
 		if name, n := v.recursion(); n >= recursionCalls {
-			p = append(p, say(fmt.Sprintf("%%s is on it %d times and more.", n), name))
+			p = append(p, fault.Say(fmt.Sprintf("%%s is on it %d times and more.", n), name))
 		}
 		return p
 	case strings.Contains(m, "out of memory"):
-		return []prose{say("The system gave the Go runtime no more memory.")}
+		return []fault.Prose{fault.Say("The system gave the Go runtime no more memory.")}
 	}
-	return []prose{v.onLine("found a state from which Go cannot go on")}
+	return []fault.Prose{v.onLine("found a state from which Go cannot go on")}
 }
 
 // recursionCalls of one function in the hundred calls that the runtime prints of
@@ -192,7 +193,7 @@ const recursionCalls = 10
 func (v *crashView) recursion() (name string, most int) {
 	calls := map[string]int{}
 	for _, f := range v.frames {
-		if calls[f.Func]++; f.own && calls[f.Func] > most {
+		if calls[f.Func]++; f.Own && calls[f.Func] > most {
 			name, most = f.Func, calls[f.Func]
 		}
 	}
@@ -201,20 +202,20 @@ func (v *crashView) recursion() (name string, most int) {
 
 // onLine says where the goroutine did what: on a line of the app, or in the library
 // function that this line called.
-func (v *crashView) onLine(did string) prose {
+func (v *crashView) onLine(did string) fault.Prose {
 	who := fmt.Sprintf("Goroutine %d %s", v.first().ID, did)
 	if v.root < 0 {
-		return say(who + ", in code that is not the app's.")
+		return fault.Say(who + ", in code that is not the app's.")
 	}
 	f := v.frames[v.root]
 	where := fmt.Sprintf("on line %d of %%s.", f.Line)
 	if v.root > 0 {
 		lib := v.frames[v.root-1]
-		if pkg := lib.pkg(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/") {
-			return say(who+" in %s, called "+where, visible(lib.Func), visible(f.rel))
+		if pkg := lib.Package(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/") {
+			return fault.Say(who+" in %s, called "+where, visible(lib.Func), visible(f.Rel))
 		}
 	}
-	return say(who+" "+where, visible(f.rel))
+	return fault.Say(who+" "+where, visible(f.Rel))
 }
 
 // lastWords is the last line on stderr that is not empty.

@@ -39,17 +39,17 @@ func (v *crashView) report() string {
 			libs = 0
 			break
 		}
-		if !f.own && v.root >= 0 {
+		if !f.Own && v.root >= 0 {
 			libs++
 			continue
 		}
 		flush()
-		fmt.Fprintf(&b, "  %s  %s\n", f.Func, f.at())
+		fmt.Fprintf(&b, "  %s  %s\n", f.Func, f.At())
 	}
 	flush()
 	if g.CreatedBy != nil {
-		f := v.pages.frame(*g.CreatedBy)
-		fmt.Fprintf(&b, "  started by %s  %s\n", f.Func, f.at())
+		f := v.pages.Tree.Frame(*g.CreatedBy)
+		fmt.Fprintf(&b, "  started by %s  %s\n", f.Func, f.At())
 	}
 	if n := v.goroutines - 1; n > 0 {
 		fmt.Fprintf(&b, "  + %s\n", count(n, "other goroutine"))
@@ -128,8 +128,8 @@ func (v *crashView) json() []byte {
 	}
 	out.Trace = &traceJSON{Kind: v.Trace.Kind, Message: v.Trace.Message, Earlier: v.Trace.Earlier}
 	toJSON := func(f fault.Frame) frameJSON {
-		at := v.pages.frame(f)
-		return frameJSON{f.Func, f.File, at.rel, f.Line, at.own}
+		at := v.pages.Tree.Frame(f)
+		return frameJSON{f.Func, f.File, at.Rel, f.Line, at.Own}
 	}
 	for _, g := range v.Trace.Goroutines {
 		gj := goroutineJSON{ID: g.ID, State: g.State, Creator: g.Creator, Frames: []frameJSON{}}

@@ -36,14 +36,14 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 	var c crashContent
 	if v.root >= 0 {
 		f := v.frames[v.root]
-		s.current = f.file + "\x00" + f.at()
+		s.current = f.Path + "\x00" + f.At()
 	}
 	if g := v.first(); g != nil {
 		c.Groups = append(c.Groups, stackGroup{Title: cut(visible(goroutine(*g)), 200), Rows: s.rows(v.frames, v.bad, l.items)})
 		if g.CreatedBy != nil {
-			f := p.frame(*g.CreatedBy)
+			f := p.Tree.Frame(*g.CreatedBy)
 			class := ""
-			if !f.own {
+			if !f.Own {
 				class = "lib"
 			}
 			title := "started"
@@ -83,15 +83,15 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 		Copy: true, Content: c,
 	}
 	if v.hint != "" {
-		pg.Why = append(pg.Why, prose{{cut(v.hint, l.message), false}})
+		pg.Why = append(pg.Why, fault.Prose{{Text: cut(v.hint, l.message)}})
 	}
-	pg.Why = append(pg.Why, say("This page reloads by itself after the next save."))
+	pg.Why = append(pg.Why, fault.Say("This page reloads by itself after the next save."))
 	help := keys("frame", "the crash")
 	pg.Keys = slices.Insert(help, 1, keyHelp{[]string{"n"}, "App frames only, or all frames"})
 	if v.root >= 0 {
 		f := v.frames[v.root]
-		if url := p.editor.link(f.file, f.Line, 1); url != "" {
-			pg.Primary = link{"Open " + place(f.rel, f.Line), url}
+		if url := p.editor.link(f.Path, f.Line, 1); url != "" {
+			pg.Primary = link{"Open " + place(f.Rel, f.Line), url}
 		}
 	}
 	return pg
@@ -172,7 +172,7 @@ func (v *crashView) facts(c *crashContent) {
 		{"ran", lasting(e.Ran)}, {"memory", memory}, {"generation", fmt.Sprint(v.Generation)},
 	}
 	if v.root >= 0 {
-		c.Exit = append(c.Exit, fact{"last line of the app", cut(visible(v.frames[v.root].at()), 400)})
+		c.Exit = append(c.Exit, fact{"last line of the app", cut(visible(v.frames[v.root].At()), 400)})
 	}
 	switch {
 	case v.unstarted():

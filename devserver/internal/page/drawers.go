@@ -39,8 +39,8 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 	}
 	c.Goroutine.Rows = []factRow{{Name: "goroutine", Value: fmt.Sprint(v.Goroutine)}}
 	if v.CreatedBy != nil {
-		f := v.pages.frame(*v.CreatedBy)
-		c.Goroutine.Rows = append(c.Goroutine.Rows, factRow{Name: "started by", Value: cut(oneLine(f.Func+", "+f.at()), l.message)})
+		f := v.pages.Tree.Frame(*v.CreatedBy)
+		c.Goroutine.Rows = append(c.Goroutine.Rows, factRow{Name: "started by", Value: cut(oneLine(f.Func+", "+f.At()), l.message)})
 	}
 	c.Goroutine.Rows = append(c.Goroutine.Rows,
 		factRow{Name: "process", Value: fmt.Sprintf("pid %d, generation %d", v.Pid, v.Generation)})

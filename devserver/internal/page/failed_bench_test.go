@@ -10,7 +10,7 @@ import (
 func BenchmarkFailed(b *testing.B) {
 	app := failedApp(b)
 	p := New(app)
-	f := panicked(b, app)
+	f := explained(app, panicked(b, app))
 	for _, as := range []string{"text/html", "text/plain"} {
 		b.Run(as, func(b *testing.B) {
 			for b.Loop() {
@@ -21,11 +21,4 @@ func BenchmarkFailed(b *testing.B) {
 			}
 		})
 	}
-	b.Run("why", func(b *testing.B) {
-		for b.Loop() {
-			if p.Why(f) == "" {
-				b.Fatal("no reason")
-			}
-		}
-	})
 }

@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // Place is where the page of a failure is read.
@@ -33,11 +33,10 @@ type Place struct {
 // form, whoever asks. Its status is that of the app's answer, or 500; on devrun's
 // own address it is 200.
 //
-// The request that it serves decides who reads: see seesAll.
+// It is made anew for each request, which decides who reads: see seesAll.
 func (p *Pages) Failed(f fault.Failure, at Place) http.Handler {
-	v := p.newFailureView(f, at)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v.answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
+		p.newFailureView(f, at).answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
 	})
 }
 
@@ -73,78 +72,32 @@ type failureView struct {
 	fault.Failure
 	pages  *Pages
 	at     Place
-	frames []frame // of Calls
-	total  int     // calls that there were
-	root   int     // the app's innermost call, -1 for none
+	frames []srctree.Frame // of Calls
+	total  int             // calls that there were
+	root   int             // the app's innermost call, -1 for none
 	bad    []int
 	source *sources
-	makers []maker // of errors
-	reason reason
-	why    []prose
-
-	mu     sync.Mutex
-	made   map[madeKey]*answer
-	policy string
-}
-
-type madeKey struct {
-	all bool
-	as  form
 }
 
 func (p *Pages) newFailureView(f fault.Failure, at Place) *failureView {
-	source := p.sourcesOf(f)
-	var makers []maker
-	if f.Error != nil && len(f.Error.Causes) > 0 {
-		makers = source.makers(p)
-		e := located(*f.Error, makers) // its texts are looked for as they are, without a mask
-		f.Error = &e
+	if f.Error != nil { // that of the cause is the same, with notes
+		f.Error, f.Cause.Error = cmp.Or(f.Cause.Error, f.Error), nil
 	}
-	v := p.explained(f, source)
-	v.at, v.makers, v.made = at, makers, map[madeKey]*answer{}
-	// Source is read now, not when somebody looks.
-	for _, own := range []bool{true, false} {
-		left := fits[0].libs
-		if own {
-			left = fits[0].excerpts
-		}
-		for _, fr := range v.frames[:min(len(v.frames), fits[0].items)] {
-			if fr.own == own && fr.file != "" && left > 0 {
-				v.source.file(fr.file)
-				left--
-			}
-		}
-	}
-	if f.Error == nil && v.root >= 0 && v.onlyError() != "" {
-		v.makers = v.source.makers(p)
-	}
-	v.policy = policy
-	if at.Away {
-		v.policy = awayPolicy(at.WaitURL)
-	}
-	return v
-}
-
-// sourcesOf are the files that a failure is in.
-func (p *Pages) sourcesOf(f fault.Failure) *sources {
-	s := newSources(cmp.Or(f.Built, f.At))
-	s.scans = &p.scans
-	return s
-}
-
-// explained is a failure with what led to it, which is all that its sentence takes: no
-// source is read but what that depends on.
-func (p *Pages) explained(f fault.Failure, source *sources) *failureView {
-	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, source: source, total: len(f.Calls), root: -1}
+	v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, at: at, total: len(f.Calls), root: -1}
+	v.source = newSources(cmp.Or(f.Built, f.At))
+	v.source.scans = &p.scans
 	for i, c := range v.Calls {
-		fr := p.frame(c.Frame)
+		fr := p.Tree.Frame(c.Frame)
 		v.frames = append(v.frames, fr)
-		if fr.own && v.root < 0 {
+		if fr.Own && v.root < 0 {
 			v.root, v.bad = i, []int{i}
 		}
 	}
-	v.reason = v.source.why(v.Failure, v.frames, v.root)
-	v.why = v.explain()
+	for _, p := range v.Cause.Why {
+		for i := range p {
+			p[i].Text = oneLine(p[i].Text)
+		}
+	}
 	return v
 }
 
@@ -206,8 +159,15 @@ func boundedFailure(f fault.Failure) fault.Failure {
 	}
 	if f.Error != nil {
 		f.Error = &b.errorsOf([]fault.Error{*f.Error})[0]
+	} else if f.Cause.Error != nil {
+		f.Cause.Error = &b.errorsOf([]fault.Error{*f.Cause.Error})[0]
 	}
 	f.Panics = b.errorsOf(f.Panics)
+	f.Cause.Note = b.cut(f.Cause.Note, maxText)
+	f.Cause.Why = slices.Clone(f.Cause.Why)
+	for i, p := range f.Cause.Why {
+		f.Cause.Why[i] = cutWords(p, maxText)
+	}
 	return f
 }
 
@@ -255,15 +215,12 @@ func (v *failureView) status() int {
 	return http.StatusInternalServerError
 }
 
-// answer makes each form when it is first asked for; most are asked for once.
+// answer makes only the form that is asked for.
 func (v *failureView) answer(all bool, as form) *answer {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	key := madeKey{all, as}
-	if a := v.made[key]; a != nil {
-		return a
+	a := &answer{status: v.status(), varies: v.at.Away}
+	if v.at.Away {
+		a.policy = awayPolicy(v.at.WaitURL)
 	}
-	a := &answer{status: v.status(), policy: v.policy, varies: v.at.Away}
 	switch as {
 	case asHTML:
 		a.html = v.html(all)
@@ -274,7 +231,6 @@ func (v *failureView) answer(all bool, as form) *answer {
 	default:
 		a.text = v.text(all)
 	}
-	v.made[key] = a
 	return a
 }
 

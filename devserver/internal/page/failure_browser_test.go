@@ -121,7 +121,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestFailureBrowser(t *testing.T) {
 	app := failedApp(t)
-	f := panicked(t, app)
+	f := explained(app, panicked(t, app))
 	p := New(app)
 	unread := f
 	unread.Values.Here, unread.Values.Why = false, "the debug information is still being linked"

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"devrun/devserver/internal/cause"
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 	"devrun/devserver/suite"
 )
 
@@ -51,7 +54,10 @@ func vast(app App) fault.Failure {
 	for i := range 2000 {
 		f.Calls = append(f.Calls, fault.Call{Frame: fault.Frame{Func: "main." + long + fmt.Sprint(i), File: filepath.Join(app.Root, "main.go"), Line: 2 + i%590}, Vars: vars})
 		f.Notes = append(f.Notes, long)
+		f.Cause.Sets = append(f.Cause.Sets, fault.Set{Call: i, Var: i % len(vars), Line: 2 + i%590})
 	}
+	f.Cause.Note, f.Cause.Col, f.Cause.End = strings.Repeat(long, 500), 1, 1<<30
+	f.Cause.Why = slices.Repeat([]fault.Prose{fault.Say("%s "+long, strings.Repeat(long, 100))}, 3)
 	return f
 }
 
@@ -87,9 +93,15 @@ func TestLongFailureIsSmall(t *testing.T) {
 
 	// An ordinary one is shown in full.
 	app = failedApp(t)
-	html := asks(New(app).Failed(panicked(t, app), places["away"]), navigation...).Body.String()
+	html := asks(New(app).Failed(explained(app, panicked(t, app)), places["away"]), navigation...).Body.String()
 	t.Logf("an ordinary page away is %d bytes", len(html))
 	lacks(t, html, "more variable", "not shown here")
+}
+
+// explained is f with its cause, as it is when its page is made.
+func explained(app App, f fault.Failure) fault.Failure {
+	f.Cause = cause.Explain(f, srctree.New(app.Root, app.Modules)).Cause
+	return f
 }
 
 // TestFailureWithout: what is missing is said.
@@ -100,7 +112,7 @@ func TestFailureWithout(t *testing.T) {
 		f := full
 		f.Calls = append([]fault.Call{}, full.Calls...)
 		change(&f)
-		w := asks(New(app).Failed(f, at), navigation...)
+		w := asks(New(app).Failed(explained(app, f), at), navigation...)
 		return w.Code, w.Body.String()
 	}
 	_, html := page(func(f *fault.Failure) {
@@ -170,6 +182,12 @@ func TestFailureList(t *testing.T) {
 		"generation 42", `<span class="tag good">serving</span>`, `href="http://localhost:8080"`)
 	contains(t, asks(h).Body.String(), "microblog: serving, generation 42 · pid 4211\n", "panic: runtime error: invalid")
 	contains(t, asks(h, "Accept", "application/json").Body.String(), `"kind": "failures"`, `"id": "a/b?c"`)
+	f.Message = "no user has the key hunter2hunter2" // a secret because a variable says so
+	for _, accept := range []string{"text/html", "application/json", "text/markdown", "*/*"} {
+		text := asks(p.Overview([]fault.Failure{f}, nil, state), "Accept", accept).Body.String()
+		contains(t, text, "no user has the key [redacted]")
+		lacks(t, text, "hunter2")
+	}
 	contains(t, asks(p.Overview(nil, nil, State{Doing: "building"}), "Accept", "text/html").Body.String(), "No request has failed since devrun started.", `<i class="dot work"`)
 	if w := asks(p.Missing(1, state), "Accept", "text/html"); w.Code != 404 || !strings.Contains(w.Body.String(), "This failure is not kept any more.") {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -187,4 +205,14 @@ func TestFailureList(t *testing.T) {
 			t.Errorf("%s gives %s", bad, got)
 		}
 	}
+}
+
+// TestCauseChanged: what was not compiled proves nothing.
+func TestCauseChanged(t *testing.T) {
+	app := failedApp(t)
+	f := panicked(t, app)
+	f.At = time.Now().Add(-time.Hour)
+	html := asks(New(app).Failed(explained(app, f), Place{Away: true}), navigation...).Body.String()
+	contains(t, html, "Source unavailable: handlers.go has changed since it was compiled.", "<b>user</b>")
+	lacks(t, html, "is nil on line", `class="l bad`, `<p class="why">`)
 }

@@ -194,7 +194,7 @@ var navigation = []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "
 
 func TestFailurePage(t *testing.T) {
 	app := failedApp(t)
-	f := panicked(t, app)
+	f := explained(app, panicked(t, app))
 	p := New(app)
 	line := lineOf(t, handlersSource, "user.AboutMe =")
 	set := lineOf(t, handlersSource, "user, err :=")
@@ -289,7 +289,7 @@ func TestWhoSees(t *testing.T) {
 	}
 
 	app := failedApp(t)
-	h := New(app).Failed(panicked(t, app), places["away"])
+	h := New(app).Failed(explained(app, panicked(t, app)), places["away"])
 	for _, accept := range []string{"text/html", "application/json", "text/markdown", "*/*"} {
 		w := asks(h, "Accept", accept, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
 		text := w.Body.String()
@@ -310,7 +310,7 @@ func TestFailureForms(t *testing.T) {
 	app := failedApp(t)
 	f := panicked(t, app)
 	f.At = time.Now().Add(time.Hour) // the source is older in every time zone
-	h := New(app).Failed(f, places["away"])
+	h := New(app).Failed(explained(app, f), places["away"])
 	for name, accept := range map[string]string{"failure.txt": "*/*", "failure.md": "text/markdown", "failure.json": "application/json"} {
 		got := asks(h, "Accept", accept).Body.String()
 		got = strings.NewReplacer(app.Root, "/home/dev/microblog", f.At.Format(time.RFC3339Nano), "2026-11-22T17:41:10+01:00").Replace(got)

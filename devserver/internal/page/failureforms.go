@@ -31,51 +31,6 @@ func (v *failureView) headline() (before, text string) {
 	return "", text
 }
 
-// explain is the sentence below the message, without more than is certain.
-func (v *failureView) explain() []prose {
-	if len(v.reason.say) > 0 {
-		return v.reason.say
-	}
-	if v.Error != nil {
-		last, n := v.Error, 0
-		for len(last.Causes) == 1 {
-			last = &last.Causes[0]
-			n++
-		}
-		if n > 0 && len(last.Causes) == 0 && last.Text != "" {
-			return []prose{say("It is caused by %s, an error of type %s.", cut(oneLine(last.Text), 200), cut(oneLine(last.Type), 100))}
-		}
-	}
-	if v.How == fault.Status && v.root >= 0 {
-		if name := v.onlyError(); name != "" {
-			return []prose{say("The app answered on line "+strconv.Itoa(v.frames[v.root].Line)+" of %s, where %s is not nil.", visible(v.frames[v.root].rel), name)}
-		}
-	}
-	return nil
-}
-
-// onlyError names the one error variable of the failing call that is not nil.
-func (v *failureView) onlyError() string {
-	name := ""
-	for _, c := range v.Calls[v.root].Vars {
-		if c.Type == "error" && !c.Nil && !c.Gone && !c.Shadowed && c.Unreadable == "" {
-			if name != "" {
-				return ""
-			}
-			name = visible(c.Name)
-		}
-	}
-	return name
-}
-
-func sentences(list []prose) string {
-	var all []string
-	for _, p := range list {
-		all = append(all, p.String())
-	}
-	return strings.Join(all, " ")
-}
-
 // asked is "POST /edit_profile".
 func (v *failureView) asked() string {
 	return strings.TrimSpace(oneLine(v.Request.Method) + " " + oneLine(v.Request.URI))
@@ -102,7 +57,7 @@ func (v *failureView) text(all bool) string {
 	fmt.Fprintf(&b, "%s: %s\n", v.tag(), strings.Join(message, "\n    "))
 	if all {
 		fmt.Fprintf(&b, "%s, goroutine %d, generation %d\n", cut(v.asked(), textWidth), v.Goroutine, v.Generation)
-		if why := sentences(v.why); why != "" {
+		if why := v.Cause.String(); why != "" {
 			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(why), 4*textWidth))
 		}
 	}
@@ -140,9 +95,9 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 	}
 	hidden := 0
 	for i, f := range v.frames {
-		if !f.own && v.root >= 0 || own >= most {
+		if !f.Own && v.root >= 0 || own >= most {
 			libs++
-			if own >= most && f.own {
+			if own >= most && f.Own {
 				hidden++
 			}
 			continue
@@ -151,7 +106,7 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 		if v.root >= 0 && own <= most/2 {
 			flush()
 		}
-		fmt.Fprintf(b, "  %s  %s\n", cut(visible(f.Func), textWidth), cut(visible(f.at()), textWidth))
+		fmt.Fprintf(b, "  %s  %s\n", cut(visible(f.Func), textWidth), cut(visible(f.At()), textWidth))
 		if vars && i == v.root {
 			v.writeVars(b)
 		}
@@ -170,7 +125,7 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 func (v *failureView) writeVars(b *strings.Builder) {
 	budget := rowBudget{left: maxJSONValues, bytes: textWidth}
 	n := 0
-	for _, g := range budget.groups(v.root, v.Calls[v.root].Vars, v.onLine(v.root), v.reason.culprit, textVars) {
+	for _, g := range budget.groups(v.root, v.Calls[v.root].Vars, v.onLine(v.root), v.Cause.Var, textVars) {
 		for _, r := range g.Rows {
 			text := r.Text
 			switch {
@@ -198,8 +153,8 @@ func (v *failureView) writeVars(b *strings.Builder) {
 // onLine are the names on the line of a call.
 func (v *failureView) onLine(i int) []string {
 	f := v.frames[i]
-	src := v.source.files[f.file]
-	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
+	src := v.source.file(f.Path)
+	if src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return nil
 	}
 	start, end := src.bounds(f.Line)
@@ -226,7 +181,7 @@ func (v *failureView) markdown(all bool) string {
 			fmt.Fprintf(&b, ", %s", v.pages.app.Go)
 		}
 		b.WriteByte('\n')
-		if why := sentences(v.why); why != "" {
+		if why := v.Cause.String(); why != "" {
 			fmt.Fprintf(&b, "\n%s\n", why)
 		}
 		v.writeSource(&b)
@@ -242,8 +197,8 @@ func (v *failureView) writeSource(b *strings.Builder) {
 		return
 	}
 	f := v.frames[v.root]
-	src := v.source.files[f.file]
-	if src == nil || src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
+	src := v.source.file(f.Path)
+	if src.gone != "" || f.Line < 1 || f.Line > len(src.starts) {
 		return
 	}
 	b.WriteByte('\n')

@@ -108,21 +108,21 @@ func (v *failureView) json(all bool) []byte {
 	left := maxJSONValues
 	for i, c := range v.Calls {
 		f := v.frames[i]
-		cj := callJSON{frameJSON: frameJSON{f.Func, f.File, f.rel, f.Line, f.own}, Optimised: c.Optimised}
+		cj := callJSON{frameJSON: frameJSON{f.Func, f.File, f.Rel, f.Line, f.Own}, Optimised: c.Optimised}
 		if all {
 			cj.Vars, cj.VarsWhy = jsonValues(c.Vars, &left), c.Why
 		}
 		out.Frames = append(out.Frames, cj)
 	}
 	if v.CreatedBy != nil {
-		f := v.pages.frame(*v.CreatedBy)
-		out.CreatedBy = &frameJSON{f.Func, f.File, f.rel, f.Line, f.own}
+		f := v.pages.Tree.Frame(*v.CreatedBy)
+		out.CreatedBy = &frameJSON{f.Func, f.File, f.Rel, f.Line, f.Own}
 	}
 	if !all {
 		out.Values = valuesJSON{Why: "only a page that fills the window shows variables"}
 		return encodeJSON(out)
 	}
-	out.Why, out.Notes = sentences(v.why), v.Notes
+	out.Why, out.Notes = v.Cause.String(), v.Notes
 	q := v.Request
 	out.Request = &requestJSON{q.Method, q.URI, q.Proto, q.Host, q.Remote, q.TLS, q.Route, jsonFields(q.Header), jsonFields(q.Form)}
 	if v.Error != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // failureContent is the data of templates/failure.html.
@@ -85,8 +86,8 @@ func (v *failureView) page(l limits, all bool) page {
 	if all {
 		pg.Asked = &asked{cut(oneLine(v.Request.Method), 20), cut(oneLine(v.Request.URI), min(l.message, 300))}
 		pg.Title += " · " + cut(v.asked(), 120)
-		for _, p := range v.why {
-			pg.Why = append(pg.Why, p.cut(l.message))
+		for _, p := range v.Cause.Why {
+			pg.Why = append(pg.Why, cutWords(p, l.message))
 		}
 	}
 	c := failureContent{ID: cut(oneLine(v.ID), 100), All: all, Waiting: !v.at.Away && !v.Values.Here && v.Gone == ""}
@@ -131,15 +132,15 @@ func (v *failureView) page(l limits, all bool) page {
 	pg.Keys = help
 	if v.root >= 0 {
 		f := v.frames[v.root]
-		if url := v.pages.editor.link(f.file, f.Line, max(v.reason.col, 1)); url != "" {
-			pg.Primary = link{"Open " + place(f.rel, f.Line), url}
+		if url := v.pages.editor.link(f.Path, f.Line, max(v.Cause.Col, 1)); url != "" {
+			pg.Primary = link{"Open " + place(f.Rel, f.Line), url}
 		}
 	}
 	return pg
 }
 
-// cut shortens the words of a sentence.
-func (p prose) cut(n int) prose {
+// cutWords shortens the words of a sentence.
+func cutWords(p fault.Prose, n int) fault.Prose {
 	out := slices.Clone(p)
 	for i := range out {
 		out[i].Text = cut(out[i].Text, n)
@@ -184,7 +185,7 @@ func (v *failureView) console() *consoleContent {
 func (v *failureView) stack(c *failureContent, l limits, all bool) {
 	s := &stack{pages: v.pages, sources: v.source, limits: l}
 	budget := &rowBudget{left: l.values, bytes: l.text, reveal: v.reveals()}
-	var lib []frame
+	var lib []srctree.Frame
 	var libRows []stackRow
 	flush := func() {
 		if len(lib) > 0 {
@@ -206,20 +207,20 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 		switch {
 		case slices.Contains(v.bad, i):
 			class = "bad"
-		case !f.own:
+		case !f.Own:
 			class = "lib"
 		}
-		pkg, name := f.split()
-		row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
+		pkg, name := f.Split()
+		row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.At())}
 		if all && s.room(f) {
 			row.Panel, row.Current = panelID(i), i == v.root || v.root < 0 && len(later) == 0
-			if f.own {
+			if f.Own {
 				c.Panels = append(c.Panels, v.panel(i, s, budget))
 			} else {
 				later = append(later, i)
 			}
 		}
-		if !f.own {
+		if !f.Own {
 			lib, libRows = append(lib, f), append(libRows, row)
 			continue
 		}
@@ -253,10 +254,10 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 		c.Panels[0].On = true
 	}
 	if v.CreatedBy != nil {
-		f := v.pages.frame(*v.CreatedBy)
-		pkg, name := f.split()
-		row := stackRow{Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
-		if !f.own {
+		f := v.pages.Tree.Frame(*v.CreatedBy)
+		pkg, name := f.Split()
+		row := stackRow{Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.At())}
+		if !f.Own {
 			row.Class = "lib"
 		}
 		c.Created = []stackRow{row}

@@ -100,25 +100,13 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		if i == maxListed {
 			break
 		}
-		f.Calls = f.Calls[:min(len(f.Calls), maxFrames)]
 		f.ID = cut(f.ID, 100)
-		for j := range f.Calls {
-			if fr := p.frame(f.Calls[j].Frame); fr.own {
-				f.Calls = f.Calls[j : j+1]
-				break
-			}
-		}
-		// Of the rest nothing is said here.
-		f.Calls, f.Error, f.Panics, f.Notes = stripped(f.Calls), nil, nil, nil
-		f.Request = fault.Request{Method: f.Request.Method, URI: f.Request.URI}
-		f.Production = fault.Response{Status: f.Production.Status}
-		f.Message = cut(f.Message, maxName)
-		v := &failureView{Failure: fault.Redacted(boundedFailure(f)), pages: p, root: -1}
+		// All of it is looked at, since a variable may name what is secret in a message.
+		v := p.newFailureView(f, Place{})
+		v.Message = cut(v.Message, maxName)
 		at := ""
-		if len(v.Calls) > 0 {
-			if fr := p.frame(v.Calls[0].Frame); fr.own {
-				at = cut(visible(fr.at()), 100)
-			}
+		if v.root >= 0 {
+			at = cut(visible(v.frames[v.root].At()), 100)
 		}
 		said := []string{cut(v.asked(), 160)}
 		if at != "" {
@@ -149,9 +137,9 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 	}
 	switch {
 	case len(list) == 0:
-		pg.Why = []prose{say("No request has failed.")}
+		pg.Why = []fault.Prose{fault.Say("No request has failed.")}
 	default:
-		pg.Why = []prose{say("The last failure was at " + list[0].At.Local().Format("15:04:05") + ".")}
+		pg.Why = []fault.Prose{fault.Say("The last failure was at " + list[0].At.Local().Format("15:04:05") + ".")}
 	}
 	return &answer{
 		status: http.StatusOK,
@@ -186,15 +174,6 @@ func kick(s State) []string {
 	return out
 }
 
-// stripped are the calls without their variables, which a list does not show.
-func stripped(calls []fault.Call) []fault.Call {
-	out := make([]fault.Call, len(calls))
-	for i, c := range calls {
-		out[i] = fault.Call{Frame: c.Frame}
-	}
-	return out
-}
-
 // Missing returns the page for the address of a failure that is not kept any more,
 // or never was: status 404.
 func (p *Pages) Missing(kept int, s State) http.Handler {
@@ -204,7 +183,7 @@ func (p *Pages) Missing(kept int, s State) http.Handler {
 		status: http.StatusNotFound,
 		html: p.render(page{
 			Kind: "failures", Title: text, State: class, Label: label, Status: s.short(), Tag: "not kept", TagClass: "none", Text: text,
-			Why:     []prose{say("devrun keeps the last few, and none from before it was started.")},
+			Why:     []fault.Prose{fault.Say("devrun keeps the last few, and none from before it was started.")},
 			Nav:     &nav{"failures", kept},
 			Primary: link{"All failures", "/#failures"},
 			Content: failuresContent{},

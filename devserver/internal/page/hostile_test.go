@@ -97,7 +97,11 @@ func hostileFailures(app App, x string) []fault.Failure {
 	}
 	g := f
 	g.How, g.Gone, g.Values = fault.Recovered, "g"+x, fault.Values{Why: "w" + x}
-	return []fault.Failure{f, g}
+	g.Cause = fault.Cause{
+		Why: []fault.Prose{{{Text: "w" + x}, {Text: x, Code: true}}}, Col: 1, End: 4, Note: x, Var: x, ErrorOf: x,
+		Sets: []fault.Set{{Var: 0, Line: 3}, {Var: 99, Line: 3}, {Call: 99, Line: 3}},
+	}
+	return []fault.Failure{explained(app, f), g}
 }
 
 // hostileSaves are saves with the payload in every text.

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"go/ast"
 	"strings"
 
 	"devrun/devserver/internal/fault"
@@ -19,51 +18,27 @@ const (
 	maxInlineText = 48
 )
 
-// inlines returns, by line, the values of the variables that were last set there
-// before the line of a call. It shows what was read at the point of failure, so a
-// variable that may have been set anywhere else since is left out.
-func (s *sources) inlines(f frame, call fault.Call, culprit string) map[int][]inline {
-	if len(call.Vars) == 0 {
-		return nil
-	}
-	sc := s.scope(f.file)
-	if sc == nil {
-		return nil
-	}
-	e := &evidence{scope: sc, call: call, line: f.Line}
-	var ok bool
-	if e.fn, ok = sc.function(f.Line, f.Func); !ok {
-		return nil
-	}
-	e.gather()
+// inlines returns, by line, the values of the variables of a call that were last set
+// there before its own.
+func (v *failureView) inlines(call int) map[int][]inline {
 	out := map[int][]inline{}
 	done := map[string]bool{}
-	ast.Inspect(e.fn.body, func(n ast.Node) bool {
-		id, ok := n.(*ast.Ident)
-		if !ok {
-			return true
+	for _, set := range v.Cause.Sets {
+		if set.Call != call || set.Var >= len(v.Calls[call].Vars) || len(out[set.Line]) == maxInline {
+			continue
 		}
-		v := e.local(id)
-		if v == nil || e.info.Defs[id] != v || done[id.Name] {
-			return true
+		val := v.Calls[call].Vars[set.Var]
+		if done[val.Name] {
+			continue
 		}
-		val, ok := e.value(id)
-		if !ok || val.Shadowed || val.Param {
-			return true
-		}
-		o := e.origin(v)
-		if o.line == 0 || len(out[o.line]) == maxInline {
-			return true
-		}
-		done[id.Name] = true
+		done[val.Name] = true
 		if text := besides(val); text != "" {
-			bad := id.Name == culprit
-			if bad || o.line != f.Line {
-				out[o.line] = append(out[o.line], inline{cut(visible(id.Name), 40) + " = " + text, bad})
+			bad := val.Name == v.Cause.Var
+			if bad || set.Line != v.frames[call].Line {
+				out[set.Line] = append(out[set.Line], inline{cut(visible(val.Name), 40) + " = " + text, bad})
 			}
 		}
-		return true
-	})
+	}
 	return out
 }
 

@@ -29,7 +29,7 @@ func TestLibrarySource(t *testing.T) {
 	gone.File = filepath.Join(filepath.Dir(file), "gone.go")
 	f.Calls = append(f.Calls, call(100), gone)
 	for name, at := range places {
-		html := asks(New(app).Failed(f, at), navigation...).Body.String()
+		html := asks(New(app).Failed(explained(app, f), at), navigation...).Body.String()
 		contains(t, html, `<a class="fr lib" href="#f5">`, `<article class="panel lib" id="f5"`, `<span class="l here" data-n="100">`, "line 96 of the library", "line 104 of the library",
 			"this code is optimised", "<b>depth</b>", "Source unavailable: gone.go is not there any more")
 		lacks(t, html, "line 95 of the library", "line 105 of the library")
@@ -41,13 +41,13 @@ func TestLibrarySource(t *testing.T) {
 	// Without a call of the app the innermost one is shown.
 	alone := f
 	alone.Calls = []fault.Call{call(50), call(60)}
-	html := asks(New(app).Failed(alone, places["home"]), navigation...).Body.String()
+	html := asks(New(app).Failed(explained(app, alone), places["home"]), navigation...).Body.String()
 	contains(t, html, `<article class="panel on lib" id="f0"`, `<a class="fr lib" href="#f0" aria-current="true">`)
 
 	for n := range 80 {
 		f.Calls = append(f.Calls, call(10+n))
 	}
-	html = asks(New(app).Failed(f, places["away"]), navigation...).Body.String()
+	html = asks(New(app).Failed(explained(app, f), places["away"]), navigation...).Body.String()
 	if len(html) >= maxPage {
 		t.Errorf("%d bytes", len(html))
 	}

@@ -254,17 +254,17 @@ func (p *Pages) linked(text string) []linkedText {
 			if m[6] >= 0 {
 				col, _ = strconv.Atoi(text[m[6]:m[7]]) // 0 where it is no number
 			}
-			f := p.frame(fault.Frame{File: text[m[2]:m[3]], Line: line})
-			if err != nil || f.file == "" {
+			f := p.Tree.Frame(fault.Frame{File: text[m[2]:m[3]], Line: line})
+			if err != nil || f.Path == "" {
 				continue
 			}
-			there, asked := known[f.file]
+			there, asked := known[f.Path]
 			if !asked {
-				info, err := os.Stat(f.file)
+				info, err := os.Stat(f.Path)
 				there = err == nil && info.Mode().IsRegular()
-				known[f.file] = there
+				known[f.Path] = there
 			}
-			if to := p.editor.link(f.file, line, col); there && to != "" {
+			if to := p.editor.link(f.Path, line, col); there && to != "" {
 				add(text[at:m[0]], "")
 				add(text[m[0]:m[1]], to)
 				at = m[1]

@@ -3,13 +3,11 @@ package page
 import (
 	"bytes"
 	"html/template"
-	"maps"
 	"net/http"
-	"path/filepath"
-	"slices"
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // App is what all pages say about the app.
@@ -33,8 +31,8 @@ type Running struct {
 
 // Pages makes the pages of one app.
 type Pages struct {
+	Tree   *srctree.Tree
 	app    App
-	roots  []root
 	editor editor
 	scans  scans
 }
@@ -43,31 +41,9 @@ type Pages struct {
 // without links.
 func New(app App) *Pages {
 	app.Name, app.Version, app.Go = cut(oneLine(app.Name), 100), cut(oneLine(app.Version), 100), cut(oneLine(app.Go), 100)
-	p := &Pages{app: app}
+	p := &Pages{Tree: srctree.New(app.Root, app.Modules), app: app}
 	p.editor, _ = parseEditor(app.Editor) // no editor on error, as documented
-	p.addRoot(app.Root, true)
-	for _, dir := range slices.Sorted(maps.Values(app.Modules)) {
-		p.addRoot(dir, false)
-	}
 	return p
-}
-
-// root is a directory with files that are the app's own.
-type root struct {
-	dir  string
-	main bool // App.Root, by whatever name
-}
-
-func (p *Pages) addRoot(dir string, main bool) {
-	if !filepath.IsAbs(dir) {
-		return
-	}
-	dir = filepath.Clean(dir)
-	p.roots = append(p.roots, root{dir, main})
-	// The compiler may have seen the directory by another name than the user.
-	if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
-		p.roots = append(p.roots, root{real, main})
-	}
 }
 
 // BuildFailed returns the page of a build that failed, status 500; running is
@@ -130,7 +106,7 @@ type page struct {
 	Before   string // headline: what stands before and behind its text, paler
 	Text     string
 	After    string
-	Why      []prose
+	Why      []fault.Prose
 	Primary  link // the button of the page
 	Copy     bool // there is a #markdown to copy
 	Keys     []keyHelp

@@ -3,6 +3,8 @@ package page
 import (
 	"net/http"
 	"time"
+
+	"devrun/devserver/internal/fault"
 )
 
 // waitRefresh is how long, in seconds, a browser waits before it asks again; the
@@ -20,7 +22,7 @@ func (p *Pages) waiting(since time.Time, what string) *answer {
 			Refresh: waitRefresh,
 			Tag:     "waiting", Kick: []string{"for " + waited}, At: since,
 			Text: cut(what, 2000),
-			Why:  []prose{say("The request was held, but the app is not ready yet. This page asks again by itself.")},
+			Why:  []fault.Prose{fault.Say("The request was held, but the app is not ready yet. This page asks again by itself.")},
 		}),
 		json: encodeJSON(struct {
 			Kind  string    `json:"kind"` // "waiting"

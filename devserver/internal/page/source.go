@@ -1,11 +1,7 @@
 package page
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,22 +9,13 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"devrun/devserver/internal/srctree"
 )
 
-const (
-	// maxSource is the largest file that is read: beyond it are tables made by
-	// programs, which nobody reads line by line.
-	maxSource = 2 << 20
-	// maxLine is how many bytes of a line are shown; longer ones are minified or
-	// data, and only the part around the column matters.
-	maxLine = 300
-)
-
-// extensions are the files that a Go build can name: Go, cgo, assembly, module
-// files, and what generators point back to with //line comments. A //line comment
-// can name any file, so others are not shown.
-var extensions = strings.Fields(".go .mod .work .sum .s .S .c .cc .cpp .cxx .m .mm .h .hh .hpp .hxx .f .F .for .f90 " +
-	".swig .swigcxx .y .rl .re .peg .templ .qtpl .tmpl .gotmpl .gohtml .html")
+// maxLine is how many bytes of a line are shown; longer ones are minified or data,
+// and only the part around the column matters.
+const maxLine = 300
 
 // excerpt is some lines of a file, or the reason why there are none.
 type excerpt struct {
@@ -51,14 +38,13 @@ type span struct {
 
 // sources reads each file of one page once.
 type sources struct {
-	built  time.Time // files changed later are not what was compiled; zero when unknown
-	files  map[string]*source
-	scopes map[string]*scope // see scope
-	scans  *scans            // of earlier pages, or nil
+	built time.Time // files changed later are not what was compiled; zero when unknown
+	files map[string]*source
+	scans *scans // of earlier pages, or nil
 }
 
 func newSources(built time.Time) *sources {
-	return &sources{built: built, files: map[string]*source{}, scopes: map[string]*scope{}}
+	return &sources{built: built, files: map[string]*source{}}
 }
 
 // source is one file, or the reason why it cannot be shown.
@@ -73,7 +59,7 @@ type source struct {
 
 func (s *sources) file(path string) *source {
 	if s.files[path] == nil {
-		data, gone := s.read(path)
+		data, gone := srctree.Read(path, s.built)
 		f := s.scans.of(path, data, func(data []byte) scanned {
 			f := scanned{data: data, starts: lineStarts(data)}
 			if filepath.Ext(path) == ".go" {
@@ -81,7 +67,7 @@ func (s *sources) file(path string) *source {
 			}
 			return f
 		})
-		s.files[path] = &source{gone: gone, data: f.data, starts: f.starts, tokens: f.tokens}
+		s.files[path] = &source{gone: visible(gone), data: f.data, starts: f.starts, tokens: f.tokens}
 	}
 	return s.files[path]
 }
@@ -94,40 +80,6 @@ func lineStarts(data []byte) []int {
 		}
 	}
 	return starts
-}
-
-func (s *sources) read(path string) (data []byte, gone string) {
-	name := visible(filepath.Base(path))
-	if !filepath.IsAbs(path) {
-		return nil, "the message names no file on disk"
-	}
-	if strings.HasPrefix(name, ".") || !slices.Contains(extensions, filepath.Ext(path)) {
-		return nil, name + " is no source file"
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, name + " is not there any more"
-	case err != nil:
-		return nil, name + " cannot be read"
-	case !info.Mode().IsRegular():
-		return nil, name + " is no regular file"
-	case info.Size() > maxSource:
-		return nil, fmt.Sprintf("%s is larger than %s", name, size(maxSource))
-	// A time in the future is a wrong clock, not a change.
-	case !s.built.IsZero() && info.ModTime().After(s.built) && info.ModTime().Before(time.Now()):
-		return nil, name + " has changed since it was compiled"
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, name + " cannot be read"
-	}
-	defer f.Close()
-	data, err = io.ReadAll(io.LimitReader(f, maxSource))
-	if err != nil {
-		return nil, name + " cannot be read"
-	}
-	return data, ""
 }
 
 // excerpt shows the lines from to to of a file, where the line at has the class;

@@ -150,7 +150,7 @@ func TestLongLine(t *testing.T) {
 func TestSourceUnavailable(t *testing.T) {
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big.go")
-	write(t, big, strings.Repeat("x", maxSource+1))
+	write(t, big, strings.Repeat("x", 2<<20+1))
 	write(t, filepath.Join(dir, ".env"), "SECRET=1")
 	write(t, filepath.Join(dir, "id_rsa"), "secret")
 	write(t, filepath.Join(dir, ".hidden.go"), "secret")

@@ -2,103 +2,19 @@ package page
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
-// frame is a call with what the page knows about its file.
-type frame struct {
-	fault.Frame
-	file string // absolute, "" when it is nowhere on this disk
-	rel  string // as the app's developer would write it; of a library the base name
-	own  bool   // of the app, not of a library
-}
-
-// at is "stats.go:33".
-func (f frame) at() string { return fmt.Sprintf("%s:%d", f.rel, f.Line) }
-
-// split cuts a function's name in two: what can be seen at a glance, last.
-func (f frame) split() (pkg, name string) {
-	end := f.dot() + 1
-	if end == 0 {
-		return "", f.Func
-	}
-	if strings.HasPrefix(f.Func[end:], "(") {
-		if close := strings.Index(f.Func[end:], ")."); close > 0 {
-			end += close + 2
-		}
-	}
-	// The linker escapes dots in the last element: gopkg.in/yaml%2ev3.Unmarshal
-	return strings.ReplaceAll(f.Func[:end], "%2e", "."), f.Func[end:]
-}
-
-// pkg is the import path of the function's package.
-func (f frame) pkg() string {
-	dot := f.dot()
-	if dot < 0 {
-		return "runtime" // panic, as the trace calls it
-	}
-	return strings.ReplaceAll(f.Func[:dot], "%2e", ".")
-}
-
-// dot is where the import path ends, -1 when the name has none.
-func (f frame) dot() int {
-	path, _, _ := strings.Cut(f.Func, "[") // type arguments have paths of their own
-	start := strings.LastIndexByte(path, '/') + 1
-	dot := strings.IndexByte(f.Func[start:], '.')
-	if dot < 0 {
-		return -1
-	}
-	return start + dot
-}
-
-func (p *Pages) locate(frames []fault.Frame) []frame {
-	var out []frame
+func (p *Pages) locate(frames []fault.Frame) []srctree.Frame {
+	var out []srctree.Frame
 	for _, f := range frames {
-		out = append(out, p.frame(f))
+		out = append(out, p.Tree.Frame(f))
 	}
 	return out
-}
-
-func (p *Pages) frame(f fault.Frame) frame {
-	out := frame{Frame: f, file: filepath.FromSlash(f.File)}
-	if !filepath.IsAbs(out.file) {
-		out.file = ""
-		module := ""                           // the innermost: one may be inside another
-		for path, dir := range p.app.Modules { // -trimpath: "example.com/app/store.go"
-			if rest, ok := strings.CutPrefix(f.File, path+"/"); ok && filepath.IsLocal(rest) && len(path) > len(module) {
-				module, out.file = path, filepath.Join(dir, filepath.FromSlash(rest))
-			}
-		}
-	}
-	out.rel = filepath.Base(filepath.FromSlash(f.File))
-	if out.file == "" {
-		return out
-	}
-	for _, root := range p.roots {
-		rel, err := filepath.Rel(root.dir, out.file)
-		if err != nil || !filepath.IsLocal(rel) || library(filepath.ToSlash(rel), f.Func) {
-			continue
-		}
-		out.own, out.rel = true, rel
-		if fromApp, err := filepath.Rel(p.app.Root, out.file); err == nil && !root.main && !strings.HasPrefix(fromApp, farAway) {
-			out.rel = fromApp
-		}
-		break
-	}
-	return out
-}
-
-// farAway begins a relative path that says less than the path inside its module.
-var farAway = filepath.Join("..", "..", "..")
-
-// library reports files below the app's directory that somebody else wrote.
-func library(rel, function string) bool {
-	rel = "/" + rel
-	return strings.Contains(rel, "/vendor/") || strings.Contains(rel, "/pkg/mod/") || strings.Contains(function, "zz_devrun")
 }
 
 // stackGroup is a heading in the stack and the calls below it.
@@ -146,10 +62,10 @@ type stack struct {
 }
 
 // rows lists at most most calls; those at the places in bad failed.
-func (s *stack) rows(frames []frame, bad []int, most int) []stackRow {
+func (s *stack) rows(frames []srctree.Frame, bad []int, most int) []stackRow {
 	var rows []stackRow
-	var lib []frame
-	own := slices.ContainsFunc(frames, func(f frame) bool { return f.own })
+	var lib []srctree.Frame
+	own := slices.ContainsFunc(frames, func(f srctree.Frame) bool { return f.Own })
 	flush := func() {
 		if len(lib) > 0 {
 			rows = append(rows, s.fold(lib, s.libRows(lib), !own))
@@ -171,7 +87,7 @@ func (s *stack) rows(frames []frame, bad []int, most int) []stackRow {
 			}
 			rows = append(rows, stackRow{Gap: gap})
 		}
-		if !f.own {
+		if !f.Own {
 			lib = append(lib, f)
 			continue
 		}
@@ -200,9 +116,9 @@ const maxPeriod = 4
 
 // repeats says how many times the last calls of done, period of them, come again
 // at the beginning of next.
-func repeats(done, next []frame) (period, times int) {
-	same := func(a, b frame) bool {
-		return b.Elided == 0 && a.Func == b.Func && a.at() == b.at() && a.File == b.File
+func repeats(done, next []srctree.Frame) (period, times int) {
+	same := func(a, b srctree.Frame) bool {
+		return b.Elided == 0 && a.Func == b.Func && a.At() == b.At() && a.File == b.File
 	}
 	for period = 1; period <= min(maxPeriod, len(done)); period++ {
 		last := done[len(done)-period:]
@@ -217,7 +133,7 @@ func repeats(done, next []frame) (period, times int) {
 	return 0, 0
 }
 
-func (s *stack) libRows(frames []frame) (rows []stackRow) {
+func (s *stack) libRows(frames []srctree.Frame) (rows []stackRow) {
 	for _, f := range frames {
 		rows = append(rows, s.row(f, "lib", ""))
 	}
@@ -225,12 +141,12 @@ func (s *stack) libRows(frames []frame) (rows []stackRow) {
 }
 
 // fold is one row for library calls.
-func (s *stack) fold(frames []frame, rows []stackRow, open bool) stackRow {
+func (s *stack) fold(frames []srctree.Frame, rows []stackRow, open bool) stackRow {
 	var pkgs []string
 	row := stackRow{Open: open, Inner: rows}
 	for _, f := range frames {
-		if !slices.Contains(pkgs, f.pkg()) {
-			pkgs = append(pkgs, f.pkg())
+		if !slices.Contains(pkgs, f.Package()) {
+			pkgs = append(pkgs, f.Package())
 		}
 	}
 	names := strings.Join(pkgs[:min(len(pkgs), 3)], ", ")
@@ -244,11 +160,11 @@ func (s *stack) fold(frames []frame, rows []stackRow, open bool) stackRow {
 func (s *stack) text(data string) string { return cut(visible(data), min(s.limits.message, 400)) }
 
 // room takes the place of one more panel, if there is any.
-func (s *stack) room(f frame) bool {
+func (s *stack) room(f srctree.Frame) bool {
 	switch {
-	case f.own && s.own < s.limits.excerpts:
+	case f.Own && s.own < s.limits.excerpts:
 		s.own++
-	case !f.own && f.file != "" && s.libs < s.limits.libs:
+	case !f.Own && f.Path != "" && s.libs < s.limits.libs:
 		s.libs++
 	default:
 		return false
@@ -260,10 +176,10 @@ func (s *stack) room(f frame) bool {
 const libAround = 4
 
 // row lists one call and makes the panel with its source.
-func (s *stack) row(f frame, class, note string) stackRow {
-	pkg, name := f.split()
-	row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.at())}
-	key := f.file + "\x00" + f.at()
+func (s *stack) row(f srctree.Frame, class, note string) stackRow {
+	pkg, name := f.Split()
+	row := stackRow{Class: class, Pkg: s.text(pkg), Name: s.text(name), At: s.text(f.At())}
+	key := f.Path + "\x00" + f.At()
 	if s.ids[key] == "" {
 		if !s.room(f) {
 			return row
@@ -272,15 +188,15 @@ func (s *stack) row(f frame, class, note string) stackRow {
 		if class != "bad" {
 			mark = "here"
 		}
-		src := s.sources.file(f.file)
+		src := s.sources.file(f.Path)
 		from, to := f.Line-libAround, f.Line+libAround
-		if f.own {
+		if f.Own {
 			from, to = src.function(f.Line, s.limits.around)
 		}
 		s.ids[key] = fmt.Sprintf("f%d", len(s.panels)+1)
 		p := panel{
-			ID: s.ids[key], Lib: !f.own, At: row.At, Func: s.text(strings.TrimPrefix(f.Func, "main.")), Note: note,
-			Open:   link{"Open in editor", s.pages.editor.link(f.file, f.Line, 1)},
+			ID: s.ids[key], Lib: !f.Own, At: row.At, Func: s.text(strings.TrimPrefix(f.Func, "main.")), Note: note,
+			Open:   link{"Open in editor", s.pages.editor.link(f.Path, f.Line, 1)},
 			Source: src.excerpt(from, to, f.Line, 0, mark, ""),
 		}
 		s.panels = append(s.panels, p)
@@ -299,7 +215,7 @@ func (s *stack) row(f frame, class, note string) stackRow {
 // failed returns which calls of a panicking goroutine are to blame: the one that
 // raised the panic and, where that was raised while another was handled, the one
 // that raised the other; root is the oldest of them, -1 when no own call is there.
-func failed(frames []frame, chain bool) (bad []int, root int) {
+func failed(frames []srctree.Frame, chain bool) (bad []int, root int) {
 	root = -1
 	want := true // an own call right behind the top, or behind the runtime's panic
 	for i, f := range frames {
@@ -309,7 +225,7 @@ func failed(frames []frame, chain bool) (bad []int, root int) {
 				bad = nil // one panic, raised again: where it came from first
 			}
 		}
-		if want && f.own {
+		if want && f.Own {
 			bad, root, want = append(bad, i), i, false
 		}
 	}

@@ -138,7 +138,7 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 	}
 	text := oneLine(v.Text)
 	if v.Type == "error" {
-		if e, ok := errorOf(v, 0); ok && e.Type != "" && len(v.Children) == 1 && v.Children[0].Type == e.Type && !strings.Contains(e.Text, "{") {
+		if e, ok := fault.ErrorIn(v); ok && e.Type != "" && len(v.Children) == 1 && v.Children[0].Type == e.Type && !strings.Contains(e.Text, "{") {
 			text = oneLine(e.Type + " " + strconv.Quote(e.Text))
 		}
 	}
@@ -282,70 +282,4 @@ func chainSteps(e fault.Error, lead string, bytes int, left *int) []step {
 		s.Then = append(s.Then, head)
 	}
 	return []step{s}
-}
-
-// errorOf reads the chain out of a variable of type error, as far as the errors in
-// it are those of fmt and errors, which keep their causes in fields of known names.
-func errorOf(v fault.Value, depth int) (e fault.Error, ok bool) {
-	if v.Redacted || v.Nil || v.Gone || depth > maxSteps {
-		return e, false
-	}
-	if v.Kind == fault.Interface {
-		if len(v.Children) != 1 {
-			return e, false
-		}
-		return errorOf(v.Children[0], depth)
-	}
-	e.Type = v.Type
-	inner := v
-	for inner.Kind == fault.Pointer && len(inner.Children) == 1 {
-		inner = inner.Children[0]
-	}
-	field := func(name string) (fault.Value, bool) {
-		for _, c := range inner.Children {
-			if c.Name == name {
-				return c, true
-			}
-		}
-		return fault.Value{}, false
-	}
-	str := func(name string) string {
-		c, _ := field(name)
-		s, err := strconv.Unquote(c.Text)
-		if err != nil {
-			return c.Text
-		}
-		return s
-	}
-	one := func(name string) {
-		if c, found := field(name); found {
-			if cause, ok := errorOf(c, depth+1); ok {
-				e.Causes = append(e.Causes, cause)
-			}
-		}
-	}
-	switch v.Type {
-	case "*errors.errorString":
-		e.Text = str("s")
-	case "*fmt.wrapError":
-		e.Text = str("msg")
-		one("err")
-	case "*fmt.wrapErrors", "*errors.joinError":
-		e.Text = str("msg")
-		list, _ := field("errs")
-		var texts []string
-		for _, c := range list.Children {
-			if cause, ok := errorOf(c, depth+1); ok {
-				e.Causes = append(e.Causes, cause)
-				texts = append(texts, cause.Text)
-			}
-		}
-		if e.Text == "" {
-			e.Text = strings.Join(texts, "\n")
-		}
-	default:
-		// The text of others is what their Error method makes of it, which nobody ran.
-		e.Text = oneLine(v.Text)
-	}
-	return e, e.Text != ""
 }

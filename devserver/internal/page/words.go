@@ -91,36 +91,6 @@ func cutFront(s string, n int) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// prose is a sentence in which some words are code.
-type prose []word
-
-type word struct {
-	Text string
-	Code bool
-}
-
-// say makes prose of a format whose %s are code.
-func say(format string, code ...string) prose {
-	var p prose
-	for i, text := range strings.Split(format, "%s") {
-		if i > 0 {
-			p = append(p, word{code[i-1], true})
-		}
-		if text != "" {
-			p = append(p, word{text, false})
-		}
-	}
-	return p
-}
-
-func (p prose) String() string {
-	var b strings.Builder
-	for _, w := range p {
-		b.WriteString(w.Text)
-	}
-	return b.String()
-}
-
 // count is "1 error", "3 errors".
 func count(n int, noun string) string {
 	if n == 1 {

@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"go/ast"
@@ -20,14 +20,14 @@ const (
 
 // nilDereference finds the one nil that the line follows, and is silent unless all
 // else that it follows is known not to be nil.
-func (e *evidence) nilDereference() reason {
+func (e *evidence) nilDereference() fault.Cause {
 	called := map[ast.Expr]bool{}
 	for _, n := range e.exprs {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			called[ast.Unparen(n.Fun)] = true
 		case *ast.DeferStmt, *ast.GoStmt:
-			return reason{} // the call is made elsewhere
+			return fault.Cause{} // the call is made elsewhere
 		}
 	}
 	var culprits []ast.Expr
@@ -35,17 +35,17 @@ func (e *evidence) nilDereference() reason {
 		x, s := e.follows(n, called)
 		switch s {
 		case unknown:
-			return reason{}
+			return fault.Cause{}
 		case isNil:
 			culprits = append(culprits, x)
 		}
 	}
 	if len(culprits) == 0 {
-		return reason{}
+		return fault.Cause{}
 	}
 	for _, c := range culprits[1:] {
 		if e.text(c) != e.text(culprits[0]) || e.local(c) != e.local(culprits[0]) {
-			return reason{}
+			return fault.Cause{}
 		}
 	}
 	x := culprits[0]
@@ -54,12 +54,11 @@ func (e *evidence) nilDereference() reason {
 			x = c
 		}
 	}
-	r := e.blame(x, e.text(x)+" is nil", say("%s is nil on line "+strconv.Itoa(e.line)+".", e.text(x)))
+	c := e.blame(x, e.text(x)+" is nil", fault.Say("%s is nil on line "+strconv.Itoa(e.line)+".", e.text(x)))
 	if v := e.local(x); v != nil {
-		o := e.origin(v)
-		r.say = append(r.say, o.say...)
+		c.Why = append(c.Why, e.origin(v).say...)
 	}
-	return r
+	return c
 }
 
 // follows returns what a node dereferences and what is known of that; safe when it

@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"devrun/devserver/internal/srctree"
 )
 
 // scope is what the names of one file mean. Imports are not looked into: what
@@ -30,21 +32,21 @@ const (
 
 // scope returns the meaning of a Go file as it was compiled, or nil where it is
 // not known.
-func (s *sources) scope(path string) *scope {
-	if sc, ok := s.scopes[path]; ok {
+func (a *analysis) scope(path string) *scope {
+	if sc, ok := a.scopes[path]; ok {
 		return sc
 	}
-	if len(s.scopes) >= maxScopes {
+	if len(a.scopes) >= maxScopes {
 		return nil
 	}
-	sc := s.check(path)
-	s.scopes[path] = sc
+	sc := a.check(path)
+	a.scopes[path] = sc
 	return sc
 }
 
-func (s *sources) check(path string) (sc *scope) {
-	f := s.file(path)
-	if f.gone != "" || f.tokens == nil {
+func (a *analysis) check(path string) (sc *scope) {
+	data, gone := srctree.Read(path, a.built)
+	if gone != "" || filepath.Ext(path) != ".go" {
 		return nil
 	}
 	// Broken source may be too much for the type checker.
@@ -54,7 +56,7 @@ func (s *sources) check(path string) (sc *scope) {
 		}
 	}()
 	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, path, f.data, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(set, path, data, parser.SkipObjectResolution)
 	if err != nil {
 		return nil // it was not compiled like this
 	}
@@ -67,13 +69,13 @@ func (s *sources) check(path string) (sc *scope) {
 		DisableUnusedImportCheck: true,
 		FakeImportC:              true,
 	}
-	files := append([]*ast.File{file}, s.siblings(set, path, file.Name.Name)...)
+	files := append([]*ast.File{file}, a.siblings(set, path, file.Name.Name)...)
 	_, _ = config.Check(file.Name.Name, set, files, info) // without an importer it always has something to say
 	return &scope{set, file, info}
 }
 
 // siblings are the declarations of the other files of a package.
-func (s *sources) siblings(set *token.FileSet, path, pkg string) []*ast.File {
+func (a *analysis) siblings(set *token.FileSet, path, pkg string) []*ast.File {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) > 10*maxPackageFiles {
@@ -86,7 +88,7 @@ func (s *sources) siblings(set *token.FileSet, path, pkg string) []*ast.File {
 		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || name == filepath.Base(path) || len(files) == maxPackageFiles {
 			continue
 		}
-		data, gone := s.read(filepath.Join(dir, name))
+		data, gone := srctree.Read(filepath.Join(dir, name), a.built)
 		if total += len(data); gone != "" || total > maxPackageSize {
 			continue
 		}

@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"go/ast"
@@ -8,27 +8,16 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
-// reason is why a call panicked, as far as it is proved: by the runtime's words,
-// the values that were read, and the source that was compiled. Where more than
-// one expression can be meant, or something on the line is not known, there is
-// none.
-type reason struct {
-	say      []prose
-	col, end int    // bytes of the failing line that are to blame, from 1; 0 for none
-	note     string // beside the carets
-	culprit  string // variable that is to blame, "" for none
-	set      int    // line of its last assignment, 0 when that is not sure
-}
-
-// evidence is what a reason is made of.
+// evidence is what a cause is made of: a call, and the source of its line.
 type evidence struct {
 	*scope
 	fn    function
 	call  fault.Call
 	line  int
-	exprs []ast.Node // on the failing line, those of inner functions left out
+	exprs []ast.Node // on the line, those of inner functions left out
 	conds []ast.Node // the branches and loops of fn
 }
 
@@ -44,24 +33,21 @@ var (
 	mapMessage  = "assignment to entry in nil map"
 )
 
-// why explains the panic of a failure; at is the index of the app's innermost call.
-func (s *sources) why(f fault.Failure, frames []frame, at int) reason {
+// why explains the panic of a failure; at is the index of the app's innermost call. It
+// blames nothing where more than one expression can be meant, or something on the
+// line is not known.
+func (a *analysis) why(f fault.Failure, frames []srctree.Frame, at int) fault.Cause {
 	if at < 0 || len(f.Panics) > 0 || f.How == fault.Status || !strings.HasPrefix(strings.TrimPrefix(f.Type, "*"), "runtime.") {
-		return reason{}
+		return fault.Cause{}
 	}
 	for _, above := range frames[:at] {
-		if pkg := above.pkg(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/runtime/") {
-			return reason{} // a library's line failed, not this one
+		if pkg := above.Package(); pkg != "runtime" && !strings.HasPrefix(pkg, "internal/runtime/") {
+			return fault.Cause{} // a library's line failed, not this one
 		}
 	}
-	sc := s.scope(frames[at].file)
-	if sc == nil {
-		return reason{}
-	}
-	e := &evidence{scope: sc, call: f.Calls[at], line: frames[at].Line}
-	var ok bool
-	if e.fn, ok = sc.function(e.line, frames[at].Func); !ok || !e.gather() {
-		return reason{}
+	e, whole := a.evidence(frames[at], f.Calls[at])
+	if e == nil || !whole {
+		return fault.Cause{}
 	}
 	// The runtime's own panics have the prefix, some of its plain errors do not.
 	message := f.Message
@@ -81,11 +67,26 @@ func (s *sources) why(f fault.Failure, frames []frame, at int) reason {
 	case bare == "send on closed channel", bare == "close of closed channel", bare == "close of nil channel":
 		return e.channel(bare)
 	}
-	return reason{}
+	return fault.Cause{}
 }
 
-// gather collects the expressions of the failing line. It fails when one of them
-// goes on in another line: the line of a panic inside it would not be certain.
+// evidence is nil where the source is not known as it was compiled, and whole as
+// gather says.
+func (a *analysis) evidence(f srctree.Frame, call fault.Call) (e *evidence, whole bool) {
+	sc := a.scope(f.Path)
+	if sc == nil {
+		return nil, false
+	}
+	e = &evidence{scope: sc, call: call, line: f.Line}
+	var ok bool
+	if e.fn, ok = sc.function(f.Line, f.Func); !ok {
+		return nil, false
+	}
+	return e, e.gather()
+}
+
+// gather collects the expressions of the line. It fails when one of them goes on in
+// another line: the line of a panic inside it would not be certain.
 func (e *evidence) gather() bool {
 	whole := true
 	ast.Inspect(e.fn.body, func(n ast.Node) bool {
@@ -137,34 +138,41 @@ func (e *evidence) isBranch(n ast.Node) bool {
 }
 
 // text is an expression as it stands in the source, in one line and not too long.
-func (e *evidence) text(x ast.Expr) string { return cut(visible(types.ExprString(x)), 60) }
+func (e *evidence) text(x ast.Expr) string { return cut(types.ExprString(x), 60) }
 
-// blame makes a reason of an expression and what is wrong with it.
-func (e *evidence) blame(x ast.Expr, note string, say ...prose) reason {
-	r := reason{say: say, col: e.col(x.Pos()), end: e.col(x.End()), note: " " + note}
+// blame makes a cause of an expression and what is wrong with it.
+func (e *evidence) blame(x ast.Expr, note string, why ...fault.Prose) fault.Cause {
+	c := fault.Cause{Why: why, Col: e.col(x.Pos()), End: e.col(x.End()), Note: note}
 	if v := e.local(x); v != nil {
-		r.culprit = v.Name()
-		r.set = e.origin(v).line
+		c.Var = v.Name()
 	}
-	return r
+	return c
+}
+
+// variable is the index of a variable of the call among those that were read.
+func (e *evidence) variable(x *ast.Ident) (i int, ok bool) {
+	obj := e.local(x)
+	if obj == nil {
+		return 0, false
+	}
+	n := 0
+	for j, v := range e.call.Vars {
+		if v.Name == x.Name && (v.Line == e.scope.line(obj.Pos()) || v.Line == 0 && !v.Shadowed) {
+			i = j
+			n++
+		}
+	}
+	return i, n == 1
 }
 
 // value finds what an expression was, among the variables that were read.
 func (e *evidence) value(x ast.Expr) (v fault.Value, ok bool) {
 	switch x := ast.Unparen(x).(type) {
 	case *ast.Ident:
-		obj := e.local(x)
-		if obj == nil {
-			return v, false
+		if i, ok := e.variable(x); ok {
+			v = e.call.Vars[i]
+			return v, known(v)
 		}
-		n := 0
-		for _, c := range e.call.Vars {
-			if c.Name == x.Name && (c.Line == e.scope.line(obj.Pos()) || c.Line == 0 && !c.Shadowed) {
-				v = c
-				n++
-			}
-		}
-		return v, n == 1 && known(v)
 	case *ast.SelectorExpr:
 		base, ok := e.value(x.X)
 		if !ok {
@@ -195,7 +203,7 @@ func known(v fault.Value) bool {
 }
 
 // index: [5] with length 3.
-func (e *evidence) index(m []string) reason {
+func (e *evidence) index(m []string) fault.Cause {
 	var found []*ast.IndexExpr
 	for _, n := range e.exprs {
 		if x, ok := n.(*ast.IndexExpr); ok && !e.instantiates(x.X) && !e.is(x.X, fault.Map) {
@@ -203,33 +211,33 @@ func (e *evidence) index(m []string) reason {
 		}
 	}
 	if len(found) != 1 {
-		return reason{}
+		return fault.Cause{}
 	}
 	x := found[0]
 	list, index, length := e.text(x.X), e.text(x.Index), m[2]
 	if v, ok := e.value(x.X); ok && length != "" && v.Len >= 0 && strconv.FormatInt(v.Len, 10) != length {
-		return reason{} // it is not what was indexed any more
+		return fault.Cause{} // it is not what was indexed any more
 	}
 	if v, ok := e.value(x.Index); ok && v.Text != m[1] {
-		return reason{}
+		return fault.Cause{}
 	}
-	var p prose
+	var p fault.Prose
 	switch {
 	case length == "":
-		return e.blame(x.Index, "is "+m[1], say("%s is negative on line "+strconv.Itoa(e.line)+": "+m[1]+".", index))
+		return e.blame(x.Index, "is "+m[1], fault.Say("%s is negative on line "+strconv.Itoa(e.line)+": "+m[1]+".", index))
 	case length == "0":
-		p = say("%s is empty on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
+		p = fault.Say("%s is empty on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
 	default:
-		p = say("%s has length "+length+" on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
+		p = fault.Say("%s has length "+length+" on line "+strconv.Itoa(e.line)+", so it has no index "+m[1]+".", list)
 	}
 	if _, literal := ast.Unparen(x.Index).(*ast.BasicLit); !literal {
-		return e.blame(x.Index, "is "+m[1], p, say("%s is "+m[1]+".", index))
+		return e.blame(x.Index, "is "+m[1], p, fault.Say("%s is "+m[1]+".", index))
 	}
 	return e.blame(x.X, "has length "+length, p)
 }
 
 // slice: [:5] with capacity 3.
-func (e *evidence) slice(m []string) reason {
+func (e *evidence) slice(m []string) fault.Cause {
 	var found []*ast.SliceExpr
 	for _, n := range e.exprs {
 		if x, ok := n.(*ast.SliceExpr); ok {
@@ -237,13 +245,13 @@ func (e *evidence) slice(m []string) reason {
 		}
 	}
 	if len(found) != 1 {
-		return reason{}
+		return fault.Cause{}
 	}
 	x := found[0]
 	if m[2] == "" {
-		return e.blame(x, "is "+m[1], say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+".", e.text(x)))
+		return e.blame(x, "is "+m[1], fault.Say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+".", e.text(x)))
 	}
-	return e.blame(x, "is "+m[1], say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+", but %s has "+m[2]+" "+m[3]+".", e.text(x), e.text(x.X)))
+	return e.blame(x, "is "+m[1], fault.Say("%s asks for "+m[1]+" on line "+strconv.Itoa(e.line)+", but %s has "+m[2]+" "+m[3]+".", e.text(x), e.text(x.X)))
 }
 
 // instantiates reports f[int], which is no indexing.

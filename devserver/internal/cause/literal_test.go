@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"os"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // TestTextFound: the chain says where a text is from only when no other place in
@@ -77,26 +78,26 @@ func TestTextFound(t *testing.T) {
 		"does not parse": {body: "var ErrNotFound = errors.New(\"user not found\")\nvar _ = fmt.Sprint\n", other: "package main\nimport \"fmt\"\nfunc {\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app := App{Name: "x", Root: t.TempDir()}
-			write(t, filepath.Join(app.Root, "main.go"), head+test.body)
-			write(t, filepath.Join(app.Root, "main_test.go"), head+"var _ = errors.New(\"user not found\")\n")
-			if err := os.Mkdir(filepath.Join(app.Root, "vendor"), 0o755); err != nil {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "main.go"), head+test.body)
+			write(t, filepath.Join(dir, "main_test.go"), head+"var _ = errors.New(\"user not found\")\n")
+			if err := os.Mkdir(filepath.Join(dir, "vendor"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			write(t, filepath.Join(app.Root, "vendor", "v.go"), head+"var _ = errors.New(\"user not found\")\n")
+			write(t, filepath.Join(dir, "vendor", "v.go"), head+"var _ = errors.New(\"user not found\")\n")
 			if test.other != "" {
-				write(t, filepath.Join(app.Root, "other.go"), test.other)
+				write(t, filepath.Join(dir, "other.go"), test.other)
 			}
 			if test.err.Type == "" {
 				test.err = load
 			}
 			f := fault.Failure{At: time.Now(), How: fault.Panicked, Error: &test.err}
-			v := New(app).newFailureView(f, places["home"])
-			if got := v.Error.Note; got != test.note {
-				t.Errorf("%q: %q, want %q", v.Error.Text, got, test.note)
+			e := Explain(f, srctree.New(dir, nil)).Cause.Error
+			if e.Note != test.note {
+				t.Errorf("%q: %q, want %q", e.Text, e.Note, test.note)
 			}
-			if got := v.Error.Causes[0].Note; got != test.below {
-				t.Errorf("%q: %q, want %q", v.Error.Causes[0].Text, got, test.below)
+			if got := e.Causes[0].Note; got != test.below {
+				t.Errorf("%q: %q, want %q", e.Causes[0].Text, got, test.below)
 			}
 			if test.err.Note != "" || test.err.Causes[0].Note != "" {
 				t.Error("the failure itself was changed")
@@ -107,12 +108,12 @@ func TestTextFound(t *testing.T) {
 
 // TestTextFoundChanged: a file that was saved since then may not have the line.
 func TestTextFoundChanged(t *testing.T) {
-	app := App{Name: "x", Root: t.TempDir()}
-	write(t, filepath.Join(app.Root, "main.go"), "package main\n\nimport \"errors\"\n\nvar ErrNotFound = errors.New(\"user not found\")\n")
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.go"), "package main\n\nimport \"errors\"\n\nvar ErrNotFound = errors.New(\"user not found\")\n")
 	e := fault.Error{Type: "*fmt.wrapError", Text: "x: user not found", Causes: []fault.Error{{Type: "*errors.errorString", Text: "user not found"}}}
 	for built, want := range map[time.Time]string{time.Now(): "text found in main.go:5", time.Now().Add(-time.Hour): ""} {
-		v := New(app).newFailureView(fault.Failure{At: time.Now(), Built: built, Error: &e}, places["home"])
-		if got := v.Error.Causes[0].Note; got != want {
+		c := Explain(fault.Failure{At: time.Now(), Built: built, Error: &e}, srctree.New(dir, nil)).Cause
+		if got := c.Error.Causes[0].Note; got != want {
 			t.Errorf("built at %s: %q, want %q", built, got, want)
 		}
 	}

@@ -1,16 +1,19 @@
-package page
+package cause
 
 import (
 	"go/ast"
 	"go/token"
 	"go/types"
 	"strconv"
+
+	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // origin is where a variable got its value.
 type origin struct {
 	line int // of its last assignment, 0 when it is not sure
-	say  []prose
+	say  []fault.Prose
 }
 
 // assignment is one place where a variable is set.
@@ -30,9 +33,9 @@ func (e *evidence) origin(v *types.Var) origin {
 	if len(sets) == 0 {
 		switch {
 		case e.declares(e.fn.recv, v):
-			return origin{say: []prose{say("It is the receiver of %s.", e.fn.name)}}
+			return origin{say: []fault.Prose{fault.Say("It is the receiver of %s.", e.fn.name)}}
 		case e.declares(e.fn.typ.Params, v) && e.fn.name != "":
-			return origin{say: []prose{say("It is a parameter of %s.", e.fn.name)}}
+			return origin{say: []fault.Prose{fault.Say("It is a parameter of %s.", e.fn.name)}}
 		}
 		return origin{}
 	}
@@ -72,6 +75,38 @@ func (e *evidence) origin(v *types.Var) origin {
 		}
 	}
 	return origin{at, e.tellOrigin(best, at)}
+}
+
+// sets says where the variables of a call were last set before its line. They are
+// read at the point of failure, so one that may have been set anywhere else since is
+// left out.
+func (a *analysis) sets(call int, f srctree.Frame, c fault.Call) (all []fault.Set) {
+	if len(c.Vars) == 0 {
+		return nil
+	}
+	e, _ := a.evidence(f, c)
+	if e == nil {
+		return nil
+	}
+	ast.Inspect(e.fn.body, func(n ast.Node) bool {
+		id, ok := n.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		v := e.local(id)
+		if v == nil || e.info.Defs[id] != v {
+			return true
+		}
+		i, ok := e.variable(id)
+		if !ok || !known(c.Vars[i]) || c.Vars[i].Shadowed || c.Vars[i].Param {
+			return true
+		}
+		if o := e.origin(v); o.line > 0 {
+			all = append(all, fault.Set{Call: call, Var: i, Line: o.line})
+		}
+		return true
+	})
+	return all
 }
 
 func isLoop(n ast.Node) bool {
@@ -215,32 +250,32 @@ func (e *evidence) declares(list *ast.FieldList, v *types.Var) bool {
 }
 
 // tellOrigin says what an assignment did.
-func (e *evidence) tellOrigin(a assignment, at int) []prose {
+func (e *evidence) tellOrigin(a assignment, at int) []fault.Prose {
 	on := "on line " + strconv.Itoa(at)
 	switch x := ast.Unparen(a.value).(type) {
 	case nil:
 		switch a.node.(type) {
 		case *ast.ValueSpec:
-			return []prose{say("It was declared " + on + " and not set since.")}
+			return []fault.Prose{fault.Say("It was declared " + on + " and not set since.")}
 		}
 		return nil
 	case *ast.CallExpr:
 		if tv, ok := e.info.Types[x.Fun]; ok && (tv.IsType() || tv.IsBuiltin()) {
 			return nil
 		}
-		p := say("It was set "+on+" by %s", e.text(x.Fun))
+		p := fault.Say("It was set "+on+" by %s", e.text(x.Fun))
 		if err := e.failedWith(a); err != "" {
-			return []prose{append(p, say(", which also returned an error: %s is not nil.", err)...)}
+			return []fault.Prose{append(p, fault.Say(", which also returned an error: %s is not nil.", err)...)}
 		}
-		return []prose{append(p, word{Text: "."})}
+		return []fault.Prose{append(p, fault.Word{Text: "."})}
 	case *ast.Ident:
 		if x.Name == "nil" {
-			return []prose{say("It was set to nil " + on + ".")}
+			return []fault.Prose{fault.Say("It was set to nil " + on + ".")}
 		}
-		return []prose{say("It was set "+on+" to %s.", e.text(x))}
+		return []fault.Prose{fault.Say("It was set "+on+" to %s.", e.text(x))}
 	case *ast.IndexExpr, *ast.SelectorExpr, *ast.TypeAssertExpr:
 		if s := types.ExprString(x); len(s) <= 60 {
-			return []prose{say("It was set "+on+" to %s.", visible(s))}
+			return []fault.Prose{fault.Say("It was set "+on+" to %s.", s)}
 		}
 	}
 	return nil

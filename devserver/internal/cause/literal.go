@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 // maker is one place in the app's source that makes an error of fmt or errors.
@@ -38,15 +39,15 @@ const (
 // makers are all places of the app's, nil when that is not sure: a file has changed since
 // the build or cannot be read, there are too many, or fmt.Errorf or errors.New goes
 // around as a value.
-func (s *sources) makers(p *Pages) (all []maker) {
+func (a *analysis) makers() (all []maker) {
 	seen, total := map[string]bool{}, 0
-	for _, r := range p.roots {
-		err := filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
+	for _, dir := range a.tree.Dirs() {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			name := filepath.Base(path)
 			switch {
 			case err != nil:
 				return err
-			case d.IsDir() && path != r.dir && (name == "vendor" || name == "testdata" || name[0] == '.' || name[0] == '_'):
+			case d.IsDir() && path != dir && (name == "vendor" || name == "testdata" || name[0] == '.' || name[0] == '_'):
 				return fs.SkipDir
 			case d.IsDir() || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
 				return nil
@@ -56,7 +57,7 @@ func (s *sources) makers(p *Pages) (all []maker) {
 				return err
 			}
 			seen[real] = true
-			data, gone := s.read(path)
+			data, gone := srctree.Read(path, a.built)
 			if total += len(data); gone != "" || len(seen) > maxPackageFiles || total > maxPackageSize {
 				return errUnsure
 			}
@@ -65,7 +66,7 @@ func (s *sources) makers(p *Pages) (all []maker) {
 			}
 			of, err := makersIn(path, data)
 			for i := range of {
-				of[i].at = p.frame(fault.Frame{File: path}).rel + of[i].at
+				of[i].at = a.tree.Frame(fault.Frame{File: path}).Rel + of[i].at
 			}
 			all = append(all, of...)
 			return err

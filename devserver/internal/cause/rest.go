@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"go/ast"
@@ -11,7 +11,7 @@ import (
 )
 
 // nilMap finds the one map that the line writes.
-func (e *evidence) nilMap() reason {
+func (e *evidence) nilMap() fault.Cause {
 	var found []*ast.IndexExpr
 	for _, n := range e.exprs {
 		var written []ast.Expr
@@ -31,18 +31,18 @@ func (e *evidence) nilMap() reason {
 		}
 	}
 	if len(found) != 1 {
-		return reason{}
+		return fault.Cause{}
 	}
 	x := found[0].X
-	r := e.blame(x, "is nil", say("%s is a nil map on line "+strconv.Itoa(e.line)+": it can be read, but not written.", e.text(x)))
+	c := e.blame(x, "is nil", fault.Say("%s is a nil map on line "+strconv.Itoa(e.line)+": it can be read, but not written.", e.text(x)))
 	if v := e.local(x); v != nil {
-		r.say = append(r.say, e.origin(v).say...)
+		c.Why = append(c.Why, e.origin(v).say...)
 	}
-	return r
+	return c
 }
 
 // division finds the divisor.
-func (e *evidence) division() reason {
+func (e *evidence) division() fault.Cause {
 	type divide struct{ whole, by ast.Expr }
 	var found []divide
 	for _, n := range e.exprs {
@@ -68,10 +68,10 @@ func (e *evidence) division() reason {
 		zero = append(zero, d)
 	}
 	if len(zero) != 1 {
-		return reason{}
+		return fault.Cause{}
 	}
 	by := e.text(zero[0].by)
-	return e.blame(zero[0].by, "is 0", say("%s is 0 on line "+strconv.Itoa(e.line)+", and %s is divided by it.", by, e.dividend(zero[0].whole)))
+	return e.blame(zero[0].by, "is 0", fault.Say("%s is 0 on line "+strconv.Itoa(e.line)+", and %s is divided by it.", by, e.dividend(zero[0].whole)))
 }
 
 func (e *evidence) dividend(x ast.Expr) string {
@@ -82,7 +82,7 @@ func (e *evidence) dividend(x ast.Expr) string {
 }
 
 // assertion: the wanted and the found type.
-func (e *evidence) assertion(message string) reason {
+func (e *evidence) assertion(message string) fault.Cause {
 	checked := map[ast.Expr]bool{} // v, ok := x.(T) does not panic
 	var found []*ast.TypeAssertExpr
 	for _, n := range e.exprs {
@@ -102,29 +102,29 @@ func (e *evidence) assertion(message string) reason {
 		}
 	}
 	if len(found) != 1 {
-		return reason{}
+		return fault.Cause{}
 	}
 	x := found[0].X
 	name, on := e.text(x), " on line "+strconv.Itoa(e.line)
 	switch {
 	case noConcrete.MatchString(message):
 		m := noConcrete.FindStringSubmatch(message)
-		return e.blame(x, "is nil", say("%s is nil"+on+", so it holds no %s.", name, m[1]))
+		return e.blame(x, "is nil", fault.Say("%s is nil"+on+", so it holds no %s.", name, m[1]))
 	case noMethod.MatchString(message):
 		m := noMethod.FindStringSubmatch(message)
-		return e.blame(x, "holds "+m[1], say("%s holds a value of type %s"+on+", which is no %s: it has no method %s.", name, m[1], m[2], m[3]))
+		return e.blame(x, "holds "+m[1], fault.Say("%s holds a value of type %s"+on+", which is no %s: it has no method %s.", name, m[1], m[2], m[3]))
 	case conversion.MatchString(message):
 		m := conversion.FindStringSubmatch(message)
 		if m[2] == "nil" {
-			return e.blame(x, "is nil", say("%s is nil"+on+", so it holds no %s.", name, m[3]))
+			return e.blame(x, "is nil", fault.Say("%s is nil"+on+", so it holds no %s.", name, m[3]))
 		}
-		return e.blame(x, "holds "+m[2], say("%s holds a value of type %s"+on+", not %s.", name, m[2], m[3]))
+		return e.blame(x, "holds "+m[2], fault.Say("%s holds a value of type %s"+on+", not %s.", name, m[2], m[3]))
 	}
-	return reason{}
+	return fault.Cause{}
 }
 
 // channel finds the one channel that the line sends on or closes.
-func (e *evidence) channel(message string) reason {
+func (e *evidence) channel(message string) fault.Cause {
 	var found []ast.Expr
 	for _, n := range e.exprs {
 		switch n := n.(type) {
@@ -139,20 +139,20 @@ func (e *evidence) channel(message string) reason {
 				}
 			}
 		case *ast.DeferStmt:
-			return reason{} // it runs later, when the function ends
+			return fault.Cause{} // it runs later, when the function ends
 		}
 	}
 	if len(found) != 1 || e.inSelect() {
-		return reason{}
+		return fault.Cause{}
 	}
 	on := " on line " + strconv.Itoa(e.line)
 	switch message {
 	case "send on closed channel":
-		return e.blame(found[0], "is closed", say("%s was closed before the send"+on+".", e.text(found[0])))
+		return e.blame(found[0], "is closed", fault.Say("%s was closed before the send"+on+".", e.text(found[0])))
 	case "close of closed channel":
-		return e.blame(found[0], "is closed", say("%s was closed already when it is closed"+on+".", e.text(found[0])))
+		return e.blame(found[0], "is closed", fault.Say("%s was closed already when it is closed"+on+".", e.text(found[0])))
 	}
-	return e.blame(found[0], "is nil", say("%s is nil"+on+", and only a channel that was made can be closed.", e.text(found[0])))
+	return e.blame(found[0], "is nil", fault.Say("%s is nil"+on+", and only a channel that was made can be closed.", e.text(found[0])))
 }
 
 func (e *evidence) inSelect() bool {

@@ -1,4 +1,4 @@
-package page
+package cause
 
 import (
 	"path/filepath"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/fault"
+	"devrun/devserver/internal/srctree"
 )
 
 const (
@@ -295,7 +296,7 @@ again:
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "main.go"), source)
 			write(t, filepath.Join(dir, "other.go"), "package main\n\nfunc find1() *User { return nil }\n\nvar global = &User{}\n")
-			app := App{Root: dir}
+			tree := srctree.New(dir, nil)
 			frame := fault.Frame{Func: "main.f", File: filepath.Join(dir, "main.go"), Line: lineOf(t, source, "// here")}
 			if test.frame != "" {
 				frame.Func = test.frame
@@ -313,13 +314,13 @@ again:
 			}
 			f := fault.Failure{At: time.Now(), How: fault.Panicked, Type: typ, Message: test.message, Values: fault.Values{Here: true},
 				Calls: []fault.Call{{Frame: fault.Frame{Func: "runtime.mapassign_faststr", File: "/usr/local/go/src/runtime/x.go", Line: 1}}, {Frame: frame, Vars: test.vars}}}
-			v := New(app).newFailureView(f, Place{})
-			if got := sentences(v.reason.say); got != test.want {
+			c := Explain(f, tree).Cause
+			if got := c.String(); got != test.want {
 				t.Errorf("%q\nwant\n%q", got, test.want)
 			}
-			if r := v.reason; r.col > 0 {
+			if c.Col > 0 {
 				text := strings.Split(source, "\n")[frame.Line-1]
-				if got := text[r.col-1 : r.end-1]; got != test.caret {
+				if got := text[c.Col-1 : c.End-1]; got != test.caret {
 					t.Errorf("carets below %q, want %q", got, test.caret)
 				}
 			} else if test.caret != "" {
@@ -328,7 +329,7 @@ again:
 
 			// The same in a library that the line called is not this line's doing.
 			f.Calls[0].Func = "strings.Repeat"
-			if got := New(app).newFailureView(f, Place{}).reason.say; got != nil {
+			if got := Explain(f, tree).Cause.Why; got != nil {
 				t.Errorf("%v for a panic in a library", got)
 			}
 		})
@@ -347,13 +348,3 @@ func set(u **User) {}
 type Handler interface { Serve(int) }
 var table map[string]int
 `
-
-// TestWhyChanged: what was not compiled proves nothing.
-func TestWhyChanged(t *testing.T) {
-	app := failedApp(t)
-	f := panicked(t, app)
-	f.At = time.Now().Add(-time.Hour)
-	html := asks(New(app).Failed(f, Place{Away: true}), navigation...).Body.String()
-	contains(t, html, "Source unavailable: handlers.go has changed since it was compiled.", "<b>user</b>")
-	lacks(t, html, "is nil on line", `class="l bad`, `<p class="why">`)
-}
