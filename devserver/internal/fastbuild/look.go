@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 )
 
 // look is what the files of an app are at one time, with their contents: what is
@@ -62,7 +63,7 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 	for _, path := range r.fixed {
 		l.fixed[path] = stateOf(path)
 	}
-	tool, err := build.GoTool()
+	tool, err := gocmd.Find()
 	if err != nil {
 		return nil, err
 	}
