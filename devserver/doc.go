@@ -39,6 +39,7 @@
 //	smtp.go        the same alone, for devrun smtp
 //
 //	watcher            what changed on disk
+//	internal/diskcache files that other runs read: written whole, the oldest found
 //	internal/gocmd     the go command: run, ended whole, its lists read
 //	internal/gograph   what the app is made of
 //	internal/hook      what is compiled into the app in development

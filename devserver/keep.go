@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"devrun/devserver/internal/diskcache"
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/gograph"
 )
@@ -40,29 +41,9 @@ func (k *keeper) std(g *gograph.Graph) string {
 	}
 	source = append([]byte("//go:build go1.21\n\n"), source...)
 	if file != "" {
-		_ = writeWhole(file, source) // only a convenience
+		_ = diskcache.Write(file, source) // only a convenience
 	}
 	return string(source)
-}
-
-// writeWhole writes a file that nobody sees half written.
-func writeWhole(file string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), "new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails when it was renamed
-	_, err = tmp.Write(text)
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }
 
 // maxKept is how many files of the user are parsed for what to keep: with more
@@ -113,7 +94,7 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 		return "", err
 	}
 	file := filepath.Join(k.dir, "overlay-keep.json")
-	return file, writeWhole(file, text) // the go command may be reading it
+	return file, diskcache.Write(file, text) // the go command may be reading it
 }
 
 // file is the keep file of the package in dir, "" for none.
@@ -127,7 +108,7 @@ func (k *keeper) file(dir string, files []string) string {
 		if source := keepSource(files); source != nil {
 			id := sha256.Sum256([]byte(dir))
 			file := filepath.Join(k.dir, "keep-"+hex.EncodeToString(id[:8])+".go")
-			if writeWhole(file, source) == nil {
+			if diskcache.Write(file, source) == nil {
 				made.file = file
 			}
 		}

@@ -5,10 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"devrun/devserver/internal/diskcache"
 )
 
 // place is where the app's binary lies while it runs: at the same path in every
@@ -80,7 +81,7 @@ func (p place) put(binary string) error {
 	os.Remove(tmp)
 	err = os.Link(binary, tmp)
 	if err != nil { // on another file system
-		err = copyBinary(binary, tmp)
+		err = diskcache.Copy(binary, tmp)
 	}
 	if err == nil {
 		err = os.Rename(tmp, p.path)
@@ -89,20 +90,6 @@ func (p place) put(binary string) error {
 		return hinted{fmt.Errorf("put the app in its place: %w", err), "make room, or set XDG_CACHE_HOME to another directory"}
 	}
 	return nil
-}
-
-func copyBinary(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
 
 // close gives the place up, with all that the app keeps there.

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -29,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"devrun/devserver/internal/diskcache"
 	"devrun/devserver/internal/gocmd"
 )
 
@@ -152,34 +154,14 @@ func writeOverlay(goroot, dir string) (string, error) {
 
 // tidy removes the oldest linkers, and what a build has left that was killed.
 func tidy(cache, newest string) error {
-	entries, err := os.ReadDir(cache)
+	old, err := diskcache.Oldest(cache, kept, func(fi fs.FileInfo) bool { return !fi.IsDir() })
 	if err != nil {
 		return err
 	}
-	type linker struct {
-		path string
-		at   time.Time
-	}
-	var all []linker
-	for _, e := range entries {
-		fi, err := e.Info()
-		if err != nil {
-			continue // another devrun tidies
-		}
-		switch l := (linker{filepath.Join(cache, e.Name()), fi.ModTime()}); {
-		case !fi.IsDir():
-			all = append(all, l)
-		case time.Since(l.at) > time.Hour:
-			err = os.RemoveAll(l.path)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	slices.SortFunc(all, func(a, b linker) int { return b.at.Compare(a.at) })
-	for _, l := range all[min(kept, len(all)):] {
-		if l.path != newest {
-			err = errors.Join(err, os.Remove(l.path))
+	left, err := diskcache.Oldest(cache, 0, func(fi fs.FileInfo) bool { return fi.IsDir() && time.Since(fi.ModTime()) > time.Hour })
+	for _, path := range append(old, left...) {
+		if path != newest {
+			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
 	return err
