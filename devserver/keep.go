@@ -3,7 +3,6 @@ package devserver
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -15,6 +14,7 @@ import (
 
 	"devrun/devserver/internal/diskcache"
 	"devrun/devserver/internal/expr"
+	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/internal/gograph"
 )
 
@@ -67,12 +67,8 @@ type keptOf struct {
 // overlay gives an overlay file that has what the one of the hook has, and the
 // keep files of pkgs as their source is now. Whatever cannot be made is left out.
 func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
-	text, err := os.ReadFile(hook)
+	replace, err := gocmd.ReadOverlay(hook)
 	if err != nil {
-		return "", err
-	}
-	var o struct{ Replace map[string]string }
-	if err := json.Unmarshal(text, &o); err != nil {
 		return "", err
 	}
 	left := maxKept
@@ -87,14 +83,11 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 			break
 		}
 		if file := k.file(p.Dir, files); file != "" {
-			o.Replace[filepath.Join(p.Dir, expr.KeepName)] = file
+			replace[filepath.Join(p.Dir, expr.KeepName)] = file
 		}
 	}
-	if text, err = json.Marshal(o); err != nil {
-		return "", err
-	}
 	file := filepath.Join(k.dir, "overlay-keep.json")
-	return file, diskcache.Write(file, text) // the go command may be reading it
+	return file, gocmd.WriteOverlay(file, replace)
 }
 
 // file is the keep file of the package in dir, "" for none.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -271,20 +270,16 @@ func overlaid(name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(name)
+	replace, err := gocmd.ReadOverlay(name)
 	if err != nil {
 		return nil, err
 	}
-	var o struct{ Replace map[string]string }
-	if err := json.Unmarshal(text, &o); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	for path, actual := range o.Replace {
+	for path, actual := range replace {
 		if actual == "" || !filepath.IsAbs(path) || !filepath.IsAbs(actual) || !isSource(filepath.Base(path)) {
 			return nil, fmt.Errorf("%s does more than to add files", name)
 		}
 	}
-	return o.Replace, nil
+	return replace, nil
 }
 
 // stateOf is the content of a file, the names in a directory, or that there is

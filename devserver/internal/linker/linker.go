@@ -144,12 +144,8 @@ func writeOverlay(goroot, dir string) (string, error) {
 		}
 		replace[filepath.Join(goroot, filepath.FromSlash(place))] = file
 	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
 	file := filepath.Join(dir, "overlay.json")
-	return file, os.WriteFile(file, text, 0o600)
+	return file, gocmd.WriteOverlay(file, replace)
 }
 
 // tidy removes the oldest linkers, and what a build has left that was killed.
