@@ -42,17 +42,13 @@ type file struct {
 	text []byte // nil after forget
 }
 
-// sourceExts are the endings of files that the go command reads in a package's
-// directory.
-var sourceExts = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
-	".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
-
 // isSource tells what may be a part of the build, or decide on it, by its name.
 func isSource(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || strings.HasSuffix(name, "_test.go") {
 		return false
 	}
-	return slices.Contains(sourceExts, filepath.Ext(name)) || name == "default.pgo" || name == "go.mod"
+	ext := filepath.Ext(name)
+	return ext == ".go" || slices.Contains(gocmd.SourceExts, ext) || name == "default.pgo" || name == "go.mod"
 }
 
 // lookAt reads all files that may change. Shapes are kept in known for the next

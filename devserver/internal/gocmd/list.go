@@ -24,6 +24,11 @@ type Package struct {
 	ImportMap                                                   map[string]string
 }
 
+// SourceExts are the endings of the files besides Go that the go command compiles or
+// links when they are in a package's directory. It tells .S from .s, and .F from .f.
+var SourceExts = []string{".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
+	".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
+
 // Module is the module of a package.
 type Module struct {
 	Path, Version, Dir, GoMod, GoVersion string
