@@ -3,6 +3,7 @@
 package diskcache
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -22,12 +23,7 @@ func Write(file string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // fails when it was renamed
-	_, err = tmp.Write(text)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
+	return fill(tmp, bytes.NewReader(text), file)
 }
 
 // Copy makes a copy of a program that nobody sees half written. One process at a time
@@ -38,16 +34,21 @@ func Copy(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	tmp := to + ".new"
-	out, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700)
+	tmp, err := os.OpenFile(to+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o700)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp))
+	return fill(tmp, in, to)
+}
+
+// fill writes and closes a new file, and gives it its name.
+func fill(tmp *os.File, content io.Reader, name string) error {
+	defer os.Remove(tmp.Name()) // fails when it was renamed
+	_, err := io.Copy(tmp, content)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
 	}
-	return os.Rename(tmp, to)
+	return os.Rename(tmp.Name(), name)
 }
 
 // Oldest is all in dir that counts, but for the newest, as many as are to stay.
