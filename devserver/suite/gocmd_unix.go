@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,26 @@ func FakeGo(t testing.TB, script string) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
+}
+
+// CancelGo has do run a go command that hangs, and cancels it: the command and its
+// child must be gone when do has returned. It gives do's error.
+func CancelGo(t testing.TB, do func(context.Context) error) error {
+	t.Helper()
+	pids := HangingGo(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	list := pids()
+	cancel()
+	err := <-done
+	for _, pid := range list {
+		if Alive(pid) {
+			t.Errorf("process %d lives on", pid)
+		}
+	}
+	return err
 }
 
 // HangingGo is FakeGo of a command that hangs, with a child that holds its output

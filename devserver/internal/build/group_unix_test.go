@@ -12,25 +12,14 @@ import (
 )
 
 func TestCancelKillsTheGroup(t *testing.T) {
-	pids := suite.HangingGo(t)
 	r := app(t, map[string]string{"main.go": hello})
 	r.GOFLAGS = " " // known, so that what hangs is the build
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
+	err := suite.CancelGo(t, func(ctx context.Context) error {
 		_, err := Run(ctx, r)
-		done <- err
-	}()
-	list := pids()
-	cancel()
-	if err := <-done; err != context.Canceled {
+		return err
+	})
+	if err != context.Canceled {
 		t.Errorf("error %v", err)
-	}
-	for _, pid := range list {
-		if suite.Alive(pid) {
-			t.Errorf("process %d lives after Run has returned", pid)
-		}
 	}
 	if left(t, r) != "" {
 		t.Errorf("%s is left", left(t, r))

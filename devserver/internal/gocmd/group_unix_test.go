@@ -15,23 +15,12 @@ import (
 )
 
 func TestCancelKillsTheGroup(t *testing.T) {
-	pids := suite.HangingGo(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
+	err := suite.CancelGo(t, func(ctx context.Context) error {
 		_, _, err := Command{}.Output(ctx, "list")
-		done <- err
-	}()
-	list := pids()
-	cancel()
-	if err := <-done; err != context.Canceled {
+		return err
+	})
+	if err != context.Canceled {
 		t.Errorf("error %v", err)
-	}
-	for _, pid := range list {
-		if suite.Alive(pid) {
-			t.Errorf("process %d lives after Output has returned", pid)
-		}
 	}
 }
 
