@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"devrun/devserver/internal/gocmd"
 	"devrun/watcher"
 )
 
@@ -183,8 +184,7 @@ func set(names ...string) map[string]bool {
 var (
 	// sourceExts are the files, besides Go, that the go command compiles or
 	// links when they lie in a package's directory.
-	sourceExts = set(".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
-		".f", ".for", ".f90", ".s", ".sx", ".swig", ".swigcxx", ".syso")
+	sourceExts = set(gocmd.SourceExts...)
 
 	// restartExts are read from disk, as a rule once, when an app starts:
 	// templates, configuration, translations, SQL.
@@ -196,12 +196,3 @@ var (
 	assetExts = set(".js", ".mjs", ".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif",
 		".ico", ".woff", ".woff2", ".ttf", ".otf", ".wasm", ".webmanifest")
 )
-
-// packageExts are the endings that matter in a package's directory.
-func packageExts() []string {
-	exts := []string{".go"}
-	for e := range sourceExts {
-		exts = append(exts, e)
-	}
-	return exts
-}

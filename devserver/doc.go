@@ -47,6 +47,8 @@
 // meets, know nothing of each other:
 //
 //	watcher            what changed on disk
+//	internal/diskcache files that other runs read: written whole, the oldest found
+//	internal/gocmd     the go command: run, ended whole, its lists read
 //	internal/gograph   what the app is made of
 //	internal/binaries  what runs, from source, and what goes with it
 //	internal/hook      what is compiled into the app in development

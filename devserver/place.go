@@ -3,10 +3,11 @@ package devserver
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"devrun/devserver/internal/diskcache"
 )
 
 // place is where the app's binary lies while it runs: at the same path in every
@@ -77,7 +78,7 @@ func (p place) put(binary string) error {
 	os.Remove(tmp)
 	err = os.Link(binary, tmp)
 	if err != nil { // on another file system
-		err = copyBinary(binary, tmp)
+		err = diskcache.Copy(binary, tmp)
 	}
 	if err == nil {
 		err = os.Rename(tmp, p.path)
@@ -86,20 +87,6 @@ func (p place) put(binary string) error {
 		return hinted{fmt.Errorf("put the app in its place: %w", err), "make room, or set XDG_CACHE_HOME to another directory"}
 	}
 	return nil
-}
-
-func copyBinary(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
 
 // close gives the place up, with all that the app keeps there.

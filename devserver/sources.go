@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/internal/gograph"
 	"devrun/watcher"
 )
@@ -195,7 +196,7 @@ func shape(path string) string {
 // runs in (templates, assets, packages to be) but for what is ignored, and the
 // parts of the app that lie elsewhere or are ignored.
 func (s *sources) scope(dir string) watcher.Scope {
-	w := watcher.Scope{Trees: []string{dir}, Exts: packageExts()}
+	w := watcher.Scope{Trees: []string{dir}, Exts: append([]string{".go"}, gocmd.SourceExts...)}
 	for _, p := range s.Packages {
 		w.Dirs = append(w.Dirs, p.Dir)
 		w.Files = append(w.Files, p.Embeds...)

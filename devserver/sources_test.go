@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,5 +84,15 @@ func TestLate(t *testing.T) {
 	}
 	if late := with.late(with, since); len(late) != 0 {
 		t.Errorf("in a directory that was watched: %v", late)
+	}
+}
+
+// The watcher tells .S, which goes through the C preprocessor, from .s.
+func TestScope(t *testing.T) {
+	exts := sourcesOf(&gograph.Graph{}, time.Now(), Environ{}, Config{}).scope(t.TempDir()).Exts
+	for _, ext := range []string{".go", ".s", ".S", ".f", ".F", ".c", ".syso"} {
+		if !slices.Contains(exts, ext) {
+			t.Errorf("%s is not watched in a package", ext)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package binaries
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"devrun/devserver/internal/diskcache"
 	"devrun/devserver/internal/expr"
+	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/internal/gograph"
 )
 
@@ -39,29 +40,9 @@ func (k *keeper) std(g *gograph.Graph) string {
 	}
 	source = append([]byte("//go:build go1.21\n\n"), source...)
 	if file != "" {
-		_ = writeWhole(file, source) // only a convenience
+		_ = diskcache.Write(file, source) // only a convenience
 	}
 	return string(source)
-}
-
-// writeWhole writes a file that nobody sees half written.
-func writeWhole(file string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), "new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails when it was renamed
-	_, err = tmp.Write(text)
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }
 
 // maxKept is how many files of the user are parsed for what to keep: with more
@@ -85,12 +66,8 @@ type keptOf struct {
 // overlay gives an overlay file that has what the one of the hook has, and the
 // keep files of pkgs as their source is now. Whatever cannot be made is left out.
 func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
-	text, err := os.ReadFile(hook)
+	replace, err := gocmd.ReadOverlay(hook)
 	if err != nil {
-		return "", err
-	}
-	var o struct{ Replace map[string]string }
-	if err := json.Unmarshal(text, &o); err != nil {
 		return "", err
 	}
 	left := maxKept
@@ -105,14 +82,11 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 			break
 		}
 		if file := k.file(p.Dir, files); file != "" {
-			o.Replace[filepath.Join(p.Dir, expr.KeepName)] = file
+			replace[filepath.Join(p.Dir, expr.KeepName)] = file
 		}
 	}
-	if text, err = json.Marshal(o); err != nil {
-		return "", err
-	}
 	file := filepath.Join(k.dir, "overlay-keep.json")
-	return file, writeWhole(file, text) // the go command may be reading it
+	return file, gocmd.WriteOverlay(file, replace)
 }
 
 // file is the keep file of the package in dir, "" for none.
@@ -126,7 +100,7 @@ func (k *keeper) file(dir string, files []string) string {
 		if source := keepSource(files); source != nil {
 			id := sha256.Sum256([]byte(dir))
 			file := filepath.Join(k.dir, "keep-"+hex.EncodeToString(id[:8])+".go")
-			if writeWhole(file, source) == nil {
+			if diskcache.Write(file, source) == nil {
 				made.file = file
 			}
 		}

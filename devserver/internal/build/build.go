@@ -1,12 +1,9 @@
 // Package build turns an app's source into a binary with the go command, and
 // what the go command says when it cannot into diagnostics.
 //
-// A build runs in a process group of its own. When its context ends, the go
-// command, compilers and linkers are killed and gone before Run returns; on Linux
-// the go command dies with this process too, however that ends (compilers that it
-// had started finish their file). On Windows a tool whose parent has gone before
-// it may outlive a cancelled build. A build leaves nothing behind but its binary,
-// and one that fails or is cancelled not even that.
+// When its context ends, the go command, compilers and linkers are killed and gone
+// before Run returns, as package gocmd says. A build leaves nothing behind but its
+// binary, and one that fails or is cancelled not even that.
 package build
 
 import (
@@ -14,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // Request is one build.
@@ -76,7 +74,7 @@ func Run(ctx context.Context, r Request) (Result, error) {
 }
 
 func run(ctx context.Context, r Request) (Result, error) {
-	tool, err := GoTool()
+	tool, err := gocmd.Find()
 	if err != nil {
 		return Result{}, err
 	}
@@ -90,12 +88,11 @@ func run(ctx context.Context, r Request) (Result, error) {
 	}
 	defer os.RemoveAll(tmp)
 
-	r.Env = Environ(r, tmp)
+	r.Env = gocmd.Environ(r.Env, tmp)
 	if r.GOFLAGS == "" && !r.Optimised {
 		// A go command that fails here fails in the build too, and says why there.
-		var out bytes.Buffer
-		if err := RunTool(ctx, r, nil, &out, nil, tool, "env", "GOFLAGS"); err == nil {
-			r.GOFLAGS = strings.TrimSpace(out.String())
+		if out, _, err := r.Command(tool).Output(ctx, "env", "GOFLAGS"); err == nil {
+			r.GOFLAGS = strings.TrimSpace(string(out))
 		}
 	}
 	effective := r
@@ -107,16 +104,18 @@ func run(ctx context.Context, r Request) (Result, error) {
 
 	args := Args(effective)
 	out := &capture{limit: outputLimit}
-	var to io.Writer = out
+	c := r.Command(tool)
+	c.Stdout, c.Stderr = out, out
 	line, told := args[1:], func() {}
 	if r.Progress != nil {
 		counting, stop := context.WithCancel(ctx)
 		p := newProgress(r, out)
-		to, line = p, slices.Insert(slices.Clone(line), 1, "-v")
-		go p.count(counting, tool, r, args)
+		c.Stdout, c.Stderr = p, p
+		line = slices.Insert(slices.Clone(line), 1, "-v")
+		go p.count(counting, r.Command(tool), args)
 		told = func() { stop(); p.end() }
 	}
-	err = RunTool(ctx, r, nil, to, to, tool, line...)
+	err = c.Run(ctx, line...)
 	told()
 	var exit *exec.ExitError
 	switch {
@@ -142,55 +141,10 @@ func run(ctx context.Context, r Request) (Result, error) {
 	return Result{}, err
 }
 
-// GoTool is the go command that PATH names.
-func GoTool() (string, error) {
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		return "", errors.New("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH")
-	}
-	return tool, nil
+// Command is how a tool runs for the request: the go command, a compiler or a linker.
+func (r Request) Command(path string) gocmd.Command {
+	return gocmd.Command{Path: path, Dir: r.Dir, Env: r.Env, Background: r.Background}
 }
-
-// Environ is the environment in which the tools of a request run, with tmp for
-// their temporary files.
-func Environ(r Request, tmp string) []string {
-	env := r.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	// The go command spells its working directory as PWD does.
-	return append(slices.Clone(env), "PWD="+r.Dir, "GOTMPDIR="+tmp, "TMPDIR="+tmp, "TMP="+tmp)
-}
-
-// RunTool runs the go command, a compiler or a linker in r.Dir with r.Env, with
-// low priority for a request in the background, and returns when it has ended.
-// When ctx ends it is killed with all that it started and gone before RunTool
-// returns.
-func RunTool(ctx context.Context, r Request, stdin io.Reader, stdout, stderr io.Writer, path string, args ...string) error {
-	// The parent-death signal comes when the thread ends that started the command.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, stdin, stdout, stderr
-	// For a process that left the group and holds the output open.
-	cmd.WaitDelay = leaveOpen
-	ownGroup(cmd)
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	if r.Background {
-		lowPriority(cmd.Process.Pid)
-	}
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		awaitGroup(cmd.Process.Pid)
-	}
-	return err
-}
-
-// leaveOpen bounds the wait for output after the go command itself has gone.
-const leaveOpen = 2 * time.Second
 
 // outputLimit bounds what is kept of a build's output; what comes first is what
 // matters, and a page could not show more.

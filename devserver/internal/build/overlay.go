@@ -1,11 +1,10 @@
 package build
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // mergeOverlays returns an overlay file that holds ours and the one that the user
@@ -19,30 +18,14 @@ func mergeOverlays(r Request, tmp string) (string, error) {
 	if !filepath.IsAbs(user) {
 		user = filepath.Join(r.Dir, user)
 	}
-	merged := overlay{Replace: map[string]string{}}
+	merged := map[string]string{}
 	for _, file := range []string{user, r.Overlay} {
-		text, err := os.ReadFile(file)
+		replace, err := gocmd.ReadOverlay(file)
 		if err != nil {
-			return "", fmt.Errorf("read the overlay: %w", err)
+			return "", err
 		}
-		var o overlay
-		if err := json.Unmarshal(text, &o); err != nil {
-			return "", fmt.Errorf("read the overlay %s: %w", file, err)
-		}
-		maps.Copy(merged.Replace, o.Replace)
-	}
-	text, err := json.Marshal(merged)
-	if err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
+		maps.Copy(merged, replace)
 	}
 	file := filepath.Join(tmp, "overlay.json")
-	if err := os.WriteFile(file, text, 0o666); err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	return file, nil
-}
-
-// overlay is the file that -overlay takes.
-type overlay struct {
-	Replace map[string]string // path in the build -> file to read instead
+	return file, gocmd.WriteOverlay(file, merged)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // slowAfter is when a build begins to tell how far it is: one after a save is
@@ -71,7 +73,7 @@ func (p *progress) told() {
 
 // count finds out how much there is to do, once it is clear that it takes long:
 // what has begun by then, and what the go command would still build.
-func (p *progress) count(ctx context.Context, tool string, r Request, args []string) {
+func (p *progress) count(ctx context.Context, c gocmd.Command, args []string) {
 	select {
 	case <-time.After(slowAfter):
 	case <-ctx.Done():
@@ -79,12 +81,12 @@ func (p *progress) count(ctx context.Context, tool string, r Request, args []str
 	}
 	// The flags of go build without "-o FILE".
 	list := slices.Concat([]string{"list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}"}, args[4:])
-	var out bytes.Buffer
-	if RunTool(ctx, r, nil, &out, nil, tool, list...) != nil {
+	out, _, err := c.Output(ctx, list...)
+	if err != nil {
 		return // the build itself says what is wrong
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of = p.done + bytes.Count(bytes.TrimSpace(out.Bytes()), []byte("\n")) + 1
+	p.of = p.done + bytes.Count(bytes.TrimSpace(out), []byte("\n")) + 1
 	p.told()
 }

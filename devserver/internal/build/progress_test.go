@@ -47,11 +47,11 @@ func TestLongProgress(t *testing.T) {
 	}
 	r := Request{Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Env: append(os.Environ(), "GOCACHE="+t.TempDir())}
 	r.PackageDirs = map[string]string{}
-	var list strings.Builder
-	if err := RunTool(context.Background(), r, nil, &list, nil, "go", "list", "-deps", "."); err != nil {
+	list, _, err := r.Command("go").Output(context.Background(), "list", "-deps", ".")
+	if err != nil {
 		t.Fatal(err)
 	}
-	for pkg := range strings.FieldsSeq(list.String()) {
+	for pkg := range strings.FieldsSeq(string(list)) {
 		r.PackageDirs[pkg] = "."
 	}
 	last, of := 0, 0

@@ -18,10 +18,7 @@
 package expr
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -30,10 +27,10 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // Config says what is built, and how: as the app is, so that the build cache
@@ -47,7 +44,7 @@ type Config struct {
 
 // Build is the packages of one build. It may be used by several goroutines.
 type Build struct {
-	list   map[string]*listed
+	list   map[string]*gocmd.Package
 	byName map[string][]string // import paths, by package name
 
 	mu       sync.Mutex // go/types and importers are not made for several at once
@@ -55,47 +52,26 @@ type Build struct {
 	packages map[string]*Package
 }
 
-// listed is what `go list` says.
-type listed struct {
-	Dir, ImportPath, Name, Export string
-	Standard                      bool
-	GoFiles, CgoFiles             []string
-	CompiledGoFiles               []string
-	ImportMap                     map[string]string
-	Module                        *struct{ GoVersion string }
-	Error                         *struct{ Err string }
-}
-
 // List asks the go command for the packages of a build.
 func List(ctx context.Context, c Config) (*Build, error) {
 	args := []string{"list", "-e", "-export", "-compiled", "-deps",
 		"-json=Dir,ImportPath,Name,Export,Standard,GoFiles,CgoFiles,CompiledGoFiles,ImportMap,Module,Error"}
-	cmd := exec.CommandContext(ctx, "go", append(append(args, c.Flags...), "--", c.Main)...)
-	cmd.Dir, cmd.Env = c.Dir, c.Env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, _, err := gocmd.Command{Dir: c.Dir, Env: c.Env}.Output(ctx, append(append(args, c.Flags...), "--", c.Main)...)
 	if err != nil {
-		return nil, fmt.Errorf("listing the packages: %w: %s", err, firstLine(stderr.String()))
+		return nil, fmt.Errorf("listing the packages: %w", err)
 	}
-	b := &Build{list: map[string]*listed{}, byName: map[string][]string{}, packages: map[string]*Package{}}
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		p := new(listed)
-		if err := d.Decode(p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("listing the packages: %w", err)
-		}
+	list, err := gocmd.Packages(out)
+	if err != nil {
+		return nil, err
+	}
+	b := &Build{list: map[string]*gocmd.Package{}, byName: map[string][]string{}, packages: map[string]*Package{}}
+	for i := range list {
+		p := &list[i]
 		b.list[p.ImportPath] = p
 		b.byName[p.Name] = append(b.byName[p.Name], p.ImportPath)
 	}
 	b.importer = importer.ForCompiler(token.NewFileSet(), "gc", b.export)
 	return b, nil
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return s
 }
 
 func (b *Build) export(path string) (io.ReadCloser, error) {
@@ -109,7 +85,7 @@ func (b *Build) export(path string) (io.ReadCloser, error) {
 // Package is a package whose source is known.
 type Package struct {
 	build *Build
-	info  *listed
+	info  *gocmd.Package
 	fset  *token.FileSet
 	files []*ast.File
 	types *types.Package

@@ -139,7 +139,7 @@ func (b *Builder) makeLinker(ctx context.Context, r build.Request, rec *recipe) 
 		return "", err
 	}
 	defer b.end()
-	return linker.Make(ctx, r, rec.variable("GOROOT"), rec.linking.linker, b.ahead.cache)
+	return linker.Make(ctx, r.Command(""), rec.variable("GOROOT"), rec.linking.linker, b.ahead.cache)
 }
 
 // proveLinker links twice and compares.
@@ -161,7 +161,7 @@ func (b *Builder) proveLinker(ctx context.Context, path string, r build.Request,
 		return err
 	}
 	r.Env = append(slices.Clip(r.Env), linkerMemory...)
-	begun, err := linker.Begin(r, path, filepath.Join(tmp, "list"), m.recipe.archivesWith(m.archives))
+	begun, err := linker.Begin(r.Command(path), filepath.Join(tmp, "list"), m.recipe.archivesWith(m.archives))
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (a *ahead) begin(rec *recipe, r build.Request, made map[string]archive) {
 		r.Env = slices.Concat(rec.toolEnv(r, tmp), linkerMemory)
 		r.Background = false
 		list := filepath.Join(tmp, fmt.Sprintf("archives-%d", a.count))
-		a.begun, err = linker.Begin(r, a.path, list, rec.archivesWith(made))
+		a.begun, err = linker.Begin(r.Command(a.path), list, rec.archivesWith(made))
 	}
 	if err != nil {
 		a.off, a.path = err.Error(), ""

@@ -244,7 +244,9 @@ func (c *compilation) compileOf(ctx context.Context, i int, importConfig []byte,
 // run runs a compiler or a linker in the environment of r.
 func run(ctx context.Context, r build.Request, tool string, args []string, moved func() bool) error {
 	var out bytes.Buffer
-	err := build.RunTool(ctx, r, nil, &out, &out, tool, args...)
+	c := r.Command(tool)
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run(ctx, args...)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/diskcache"
 )
 
 // kept is what is known of an app, for the next run of devrun. No conclusion is in
@@ -76,15 +77,11 @@ func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made
 	}
 	place := filepath.Join(dir, binaryName(sum))
 	if _, err := os.Stat(place); err != nil {
-		if err := copyFile(binary, place); err != nil {
+		if err := diskcache.Copy(binary, place); err != nil {
 			return err
 		}
 	}
-	tmp := filepath.Join(dir, keptFile+".new")
-	if err := os.WriteFile(tmp, text, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, keptFile)); err != nil {
+	if err := diskcache.Write(filepath.Join(dir, keptFile), text); err != nil {
 		return err
 	}
 	older, err := filepath.Glob(filepath.Join(dir, keptBinary+"*"))
@@ -153,7 +150,7 @@ type restored struct {
 
 // place puts the binary at output if it is of the files in l.
 func (k *restored) place(l *look, output string) bool {
-	return k != nil && slices.Equal(k.files, l.sum()) && (os.Link(k.binary, output) == nil || copyFile(k.binary, output) == nil)
+	return k != nil && slices.Equal(k.files, l.sum()) && (os.Link(k.binary, output) == nil || diskcache.Copy(k.binary, output) == nil)
 }
 
 // made reports an error unless the go command has linked the binary from just these
@@ -192,17 +189,4 @@ func sumOf(file string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// copyFile makes an executable copy; nobody sees it before it is whole.
-func copyFile(from, to string) error {
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	tmp := to + ".new"
-	if err := os.WriteFile(tmp, text, 0o700); err != nil {
-		return err
-	}
-	return os.Rename(tmp, to)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 )
 
 // Learn asks the go command what the app consists of, after it has built it, and
@@ -99,29 +100,15 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(tmp)
-	tool, err := build.GoTool()
-	if err != nil {
-		return nil, err
-	}
-	quiet := r
-	quiet.Env = build.Environ(r, tmp)
-	run := func(args ...string) ([]byte, error) {
-		var out, text bytes.Buffer
-		if err := build.RunTool(ctx, quiet, nil, &out, &text, tool, args...); err != nil {
-			return nil, fmt.Errorf("go %s: %w: %s", args[0], err, firstLine(text.String()))
-		}
-		if args[0] == "build" {
-			return text.Bytes(), nil
-		}
-		return out.Bytes(), nil
-	}
+	goCommand := r.Command("")
+	goCommand.Env = gocmd.Environ(r.Env, tmp)
 
 	var said answers
 	flags := build.Flags(r)
-	if said.Env, err = run("env", "-json"); err != nil {
+	if said.Env, _, err = goCommand.Output(ctx, "env", "-json"); err != nil {
 		return nil, err
 	}
-	said.List, err = run(slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
+	said.List, _, err = goCommand.Output(ctx, slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +121,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec.said.Link, err = run(slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
+	_, rec.said.Link, err = goCommand.Output(ctx, slices.Concat([]string{"build", "-n", "-o", filepath.Join(tmp, "none")}, flags, []string{"--", r.Package})...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +163,7 @@ func newRecipe(r build.Request, said answers) (*recipe, error) {
 	}
 	rec.compiler = filepath.Join(env["GOTOOLDIR"], "compile"+exe)
 	rec.linking.linker = filepath.Join(env["GOTOOLDIR"], "link"+exe)
-	list, err := readList(said.List)
+	list, err := gocmd.Packages(said.List)
 	if err != nil {
 		return nil, err
 	}

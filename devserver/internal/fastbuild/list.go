@@ -1,54 +1,25 @@
 package fastbuild
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/version"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 )
 
-// listed is a package as `go list` prints it.
-type listed struct {
-	ImportPath, Name, Dir, Export, BuildID string
-	Standard, DepOnly                      bool
-	Module                                 *struct {
-		Path, Dir, GoMod, GoVersion string
-		Main                        bool
-	}
-	Error *struct{ Err string }
-
-	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SwigCXXFiles, SysoFiles []string
-	EmbedPatterns, EmbedFiles                                                                               []string
-	Imports                                                                                                 []string
-	ImportMap                                                                                               map[string]string
-}
-
+// listFields are those of a [gocmd.Package] that are read.
 const listFields = "ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Module,Error," +
 	"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles," +
 	"EmbedPatterns,EmbedFiles,Imports,ImportMap"
 
-func readList(out []byte) (list []listed, err error) {
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p listed
-		if err := d.Decode(&p); errors.Is(err, io.EOF) {
-			return list, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("read the output of go list: %w", err)
-		}
-		list = append(list, p)
-	}
-}
-
 // take sorts the packages into those that may change and all others.
-func (rec *recipe) take(list []listed, r build.Request, env map[string]string) error {
+func (rec *recipe) take(list []gocmd.Package, r build.Request, env map[string]string) error {
 	rec.goVersion = env["GOVERSION"]
 	modules := map[string]string{} // directories of the user's modules by path
 	for _, l := range list {
@@ -65,7 +36,7 @@ func (rec *recipe) take(list []listed, r build.Request, env map[string]string) e
 		case l.Module == nil || !version.IsValid("go"+l.Module.GoVersion):
 			return fmt.Errorf("%s is in no module with a go line", l.ImportPath)
 		default:
-			p := l.pkg(r)
+			p := pkgOf(l, r)
 			rec.packages, rec.byPath[p.path] = append(rec.packages, p), p
 			if l.Module.Dir != "" {
 				modules[l.Module.Path] = l.Module.Dir
@@ -86,7 +57,7 @@ func (rec *recipe) take(list []listed, r build.Request, env map[string]string) e
 	return nil
 }
 
-func (l listed) pkg(r build.Request) *pkg {
+func pkgOf(l gocmd.Package, r build.Request) *pkg {
 	p := &pkg{
 		path: l.ImportPath, dir: l.Dir, name: l.ImportPath, lang: version.Lang("go" + l.Module.GoVersion),
 		flags: build.CompilerFlags(r, l.ImportPath), files: l.GoFiles, importMap: l.ImportMap,
@@ -113,7 +84,7 @@ func (l listed) pkg(r build.Request) *pkg {
 
 // fixedFiles are the files, there or not, that decide what imports and settings
 // mean.
-func (rec *recipe) fixedFiles(list []listed, modules map[string]string, r build.Request, env map[string]string) []string {
+func (rec *recipe) fixedFiles(list []gocmd.Package, modules map[string]string, r build.Request, env map[string]string) []string {
 	seen := map[string]bool{}
 	add := func(elem ...string) { seen[filepath.Join(elem...)] = true }
 	add(env["GOROOT"], "VERSION")

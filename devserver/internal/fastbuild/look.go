@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 )
 
 // look is what the files of an app are at one time, with their contents: what is
@@ -42,17 +42,13 @@ type file struct {
 	text []byte // nil after forget
 }
 
-// sourceExts are the endings of files that the go command reads in a package's
-// directory.
-var sourceExts = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx",
-	".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
-
 // isSource tells what may be a part of the build, or decide on it, by its name.
 func isSource(name string) bool {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || strings.HasSuffix(name, "_test.go") {
 		return false
 	}
-	return slices.Contains(sourceExts, filepath.Ext(name)) || name == "default.pgo" || name == "go.mod"
+	ext := filepath.Ext(name)
+	return ext == ".go" || slices.Contains(gocmd.SourceExts, ext) || name == "default.pgo" || name == "go.mod"
 }
 
 // lookAt reads all files that may change. Shapes are kept in known for the next
@@ -62,7 +58,7 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 	for _, path := range r.fixed {
 		l.fixed[path] = stateOf(path)
 	}
-	tool, err := build.GoTool()
+	tool, err := gocmd.Find()
 	if err != nil {
 		return nil, err
 	}
@@ -270,20 +266,16 @@ func overlaid(name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(name)
+	replace, err := gocmd.ReadOverlay(name)
 	if err != nil {
 		return nil, err
 	}
-	var o struct{ Replace map[string]string }
-	if err := json.Unmarshal(text, &o); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	for path, actual := range o.Replace {
+	for path, actual := range replace {
 		if actual == "" || !filepath.IsAbs(path) || !filepath.IsAbs(actual) || !isSource(filepath.Base(path)) {
 			return nil, fmt.Errorf("%s does more than to add files", name)
 		}
 	}
-	return o.Replace, nil
+	return replace, nil
 }
 
 // stateOf is the content of a file, the names in a directory, or that there is

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 )
 
 // recipe is what the go command said about an app: all that a build needs but
@@ -48,7 +49,7 @@ type pkg struct {
 
 // toolEnv is the environment of compilers and linkers, as the go command makes it.
 func (r *recipe) toolEnv(req build.Request, tmp string) []string {
-	return slices.Concat(build.Environ(req, tmp), r.env)
+	return slices.Concat(gocmd.Environ(req.Env, tmp), r.env)
 }
 
 // variable is one of those that `go env` prints.

@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // fill takes over what the go command listed.
-func (g *Graph) fill(list []listed, root *listed) {
+func (g *Graph) fill(list []gocmd.Package, root *gocmd.Package) {
 	for i := range list {
 		g.addModule(list[i].Module)
 	}
@@ -25,10 +27,10 @@ func (g *Graph) fill(list []listed, root *listed) {
 			}
 			p.Dir = g.dirOf(p.ImportPath)
 		}
-		if known || p.Dir == "" || p != root && !p.editable(g) {
+		if known || p.Dir == "" || p != root && !editable(p) {
 			continue
 		}
-		g.Packages = append(g.Packages, p.pkg())
+		g.Packages = append(g.Packages, packageOf(p))
 	}
 	for i := range g.Packages {
 		p := &g.Packages[i]
@@ -44,7 +46,7 @@ func (g *Graph) fill(list []listed, root *listed) {
 		}
 	}
 	if root.Module != nil {
-		g.MainModule = root.Module.module()
+		g.MainModule = moduleOf(root.Module)
 	}
 	slices.SortStableFunc(g.Modules, func(a, b Module) int {
 		switch g.MainModule.Path {
@@ -75,27 +77,27 @@ func (g *Graph) unreadable(dir, pkg string, env settings, failure string) {
 }
 
 // editable: the user's own, and what has no module at all (GOPATH mode).
-func (p *listed) editable(g *Graph) bool {
-	return !p.Standard && (p.Module == nil || p.Module.editable())
+func editable(p *gocmd.Package) bool {
+	return !p.Standard && (p.Module == nil || editableModule(p.Module))
 }
 
-// editable: main modules (a workspace has several) and those replaced by a
+// editableModule: main modules (a workspace has several) and those replaced by a
 // directory, which have no version of their own.
-func (m *listedModule) editable() bool {
+func editableModule(m *gocmd.Module) bool {
 	return m.Main || m.Replace != nil && m.Replace.Version == ""
 }
 
-func (m *listedModule) module() Module {
+func moduleOf(m *gocmd.Module) Module {
 	return Module{Path: m.Path, Dir: m.Dir, GoVersion: m.GoVersion, Main: m.Main}
 }
 
-func (g *Graph) addModule(m *listedModule) {
-	if m == nil || !m.editable() {
+func (g *Graph) addModule(m *gocmd.Module) {
+	if m == nil || !editableModule(m) {
 		return
 	}
 	same := func(have Module) bool { return have.Path == m.Path }
 	if !slices.ContainsFunc(g.Modules, same) {
-		g.Modules = append(g.Modules, m.module())
+		g.Modules = append(g.Modules, moduleOf(m))
 	}
 }
 
@@ -119,10 +121,10 @@ func within(importPath, module string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-func (p *listed) pkg() Package {
+func packageOf(p *gocmd.Package) Package {
 	q := Package{
 		ImportPath: p.ImportPath, Dir: p.Dir, Name: p.Name,
-		Files: p.files(), Embeds: p.abs(p.EmbedFiles), EmbedPatterns: p.EmbedPatterns,
+		Files: filesOf(p), Embeds: inDir(p.Dir, p.EmbedFiles), EmbedPatterns: p.EmbedPatterns,
 	}
 	if p.Error != nil {
 		q.Error = p.Error.String()

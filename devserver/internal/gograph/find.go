@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // Find chooses the package to build when none is named: "." if that is a package
@@ -19,8 +21,8 @@ func Find(ctx context.Context, dir string, env, flags []string) (pkg string, err
 	if err := checkName(dir, "."); err != nil {
 		return "", err
 	}
-	t := tool{dir: dir, env: env}
-	settings, failure, err := t.settings(ctx)
+	c := gocmd.Command{Dir: dir, Env: env}
+	settings, failure, err := askSettings(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -34,7 +36,7 @@ func Find(ctx context.Context, dir string, env, flags []string) (pkg string, err
 	if exists(filepath.Join(dir, "cmd")) {
 		patterns = append(patterns, "./cmd/...")
 	}
-	mains, err := t.mains(ctx, flags, patterns...)
+	mains, err := mainsIn(ctx, c, flags, patterns...)
 	switch {
 	case err != nil:
 		return "", err
@@ -45,7 +47,7 @@ func Find(ctx context.Context, dir string, env, flags []string) (pkg string, err
 	case len(mains) > 1:
 		return "", choose(fmt.Sprintf("%d packages main under ./cmd, name one of them", len(mains)), mains)
 	}
-	mains, err = t.mains(ctx, flags, "./...")
+	mains, err = mainsIn(ctx, c, flags, "./...")
 	if err != nil {
 		return "", err
 	}
@@ -59,9 +61,9 @@ func choose(what string, mains []string) error {
 	return fmt.Errorf("%s:\n  %s", what, strings.Join(mains, "\n  "))
 }
 
-// mains are the packages main that match, relative to the directory, in order.
-func (t tool) mains(ctx context.Context, flags []string, patterns ...string) ([]string, error) {
-	list, failure, err := t.list(ctx, flags, patterns...)
+// mainsIn are the packages main that match, relative to the directory, in order.
+func mainsIn(ctx context.Context, c gocmd.Command, flags []string, patterns ...string) ([]string, error) {
+	list, failure, err := askList(ctx, c, flags, patterns...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +72,10 @@ func (t tool) mains(ctx context.Context, flags []string, patterns ...string) ([]
 	}
 	var mains []string
 	for i := range list {
-		if !list[i].mayBeMain() {
+		if !mayBeMain(&list[i]) {
 			continue
 		}
-		rel, err := filepath.Rel(t.dir, newSpelling(t.dir).of(list[i].Dir))
+		rel, err := filepath.Rel(c.Dir, newSpelling(c.Dir).of(list[i].Dir))
 		if err != nil {
 			return nil, fmt.Errorf("name the package in %s: %w", list[i].Dir, err)
 		}

@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devrun/devserver/internal/gocmd"
 )
 
 // Options names the app.
@@ -75,17 +77,17 @@ func Load(ctx context.Context, o Options) (*Graph, error) {
 	if err := checkName(dir, o.Package); err != nil {
 		return nil, err
 	}
-	t := tool{dir: dir, env: o.Env}
-	env, failure, err := t.settings(ctx)
+	c := gocmd.Command{Dir: dir, Env: o.Env}
+	env, failure, err := askSettings(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if env.noModule() {
 		return nil, noModuleError(dir, o.Package)
 	}
-	var list []listed
+	var list []gocmd.Package
 	if failure == "" {
-		list, failure, err = t.list(ctx, append(slices.Clone(o.Flags), "-deps"), o.Package)
+		list, failure, err = askList(ctx, c, append(slices.Clone(o.Flags), "-deps"), o.Package)
 		if err != nil {
 			return nil, err
 		}
@@ -135,8 +137,8 @@ func checkName(dir, pkg string) error {
 
 // mainOf finds the package that was asked for and checks that it can be built
 // into a program, as far as its source can be read.
-func mainOf(list []listed, dir, pkg string) (*listed, error) {
-	var root *listed
+func mainOf(list []gocmd.Package, dir, pkg string) (*gocmd.Package, error) {
+	var root *gocmd.Package
 	for i := range list {
 		if list[i].DepOnly {
 			continue
@@ -149,9 +151,9 @@ func mainOf(list []listed, dir, pkg string) (*listed, error) {
 	switch {
 	case root == nil:
 		return nil, fmt.Errorf("the go command knows no package %s", pkg)
-	case root.hasSource() && (root.Name == "main" || root.Error != nil):
+	case hasSource(root) && (root.Name == "main" || root.Error != nil):
 		return root, nil
-	case root.hasSource():
+	case hasSource(root):
 		return nil, fmt.Errorf("%s is package %s, not a package main: name the directory that has func main", pkg, root.Name)
 	case isLocal(pkg) && exists(filepath.Join(resolve(dir, pkg), "go.mod")) && resolve(dir, pkg) != dir:
 		return nil, ownModuleError(pkg)

@@ -27,7 +27,6 @@ package hook
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/token"
@@ -38,6 +37,7 @@ import (
 	"strconv"
 	"strings"
 
+	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/internal/wire"
 )
 
@@ -293,10 +293,6 @@ func write(dir string, files map[string]string) (string, error) {
 			return "", err
 		}
 	}
-	b, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", "\t")
-	if err != nil {
-		return "", err
-	}
 	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, b, 0o600)
+	return overlay, gocmd.WriteOverlay(overlay, replace)
 }

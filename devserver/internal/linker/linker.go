@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -29,7 +30,8 @@ import (
 	"syscall"
 	"time"
 
-	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/diskcache"
+	"devrun/devserver/internal/gocmd"
 )
 
 // The files that are added to the linker, by place below GOROOT.
@@ -53,9 +55,9 @@ const kept = 4
 
 // Make gives the linker that works as tool does, the one of the toolchain in goroot,
 // and that [Begin] can start. It is in cache, a directory that nobody else can write
-// to, or is built there with the go command in the environment of r, which takes as
+// to, or is built there with the go command in the environment of c, which takes as
 // long as a small program. An error says why there is none.
-func Make(ctx context.Context, r build.Request, goroot, tool, cache string) (string, error) {
+func Make(ctx context.Context, c gocmd.Command, goroot, tool, cache string) (string, error) {
 	if runtime.GOOS != "linux" {
 		return "", errors.New("links begin early on Linux only")
 	}
@@ -76,14 +78,13 @@ func Make(ctx context.Context, r build.Request, goroot, tool, cache string) (str
 		return "", err
 	}
 	made := filepath.Join(tmp, "link")
-	r.Dir = tmp
 	// A toolchain may be in the module cache, where an overlay may put nothing, and
 	// needs nothing from there.
-	r.Env = append(build.Environ(r, tmp), "GOROOT="+goroot, "GOMODCACHE="+filepath.Join(tmp, "modules"), "GOPROXY=off",
+	c.Env = append(gocmd.Environ(c.Env, tmp), "GOROOT="+goroot, "GOMODCACHE="+filepath.Join(tmp, "modules"), "GOPROXY=off",
 		"GOTOOLCHAIN=local", "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
-	r.Background = true
 	var out bytes.Buffer
-	err = build.RunTool(ctx, r, nil, &out, &out, filepath.Join(goroot, "bin", "go"), "build", "-overlay", overlay, "-o", made, "cmd/link")
+	c.Path, c.Dir, c.Stdout, c.Stderr, c.Background = filepath.Join(goroot, "bin", "go"), tmp, &out, &out, true
+	err = c.Run(ctx, "build", "-overlay", overlay, "-o", made, "cmd/link")
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -143,44 +144,20 @@ func writeOverlay(goroot, dir string) (string, error) {
 		}
 		replace[filepath.Join(goroot, filepath.FromSlash(place))] = file
 	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
 	file := filepath.Join(dir, "overlay.json")
-	return file, os.WriteFile(file, text, 0o600)
+	return file, gocmd.WriteOverlay(file, replace)
 }
 
 // tidy removes the oldest linkers, and what a build has left that was killed.
 func tidy(cache, newest string) error {
-	entries, err := os.ReadDir(cache)
+	old, err := diskcache.Oldest(cache, kept, func(fi fs.FileInfo) bool { return !fi.IsDir() })
 	if err != nil {
 		return err
 	}
-	type linker struct {
-		path string
-		at   time.Time
-	}
-	var all []linker
-	for _, e := range entries {
-		fi, err := e.Info()
-		if err != nil {
-			continue // another devrun tidies
-		}
-		switch l := (linker{filepath.Join(cache, e.Name()), fi.ModTime()}); {
-		case !fi.IsDir():
-			all = append(all, l)
-		case time.Since(l.at) > time.Hour:
-			err = os.RemoveAll(l.path)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	slices.SortFunc(all, func(a, b linker) int { return b.at.Compare(a.at) })
-	for _, l := range all[min(kept, len(all)):] {
-		if l.path != newest {
-			err = errors.Join(err, os.Remove(l.path))
+	left, err := diskcache.Oldest(cache, 0, func(fi fs.FileInfo) bool { return fi.IsDir() && time.Since(fi.ModTime()) > time.Hour })
+	for _, path := range append(old, left...) {
+		if path != newest {
+			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
 	return err
@@ -198,10 +175,10 @@ type Begun struct {
 	list  string
 }
 
-// Begin starts a linker made by [Make] in r.Dir with r.Env, and has it read
-// archives; list is a file that it may write for that and that is removed at the
-// end. It takes no time; what goes wrong is Link's error.
-func Begin(r build.Request, path, list string, archives []string) (*Begun, error) {
+// Begin starts c, a linker made by [Make], and has it read archives; list is a file
+// that it may write for that and that is removed at the end. It takes no time; what
+// goes wrong is Link's error.
+func Begin(c gocmd.Command, list string, archives []string) (*Begun, error) {
 	if err := os.WriteFile(list, []byte(strings.Join(archives, "\n")), 0o600); err != nil {
 		return nil, err
 	}
@@ -211,10 +188,11 @@ func Begin(r build.Request, path, list string, archives []string) (*Begun, error
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Begun{args: write, said: &output{complete: make(chan struct{})}, stop: stop, ended: make(chan struct{}), list: list}
-	r.Env = append(slices.Clip(r.Env), "DEVRUN_LINK_AHEAD="+list)
+	c.Env = append(slices.Clip(c.Env), "DEVRUN_LINK_AHEAD="+list)
+	c.Stdin, c.Stdout, c.Stderr = read, b.said, b.said
 	go func() {
 		defer close(b.ended)
-		b.err = build.RunTool(ctx, r, read, b.said, b.said, path)
+		b.err = c.Run(ctx)
 		read.Close()
 		os.Remove(list)
 	}()

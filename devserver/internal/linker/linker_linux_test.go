@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/devserver/internal/build"
+	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/suite"
 )
 
@@ -57,7 +57,7 @@ func main() {
 }
 `)
 	p.leaf(`"one"`)
-	path, err := Make(t.Context(), p.request(), p.goroot, p.tool(), cache)
+	path, err := Make(t.Context(), p.command(""), p.goroot, p.tool(), cache)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +77,8 @@ func goarch(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-func (p *program) request() build.Request {
-	return build.Request{Dir: p.dir, Env: append(os.Environ(), "PWD="+p.dir, "GOTOOLCHAIN="+p.toolchain, "GOFLAGS=", "GOWORK=off")}
+func (p *program) command(path string) gocmd.Command {
+	return gocmd.Command{Path: path, Dir: p.dir, Env: append(os.Environ(), "PWD="+p.dir, "GOTOOLCHAIN="+p.toolchain, "GOFLAGS=", "GOWORK=off")}
 }
 
 func (p *program) write(name, text string) {
@@ -126,9 +126,8 @@ func (p *program) leaf(value string) {
 
 func (p *program) run(tool string, args ...string) string {
 	p.t.Helper()
-	r := p.request()
 	cmd := exec.Command(tool, args...)
-	cmd.Dir, cmd.Env = p.dir, r.Env
+	cmd.Dir, cmd.Env = p.dir, p.command("").Env
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		p.t.Fatalf("%s %v: %v\n%s", tool, args, err, exit.Stderr)
@@ -154,7 +153,7 @@ func (p *program) begin() *Begun {
 	for _, a := range p.archives {
 		archives = append(archives, a)
 	}
-	b, err := Begin(p.request(), p.linker, filepath.Join(p.dir, "list"), archives)
+	b, err := Begin(p.command(p.linker), filepath.Join(p.dir, "list"), archives)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -325,7 +324,7 @@ func TestChanged(t *testing.T) {
 			t.Errorf("a linker without %q is taken", c.old)
 		}
 	}
-	if _, err := Make(t.Context(), build.Request{}, t.TempDir(), filepath.Join(strings.TrimSpace(string(out)), "pkg", "tool", "linux_"+goarch(t), "link"), t.TempDir()); err == nil || !strings.Contains(err.Error(), "the toolchain's own source is needed") {
+	if _, err := Make(t.Context(), gocmd.Command{}, t.TempDir(), filepath.Join(strings.TrimSpace(string(out)), "pkg", "tool", "linux_"+goarch(t), "link"), t.TempDir()); err == nil || !strings.Contains(err.Error(), "the toolchain's own source is needed") {
 		t.Error(err)
 	}
 }

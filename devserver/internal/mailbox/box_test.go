@@ -98,6 +98,10 @@ func TestParseIsBounded(t *testing.T) {
 	if n := len(Parse([]byte(wide)).Attachments); n != maxParts {
 		t.Errorf("%d parts", n)
 	}
+	const lines = 1 << 20 // of one field: each may not copy those before it
+	if n := len(Parse([]byte("Subject: a\n" + strings.Repeat(" a\n", lines))).Get("Subject")); n != 2*lines+1 {
+		t.Errorf("a subject of %d bytes", n)
+	}
 }
 
 func FuzzParse(f *testing.F) {

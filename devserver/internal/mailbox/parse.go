@@ -66,17 +66,25 @@ func (c Content) Get(name string) string {
 func splitHeader(raw []byte) (fields []Field, body []byte) {
 	r := bufio.NewReader(bytes.NewReader(raw))
 	rest := len(raw)
+	var value []byte // of the last field, which may have millions of lines
+	end := func() {
+		if n := len(fields); n > 0 {
+			fields[n-1].Value = string(value)
+		}
+	}
+	defer end()
 	for {
 		line, err := r.ReadString('\n')
 		text := strings.TrimRight(line, "\r\n")
-		name, value, ok := strings.Cut(text, ":")
+		name, first, ok := strings.Cut(text, ":")
 		switch {
 		case text == "": // the end, or nothing more
 			return fields, raw[len(raw)-rest+len(line):]
 		case (text[0] == ' ' || text[0] == '\t') && len(fields) > 0:
-			fields[len(fields)-1].Value += " " + strings.TrimSpace(text)
+			value = append(append(value, ' '), strings.TrimSpace(text)...)
 		case ok && name != "" && !strings.ContainsAny(name, " \t"):
-			fields = append(fields, Field{name, strings.TrimSpace(value)})
+			end()
+			fields, value = append(fields, Field{Name: name}), []byte(strings.TrimSpace(first))
 		default: // no header: all that is left is the body
 			return fields, raw[len(raw)-rest:]
 		}

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package build
+package gocmd
 
 import (
 	"syscall"

@@ -1,4 +1,4 @@
-package gograph
+package gocmd
 
 import (
 	"os/exec"
@@ -15,3 +15,10 @@ func ownGroup(cmd *exec.Cmd) {
 		return nil
 	}
 }
+
+// lowPriority does nothing: what runs in the background does so in development, which
+// does not run on Windows.
+func lowPriority(int) {}
+
+// awaitGroup has nothing to wait for: taskkill returns when the tree is gone.
+func awaitGroup(int) {}
