@@ -107,17 +107,11 @@ func (n nothingToRun) Unwrap() error   { return n.error }
 // graphOf finds out what the app is made of, and which package it is when
 // none is named.
 func (c *Config) graphOf(ctx context.Context, environ []string) (*gograph.Graph, error) {
-	if c.Package == "" {
-		pkg, err := gograph.Find(ctx, c.Dir, environ, c.flags())
-		if err != nil {
-			return nil, nothingToRun{err}
-		}
-		c.Package = pkg
-	}
 	g, err := gograph.Load(ctx, c.graphOptions(environ))
 	if err != nil {
 		return nil, nothingToRun{err}
 	}
+	c.Package = g.Package
 	return g, nil
 }
 

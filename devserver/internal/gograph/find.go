@@ -10,49 +10,27 @@ import (
 	"devrun/devserver/internal/gocmd"
 )
 
-// Find chooses the package to build when none is named: "." if that is a package
-// main, else the only one under ./cmd, written "./cmd/app". The error lists what
-// there is to choose from, one package to a line. dir, env and flags are as in Options.
-func Find(ctx context.Context, dir string, env, flags []string) (pkg string, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("find the directory to work in: %w", err)
+// findMain chooses the package to build when none is named and the directory has none: the
+// only one under ./cmd, written "./cmd/app". The error lists what
+// there is to choose from, one package to a line.
+func findMain(ctx context.Context, c gocmd.Command, flags []string) (pkg string, err error) {
+	if exists(filepath.Join(c.Dir, "cmd")) {
+		mains, err := mainsIn(ctx, c, flags, "./cmd/...")
+		switch {
+		case err != nil:
+			return "", err
+		case len(mains) == 1:
+			return mains[0], nil
+		case len(mains) > 1:
+			return "", choose(fmt.Sprintf("%d packages main under ./cmd, name one of them", len(mains)), mains)
+		}
 	}
-	if err := checkName(dir, "."); err != nil {
-		return "", err
-	}
-	c := gocmd.Command{Dir: dir, Env: env}
-	settings, failure, err := askSettings(ctx, c)
-	if err != nil {
-		return "", err
-	}
-	if failure != "" {
-		return "", errors.New(failure)
-	}
-	if settings.noModule() {
-		return "", noModuleError(dir, ".")
-	}
-	patterns := []string{"."}
-	if exists(filepath.Join(dir, "cmd")) {
-		patterns = append(patterns, "./cmd/...")
-	}
-	mains, err := mainsIn(ctx, c, flags, patterns...)
-	switch {
-	case err != nil:
-		return "", err
-	case len(mains) > 0 && mains[0] == ".":
-		return ".", nil
-	case len(mains) == 1:
-		return mains[0], nil
-	case len(mains) > 1:
-		return "", choose(fmt.Sprintf("%d packages main under ./cmd, name one of them", len(mains)), mains)
-	}
-	mains, err = mainsIn(ctx, c, flags, "./...")
+	mains, err := mainsIn(ctx, c, flags, "./...")
 	if err != nil {
 		return "", err
 	}
 	if len(mains) == 0 {
-		return "", fmt.Errorf("no package main in %s or below it: name the directory that has func main", dir)
+		return "", fmt.Errorf("no package main in %s or below it: name the directory that has func main", c.Dir)
 	}
 	return "", choose("no package main here or under ./cmd, name one of those there are", mains)
 }

@@ -33,7 +33,6 @@ func TestRefusals(t *testing.T) {
 		{"app", "cmd/x", "there is no package cmd/x: for the directory write ./cmd/x"},
 		{"app", "./...", "./... is a pattern for several packages: name one package main, such as ./cmd/app"},
 		{"app", "std", "std names several packages: name one package main, such as ./cmd/app"},
-		{"app", "", "no package named: give a directory such as . or ./cmd/app"},
 		{"app", "./other", "./other is a module of its own: start in that directory, with -C ./other"},
 		{"app", "example.org/nope", "no package main in example.org/nope: no required module provides package example.org/nope; to add it: go get example.org/nope"},
 		{"bare", "./sample", "./sample is a module of its own: start in that directory, with -C ./sample"},
@@ -54,6 +53,16 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// found is the package that is built in dir when none is named.
+func found(t *testing.T, dir string) (string, error) {
+	t.Helper()
+	g, err := Load(t.Context(), Options{Dir: dir})
+	if err != nil {
+		return "", err
+	}
+	return g.Package, nil
 }
 
 func TestFind(t *testing.T) {
@@ -77,7 +86,7 @@ func TestFind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.files["go.mod"] = mod("example.com/app")
 			dir := tree(t, test.files)
-			pkg, err := Find(t.Context(), dir, nil, nil)
+			pkg, err := found(t, dir)
 			equal(t, "package", pkg, test.want)
 			got := ""
 			if err != nil {
@@ -87,13 +96,13 @@ func TestFind(t *testing.T) {
 		})
 	}
 	t.Run("no module", func(t *testing.T) {
-		_, err := Find(t.Context(), tree(t, map[string]string{"main.go": emptyMain}), nil, nil)
+		_, err := found(t, tree(t, map[string]string{"main.go": emptyMain}))
 		if err == nil || !strings.HasPrefix(err.Error(), "no go.mod in ") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("broken module", func(t *testing.T) {
-		_, err := Find(t.Context(), tree(t, map[string]string{"main.go": emptyMain, "go.mod": "bogus\n"}), nil, nil)
+		_, err := found(t, tree(t, map[string]string{"main.go": emptyMain, "go.mod": "bogus\n"}))
 		if err == nil || !strings.Contains(err.Error(), "go.mod:1: unknown directive: bogus") {
 			t.Errorf("error %v", err)
 		}

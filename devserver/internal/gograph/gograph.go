@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"devrun/devserver/internal/gocmd"
 )
@@ -27,7 +28,7 @@ import (
 type Options struct {
 	Dir     string   // where the go command runs; "" is the current directory
 	Env     []string // its whole environment; nil is this process's
-	Package string   // one package: ".", "./cmd/app" or an import path
+	Package string   // one package: ".", "./cmd/app" or an import path; "" finds the only one that it can be
 	Flags   []string // build flags as `go build` will get them: -tags=…, -race
 }
 
@@ -52,6 +53,7 @@ type Module struct {
 
 // Graph is what an app is made of.
 type Graph struct {
+	Package    string // as Options has it, or as it was found
 	Main       Package
 	Packages   []Package // the user's own in the import graph, Main included, dependencies first
 	Modules    []Module  // theirs, MainModule first
@@ -74,34 +76,54 @@ func Load(ctx context.Context, o Options) (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the directory to work in: %w", err)
 	}
-	if err := checkName(dir, o.Package); err != nil {
+	pkg := cmp.Or(o.Package, ".")
+	if err := checkName(dir, pkg); err != nil {
 		return nil, err
 	}
+	// Both questions take their time, and neither needs the other's answer.
 	c := gocmd.Command{Dir: dir, Env: o.Env}
-	env, failure, err := askSettings(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if env.noModule() {
-		return nil, noModuleError(dir, o.Package)
-	}
+	flags := append(slices.Clone(o.Flags), "-deps")
 	var list []gocmd.Package
-	if failure == "" {
-		list, failure, err = askList(ctx, c, append(slices.Clone(o.Flags), "-deps"), o.Package)
-		if err != nil {
-			return nil, err
+	var failure string
+	var listing sync.WaitGroup
+	var listErr error
+	listing.Go(func() { list, failure, listErr = askList(ctx, c, flags, pkg) })
+	env, envFailure, err := askSettings(ctx, c)
+	listing.Wait()
+	switch {
+	case err != nil:
+		return nil, err
+	case env.noModule():
+		return nil, noModuleError(dir, pkg)
+	case envFailure != "":
+		list, failure = nil, envFailure
+	case listErr != nil:
+		return nil, listErr
+	}
+	if o.Package == "" {
+		if failure != "" {
+			return nil, errors.New(failure)
+		}
+		if len(list) == 0 || !mayBeMain(&list[len(list)-1]) { // dependencies come first
+			if pkg, err = findMain(ctx, c, o.Flags); err == nil {
+				list, failure, err = askList(ctx, c, flags, pkg)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	g := &Graph{
+		Package: pkg,
 		Imports: map[string]bool{},
 		GOROOT:  env.GOROOT, GOMODCACHE: env.GOMODCACHE, GoVersion: env.GOVERSION, GOOS: env.GOOS, GOARCH: env.GOARCH, GOFLAGS: cmp.Or(env.GOFLAGS, " "),
 	}
 	if failure != "" {
-		g.unreadable(dir, o.Package, env, failure)
+		g.unreadable(dir, pkg, env, failure)
 		newSpelling(dir).apply(g)
 		return g, nil
 	}
-	root, err := mainOf(list, dir, o.Package)
+	root, err := mainOf(list, dir, pkg)
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +137,6 @@ func Load(ctx context.Context, o Options) (*Graph, error) {
 func checkName(dir, pkg string) error {
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
 		return fmt.Errorf("there is no directory %s", dir)
-	}
-	if pkg == "" {
-		return errors.New("no package named: give a directory such as . or ./cmd/app")
 	}
 	if strings.Contains(pkg, "...") {
 		return fmt.Errorf("%s is a pattern for several packages: name one package main, such as ./cmd/app", pkg)

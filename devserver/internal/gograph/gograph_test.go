@@ -311,7 +311,7 @@ func TestSymbolicLinkIsKept(t *testing.T) {
 			t.Errorf("%s is not under %s", g.ModFiles[i], link)
 		}
 	}
-	pkg, err := Find(t.Context(), dir, nil, nil)
+	pkg, err := found(t, dir)
 	if err != nil || pkg != "." {
 		t.Errorf("found %q, %v", pkg, err)
 	}
