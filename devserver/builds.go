@@ -14,6 +14,7 @@ import (
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/page"
 	"devrun/devserver/internal/reload"
+	"devrun/devserver/internal/stamp"
 )
 
 // builds are what has become of the sources.
@@ -175,9 +176,9 @@ const stillAfter = 300 * time.Millisecond
 
 // whenStill has the sources of a build, which were as was says, built again as soon as
 // nobody touches them any more, unless there is a newer one by then.
-func (l *loop) whenStill(r binaries.Request, was binaries.Stamps) {
+func (l *loop) whenStill(r binaries.Request, was stamp.Stamps) {
 	time.AfterFunc(stillAfter, func() {
-		now := binaries.Stat(r.Sources)
+		now := stamp.All(r.Sources)
 		l.queue.tell(func() {
 			switch {
 			case l.end.begun() || l.saves.gen != r.Generation:

@@ -47,6 +47,7 @@
 // meets, know nothing of each other:
 //
 //	watcher            what changed on disk
+//	internal/stamp     whether a file was touched
 //	internal/diskcache files that other runs read: written whole, the oldest found
 //	internal/gocmd     the go command: run, ended whole, its lists read
 //	internal/gograph   what the app is made of

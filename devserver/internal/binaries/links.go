@@ -15,6 +15,7 @@ import (
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/gocmd"
 	"devrun/devserver/internal/gograph"
+	"devrun/devserver/internal/stamp"
 )
 
 // std is the source of a file of the hook's package that keeps functions of the
@@ -59,7 +60,7 @@ type keeper struct {
 
 // keptOf is what was made of a package, and from what.
 type keptOf struct {
-	from Stamps
+	from stamp.Stamps
 	file string // "" for none
 }
 
@@ -91,7 +92,7 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 
 // file is the keep file of the package in dir, "" for none.
 func (k *keeper) file(dir string, files []string) string {
-	now := Stat(files)
+	now := stamp.All(files)
 	if was, ok := k.made[dir]; ok && was.from.Equal(now) {
 		return was.file
 	}

@@ -16,6 +16,7 @@ import (
 	"devrun/devserver/internal/fastbuild"
 	"devrun/devserver/internal/gograph"
 	"devrun/devserver/internal/hook"
+	"devrun/devserver/internal/stamp"
 )
 
 // Options are the same for all builds of a run.
@@ -144,7 +145,7 @@ type Result struct {
 
 	// Sources are as they are now, if they were touched during each of the builds; the
 	// binary may be of none of their states.
-	Sources Stamps
+	Sources stamp.Stamps
 
 	made *fastbuild.Made
 }
@@ -171,10 +172,10 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 		cold = m.fast.Restore(m.o.Warm, m.with(begun, br, r.Graph))
 	}
 	for w, repeats := begun, 0; ; {
-		before := Stat(r.Sources) // what the save was about: no wait may come before
+		before := stamp.All(r.Sources) // what the save was about: no wait may come before
 		tried := m.with(w, br, r.Graph)
 		res, err := m.fast.Build(ctx, tried, r.Runs.current())
-		after := Stat(r.Sources)
+		after := stamp.All(r.Sources)
 		if ctx.Err() != nil {
 			os.RemoveAll(filepath.Dir(br.Output))
 			return Result{}, ctx.Err()

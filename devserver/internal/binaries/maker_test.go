@@ -11,6 +11,7 @@ import (
 
 	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/gograph"
+	"devrun/devserver/internal/stamp"
 	"devrun/devserver/suite"
 )
 
@@ -127,7 +128,7 @@ func TestLongLeftOut(t *testing.T) {
 	check(2, true, true, 0)
 	spoil("keep-*.go")
 	m.write(t, "main.go", "package main\n\nimport _ \"net/http\"\n\nfunc main() { println() }\n\nfunc unused() {}\n")
-	m.keeper.made[m.dir] = keptOf{Stat([]string{filepath.Join(m.dir, "main.go")}), m.keeper.made[m.dir].file}
+	m.keeper.made[m.dir] = keptOf{stamp.All([]string{filepath.Join(m.dir, "main.go")}), m.keeper.made[m.dir].file}
 	check(3, true, false, 1)
 	check(4, true, false, 1)
 	spoil("*.go")

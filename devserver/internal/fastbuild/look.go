@@ -16,6 +16,7 @@ import (
 
 	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/gocmd"
+	"devrun/devserver/internal/stamp"
 )
 
 // look is what the files of an app are at one time, with their contents: what is
@@ -34,10 +35,10 @@ type packageLook struct {
 }
 
 type file struct {
-	name string // slashed, in the package's directory
-	path string // where to read it
-	at   string // its stamp: what is written twice may have its content again
-	old  bool   // when it was looked at: a later write cannot leave the stamp as it is
+	name string      // slashed, in the package's directory
+	path string      // where to read it
+	at   stamp.Stamp // what is written twice may have its content again
+	old  bool        // when it was looked at: a later write cannot leave the stamp as it is
 	sum  [sha256.Size]byte
 	text []byte // nil after forget
 }
@@ -63,7 +64,7 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 		return nil, err
 	}
 	for _, path := range []string{tool, r.compiler, r.linking.linker} {
-		l.fixed[path] = stampOf(path)
+		l.fixed[path] = stamp.Now(path).String()
 	}
 	if l.overlay, err = overlaid(req.Overlay); err != nil {
 		return nil, err
@@ -174,7 +175,7 @@ func (f *file) read() (err error) {
 	if err != nil {
 		return err
 	}
-	f.at, f.old = stamp(fi), began.Sub(fi.ModTime()) > resolution
+	f.at, f.old = stamp.Of(fi), began.Sub(fi.ModTime()) > resolution
 	f.text, err = os.ReadFile(f.path)
 	f.sum = sha256.Sum256(f.text)
 	return err
@@ -185,7 +186,7 @@ func (f *file) read() (err error) {
 const resolution = 2100 * time.Millisecond
 
 // settled reports that the file is what was looked at, as its time would tell.
-func (f *file) settled() bool { return f.old && stampOf(f.path) == f.at }
+func (f *file) settled() bool { return f.old && stamp.Now(f.path) == f.at }
 
 // copy writes what f was when it was looked at, or returns errMoved where that is
 // not to be had any more.
@@ -298,14 +299,3 @@ func stateOf(path string) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
-
-// stampOf tells one state of a file from another without reading it.
-func stampOf(path string) string {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return err.Error()
-	}
-	return stamp(fi)
-}
-
-func stamp(fi fs.FileInfo) string { return fmt.Sprint(fi.Size(), fi.ModTime(), fi.Mode()) }
