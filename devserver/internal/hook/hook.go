@@ -180,12 +180,13 @@ func Prepare(t Target) (*Overlay, error) {
 	for name, text := range wire.Source {
 		files[filepath.Join(dir, "wire", name)] = text
 	}
+	std := &library{Target: t}
 	active := map[string]bool{"": true}
 	for _, p := range parts {
 		if p.name == "serve" && !t.HTTP || !active[p.needs] {
 			continue // nothing to report, or lost together with what it needs
 		}
-		if why := t.lacks(p); why != nil {
+		if why := std.lacks(p); why != nil {
 			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
 			continue
 		}
@@ -264,16 +265,16 @@ func (t Target) impossible() string {
 }
 
 // lacks says why p cannot be had, nil if it can.
-func (t Target) lacks(p part) error {
-	ok, err := t.builds(p.files[0])
+func (l *library) lacks(p part) error {
+	ok, err := l.builds(p.files[0])
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("%s does not exist for %s/%s", p.name, t.GOOS, t.GOARCH)
+		return fmt.Errorf("%s does not exist for %s/%s", p.name, l.GOOS, l.GOARCH)
 	}
 	for _, v := range p.uses {
-		if err := t.declares(v); err != nil {
+		if err := l.declares(v); err != nil {
 			return err
 		}
 	}

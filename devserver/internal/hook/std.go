@@ -52,41 +52,91 @@ func (t Target) builds(name string) (bool, error) {
 	return ctx.MatchFile("inject", name)
 }
 
-// declares returns nil if the compiler for t will find v declared as it must
+// library is the standard library that an app is built with, of which each package is
+// read once: all of runtime is felt at each start.
+type library struct {
+	Target
+	packages map[string][]*source
+}
+
+// source is a file of a package.
+type source struct {
+	name string
+	text []byte
+	file *ast.File // nil until it was needed
+}
+
+// declares returns nil if the compiler will find v declared as it must
 // be, or what is wrong.
-func (t Target) declares(v decl) error {
-	dir := filepath.Join(t.GOROOT, "src", filepath.FromSlash(v.pkg))
-	ctx := t.context()
-	entries, err := os.ReadDir(dir)
+func (l *library) declares(v decl) error {
+	dir := filepath.Join(l.GOROOT, "src", filepath.FromSlash(v.pkg))
+	files, err := l.read(dir)
 	if err != nil {
 		return fmt.Errorf("the source of package %s is not there: %w", v.pkg, err)
 	}
-	for _, e := range entries {
-		name := e.Name()
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+	name := v.name[strings.LastIndexByte(v.name, '.')+1:]
+	ctx := l.context()
+	for _, s := range files {
+		if !mayDeclare(s.text, name) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		if !bytes.Contains(text, []byte(v.name[strings.LastIndexByte(v.name, '.')+1:])) {
-			continue
-		}
-		if ok, err := ctx.MatchFile(dir, name); err != nil || !ok {
+		if ok, err := ctx.MatchFile(dir, s.name); err != nil || !ok {
 			continue // of another system
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
-		if err != nil {
-			return err
+		if s.file == nil {
+			if s.file, err = parser.ParseFile(token.NewFileSet(), s.name, s.text, parser.SkipObjectResolution); err != nil {
+				return err
+			}
 		}
-		if kind, typ := find(file, v.name); kind == v.kind {
-			return v.check(file, typ)
+		if kind, typ := find(s.file, v.name); kind == v.kind {
+			return v.check(s.file, typ)
 		} else if kind != token.ILLEGAL {
 			return fmt.Errorf("%s is declared with %s, not with %s", v, kind, v.kind)
 		}
 	}
 	return fmt.Errorf("%s does not declare %s", dir, v)
+}
+
+func (l *library) read(dir string) ([]*source, error) {
+	if files := l.packages[dir]; files != nil {
+		return files, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []*source
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, &source{name: e.Name(), text: text})
+	}
+	if l.packages == nil {
+		l.packages = map[string][]*source{}
+	}
+	l.packages[dir] = files
+	return files, nil
+}
+
+// mayDeclare reports whether a line of the text begins as a declaration of name does, by
+// itself or in a group. It is asked so that few files are parsed.
+func mayDeclare(text []byte, name string) bool {
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte(name))
+		if i < 0 {
+			return false
+		}
+		line := string(text[bytes.LastIndexByte(text[:at+i], '\n')+1 : at+i])
+		if line == "\t" || strings.HasPrefix(line, "func ") || strings.HasPrefix(line, "var ") || strings.HasPrefix(line, "type ") {
+			return true
+		}
+		at += i + len(name)
+	}
 }
 
 // find returns how name is declared at file's top level, ILLEGAL if it is not,
