@@ -148,7 +148,7 @@ func (l *loop) run(stop, kill context.Context) error {
 			f()
 		case k, ok := <-l.typed:
 			if !ok {
-				l.typed = nil
+				l.typed, l.launcher.keyboard = nil, false
 			} else if l.onKey(k) {
 				l.beginStop(false)
 			}
