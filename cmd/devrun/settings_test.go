@@ -214,8 +214,8 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// documented compares a file, or the part of it between two lines, with what
-// the settings table makes of it.
+// documented compares a file, or the part of it between two lines, with what is
+// made of the source.
 func documented(t *testing.T, path, from, to, want string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -236,7 +236,12 @@ func documented(t *testing.T, path, from, to, want string) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s does not say what the settings are; go test ./cmd/devrun -run '%s$' -update mends it; it should say\n%s", path, t.Name(), want)
+		was, is := strings.Split(got, "\n"), strings.Split(want, "\n")
+		n := 0
+		for n < len(was)-1 && n < len(is)-1 && was[n] == is[n] {
+			n++
+		}
+		t.Fatalf("%s does not say what the source says; go test ./cmd/devrun -run '%s$' -update writes it anew; where it differs it says\n%s\nand should say\n%s", path, t.Name(), was[n], is[n])
 	}
 	if err := os.WriteFile(path, []byte(before+from+want+to+after), 0o644); err != nil {
 		t.Fatal(err)
