@@ -9,8 +9,8 @@ import (
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// update rewrites what tests compare with: scripts, the help, .env.example and
-// the table of README.md.
+// update rewrites what tests compare with: scripts, the help, .env.example, the table
+// of README.md and promises.md.
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
 
 func TestMain(m *testing.M) {
