@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// What happens to one file, as a string: S is a start, s one a second after the last, B
-// has begun it with the end of the process before; e is a change at that end that is
-// heard of after the start, w one soon after the start and l a later one. The answers
-// are a letter for each change: t taken, h held, H held and said.
+// What the app writes right after three starts in a row does not restart it again.
+// What happens to one file, as a string: S is a start, s one a second after the last,
+// B has begun it with the end of the process before; e is a change at that end that
+// is heard of after the start, w one soon after the start and l a later one. The
+// answers are a letter for each change: t taken, h held, H held and said.
 func TestBrake(t *testing.T) {
 	for _, test := range []struct{ events, want string }{
 		{"l", "t"}, // before there was a start

@@ -87,7 +87,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// The watcher tells .S, which goes through the C preprocessor, from .s.
+// In a package all that the go command compiles is watched, .S and .F as well as .s
+// and .f.
 func TestScope(t *testing.T) {
 	exts := sourcesOf(&gograph.Graph{}, time.Now(), Environ{}, Config{}).scope(t.TempDir()).Exts
 	for _, ext := range []string{".go", ".s", ".S", ".f", ".F", ".c", ".syso"} {

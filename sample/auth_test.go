@@ -113,7 +113,8 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// What next says goes through the login as next decides.
+// A login goes on to the page that was asked for, as far as it is one of the app's
+// own.
 func TestLoginGoesOn(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
@@ -194,7 +195,7 @@ func TestLogout(t *testing.T) {
 	})
 }
 
-// A session outlives the process: the cookies are all there is of it.
+// A session outlives the process, for the cookies are all there is of it.
 func TestSessionOutlivesRestart(t *testing.T) {
 	onOne(t, func(t *testing.T, db database) {
 		before := start(t, db)

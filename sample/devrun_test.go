@@ -84,7 +84,7 @@ func stopDevruns() {
 	}
 }
 
-// The chapter's failure in development: devrun's page has the database's words
+// The chapter's failure in development has devrun's page, with the database's words
 // and the line of the app, and nothing of production happens.
 func TestLongFailureUnderDevrun(t *testing.T) {
 	suite.Long(t)

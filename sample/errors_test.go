@@ -81,7 +81,8 @@ func testMethods(t *testing.T, db database) {
 	}
 }
 
-// With the chapter's bug, a taken name is a failure of the database.
+// A failure of the database is a page that tells the visitor nothing of it, and one
+// record in the log. With the chapter's bug, a taken name is such a failure.
 func TestServerError(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		s := start(t, db, "MICROBLOG_BUG=username")
@@ -151,7 +152,8 @@ func (s *server) connections() int {
 	return n
 }
 
-// A failure that is none of the app's own: the table is gone.
+// A failure that is none of the app's own, as of a table that is gone, has the page
+// of an error, which asks no database.
 func TestDatabaseBroken(t *testing.T) {
 	onOne(t, func(t *testing.T, db database) {
 		s := start(t, db)

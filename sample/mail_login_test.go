@@ -17,8 +17,8 @@ import (
 	"devrun/sample/internal/mailtest"
 )
 
-// The mail servers that the README names, as far as microblog can tell, and those
-// that get nothing because it would be read on the way.
+// Mail goes out to the servers that the README names, as far as microblog can tell,
+// and not where it would be read on the way.
 func TestMailLogin(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("NOT TESTED: the certificate of a test is known by SSL_CERT_FILE, which does not count here")

@@ -115,8 +115,8 @@ func TestEditProfile(t *testing.T) {
 	})
 }
 
-// Twenty who want one name: the check before the change lets several through,
-// and the database decides.
+// Of twenty who want one name at once, one has it. The check before the change lets
+// several through, and the database decides.
 func TestRace(t *testing.T) {
 	const n = 20
 	everywhere(t, func(t *testing.T, db database) {

@@ -13,7 +13,8 @@ import (
 // old is a time long enough ago to be trusted.
 var old = time.Now().Add(-time.Hour)
 
-// TestChanges is the table: what is there, what is done, what is told.
+// TestChanges: each way to change files is told as what it is. The table has what is
+// there, what is done, and what is told.
 func TestChanges(t *testing.T) {
 	cases := []row{
 		{"add", func(b *bench) {
@@ -214,8 +215,8 @@ func TestChanges(t *testing.T) {
 	inBothModes(t, cases)
 }
 
-// TestEveryEditorsSave repeats each way of saving on the same file, for the
-// second save meets what the first has left behind.
+// TestEveryEditorsSave: every editor's way to save is one change of one file, time
+// after time. The second save meets what the first has left behind.
 func TestEveryEditorsSave(t *testing.T) {
 	const name = "main.go"
 	replace := func(b *bench, text, tmp string) {

@@ -14,8 +14,9 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestIgnoreAgreesWithGit asks git about every path of generated repositories
-// whose every directory may have generated rules.
+// TestIgnoreAgreesWithGit: what is ignored is what git ignores. git is asked about
+// every path of generated repositories whose every directory may have generated
+// rules.
 func TestIgnoreAgreesWithGit(t *testing.T) {
 	if decisions, ignored := agreesWithGit(t, 1); ignored < decisions/20 || ignored > decisions*19/20 {
 		t.Errorf("%d decisions of which %d ignored prove little", decisions, ignored)

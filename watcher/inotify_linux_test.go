@@ -99,8 +99,8 @@ func TestDeadDirectoriesAreNotWatched(t *testing.T) {
 	}
 }
 
-// TestOverflowOfTheQueue keeps the mailbox shut until the kernel has thrown
-// events away.
+// TestOverflowOfTheQueue: no change is lost when the kernel has thrown events away.
+// The mailbox is kept shut until it has.
 func TestOverflowOfTheQueue(t *testing.T) {
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	must(t, err)
@@ -154,8 +154,9 @@ func overflow(b *bench, size int) {
 	})
 }
 
-// TestSystemLimits runs itself in a user namespace, whose own limits can be set
-// without touching anybody else's.
+// TestSystemLimits: where the system allows no more watches, changes are looked for.
+// The test runs itself in a user namespace, whose own limits can be set without
+// touching anybody else's.
 func TestSystemLimits(t *testing.T) {
 	if limit := os.Getenv("WATCHER_TEST_LIMIT"); limit != "" {
 		underLimit(t, limit)

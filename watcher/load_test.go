@@ -22,8 +22,8 @@ func TestAtRestNoTimerRuns(t *testing.T) {
 	b.settled(func() bool { return b.w.alarm(time.Now()).IsZero() })
 }
 
-// TestChangesAreToldAtOnce leaves room for a loaded machine, but not for a
-// debounce of the usual length.
+// TestChangesAreToldAtOnce: a change is told without a wait. There is room for a
+// loaded machine, but not for a debounce of the usual length.
 func TestChangesAreToldAtOnce(t *testing.T) {
 	b := newBench(t, 0)
 	for i := range 300 {
@@ -59,8 +59,8 @@ func TestPollingIsBounded(t *testing.T) {
 	}))
 }
 
-// TestWatchErrorsLeadToPolling hands errors to the place where those of the
-// system arrive.
+// TestWatchErrorsLeadToPolling: after an error of the system changes are looked for.
+// The errors are handed to the place where those of the system arrive.
 func TestWatchErrorsLeadToPolling(t *testing.T) {
 	for want, arrive := range map[string]func(*snapshot){
 		"fs.inotify.max_user_watches":   func(s *snapshot) { s.watches.err = limit(syscall.ENOSPC) },

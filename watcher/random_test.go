@@ -11,8 +11,9 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestBatchesAddUpToTheDisk does random things to a tree while a receiver takes
-// batches, at once or late, and compares what the receiver knows with the disk.
+// TestBatchesAddUpToTheDisk: whatever is done to a tree, the batches add up to what
+// is on disk, taken at once or late. What the receiver knows is compared with the
+// disk after random changes.
 func TestBatchesAddUpToTheDisk(t *testing.T) { batchesAddUp(t, 1) }
 
 func TestLongBatchesAddUpToTheDisk(t *testing.T) { suite.Long(t); batchesAddUp(t, suite.Seed(t)) }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsWatched is the table of scopes, symlinks and ignore rules.
+// TestWhatIsWatched: scopes, symlinks and ignore rules decide what is watched. The
+// table has them.
 func TestWhatIsWatched(t *testing.T) {
 	inBothModes(t, []row{
 		{"files that are not there yet", func(b *bench) {

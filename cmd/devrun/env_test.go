@@ -188,7 +188,7 @@ func TestDotenvFiles(t *testing.T) {
 	}
 }
 
-// What the check lets through, godotenv reads, with the same names and within
+// A .env file that is let through is read by godotenv with the same names and within
 // the bounds.
 func FuzzDotenv(f *testing.F) {
 	for _, c := range dotenvs {

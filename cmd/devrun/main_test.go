@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(rig.Tests{M: m}, map[string]func(){"devrun": main})
 }
 
-// The scripts are sessions of a user whose mistakes are told before anything is
-// built or run.
+// A mistake of the user is told before anything is built or run. The scripts are
+// sessions of such users.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

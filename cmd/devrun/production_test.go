@@ -27,7 +27,9 @@ func main() {
 }
 `
 
-// The cache directory of macOS takes no variable, so this is for the others.
+// In production the app has devrun's process, with its arguments, environment and
+// exit status. The cache directory of macOS takes no variable, so this is for the
+// others.
 func TestDevrunBecomesTheApp(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -110,7 +110,7 @@ func TestNoColorCountsWhateverItsValueIs(t *testing.T) {
 	}
 }
 
-// How an error is printed is known although there is one.
+// An error in one setting is printed without colour if another asks for that.
 func TestSettingsNextToAnError(t *testing.T) {
 	for _, args := range [][]string{{"--no-color", "--grace", "x"}, {"--no-color", "-C", "/nowhere"}, {"--no-color", "a", "b"}} {
 		inv, err := parse(args, nil, nil)
@@ -188,7 +188,7 @@ func TestEditors(t *testing.T) {
 	}
 }
 
-// What is set is understood where links are made.
+// The editor that is set is the one that links open.
 func TestLinkTemplate(t *testing.T) {
 	for v, want := range map[string]string{
 		"vscode":                        "vscode://file{file}:{line}:{col}",

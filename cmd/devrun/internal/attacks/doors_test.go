@@ -13,8 +13,9 @@ var (
 	malformed = []int{400, 403}
 )
 
-// On the app's address the app answers to every name, so /ok is its business;
-// what shows source is not shown.
+// Nothing that shows source is answered under a foreign name. On the app's address
+// the app answers to every name, so /ok is its business; what shows source is not
+// shown.
 func rebindPage(t *testing.T, s *site) {
 	for _, path := range []string{"/fail", "/__devrun/page.js", "/__devrun/page.css", "/__devrun/reload.js", "/__devrun/events"} {
 		for _, accept := range []string{"text/html", "application/json", "text/markdown", "text/plain"} {
@@ -31,6 +32,7 @@ func rebindPage(t *testing.T, s *site) {
 	s.refused(t, forbidden, s.everywhere("Host: evil.test:PORT", "-Origin")...)
 }
 
+// A page whose name was rebound to this machine asks the console nothing.
 func rebindQuestions(t *testing.T, s *site) {
 	s.refused(t, forbidden, s.everywhere("Host: evil.test:PORT", "Origin: http://evil.test:PORT")...)
 	s.refused(t, forbidden, s.everywhere("Host: evil.test:PORT", "Origin: http://127.0.0.1:PORT")...)
@@ -74,6 +76,8 @@ func hostSpellings(t *testing.T, s *site) {
 	}
 }
 
+// A target with a host in it stands for no Host, and a request without one, or with
+// two, is refused.
 func absoluteForm(t *testing.T, s *site) {
 	eval := s.questions()["/api/eval"]
 	nowhere := []int{400, 403, 404}
@@ -101,6 +105,8 @@ func absoluteForm(t *testing.T, s *site) {
 	}
 }
 
+// What a header says of a host in front of devrun counts for nothing, whichever way
+// it lies.
 func forwardedHost(t *testing.T, s *site) {
 	lies := []string{"X-Forwarded-Host: 127.0.0.1:PORT", "Forwarded: host=127.0.0.1:PORT;for=127.0.0.1", "X-Host: 127.0.0.1:PORT", "X-Original-Host: 127.0.0.1:PORT"}
 	s.refused(t, forbidden, s.everywhere(append([]string{"Host: evil.test", "-Origin"}, lies...)...)...)
@@ -114,11 +120,14 @@ func forwardedHost(t *testing.T, s *site) {
 	}
 }
 
+// A page of another origin, also one of the app, asks the console nothing.
 func crossOrigin(t *testing.T, s *site) {
 	s.refused(t, forbidden, s.everywhere("Origin: https://evil.test")...)
 	s.refused(t, forbidden, s.everywhere("Origin: "+s.URL(""))...)
 }
 
+// Only the console's own origin may ask, spelled as browsers spell it, once, and
+// never left out.
 func originSpellings(t *testing.T, s *site) {
 	for _, origin := range []string{
 		"null", "", "http://127.0.0.1:9999", "http://localhost.evil.test", "http://10.0.0.9", "http://127.0.0.1:PORT.evil.test", "HTTP://127.0.0.1:PORT",
@@ -133,6 +142,8 @@ func originSpellings(t *testing.T, s *site) {
 	}
 }
 
+// A request that its browser says is a foreign page's, a frame's or a script's is
+// refused, on both addresses.
 func fetchMetadata(t *testing.T, s *site) {
 	for _, site := range []string{"cross-site", "same-site", "Same-Origin", "same-origin, none", ""} {
 		s.refused(t, forbidden, s.everywhere("Sec-Fetch-Site: "+site, "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script")...)
@@ -158,8 +169,8 @@ func fetchMetadata(t *testing.T, s *site) {
 	}
 }
 
-// The length is promised and nothing comes: who reads first waits, and then finds
-// a bad body.
+// A form, which any page may send, is no question to the console. The length is
+// promised and nothing comes: who reads first waits, and then finds a bad body.
 func simpleForms(t *testing.T, s *site) {
 	for path, body := range s.questions() {
 		for _, header := range []string{
@@ -174,6 +185,7 @@ func simpleForms(t *testing.T, s *site) {
 	}
 }
 
+// A question is a POST and nothing else, whatever a header or the query says.
 func otherMethods(t *testing.T, s *site) {
 	for path, body := range s.questions() {
 		s.refused(t, []int{405}, s.get(path, "Sec-Fetch-Site: same-origin"), s.get(path, "X-HTTP-Method-Override: POST", "X-HTTP-Method: POST"), strings.Replace(s.get(path), "GET", "HEAD", 1))
@@ -187,6 +199,7 @@ func otherMethods(t *testing.T, s *site) {
 	}
 }
 
+// No other origin is told that it may ask.
 func preflights(t *testing.T, s *site) {
 	wanted := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: x-devrun,authorization,content-type", "Access-Control-Request-Private-Network: true", "Sec-Fetch-Mode: cors"}
 	for _, origin := range []string{"https://evil.test", "null", s.URL(""), s.own} {
@@ -200,8 +213,9 @@ func preflights(t *testing.T, s *site) {
 	}
 }
 
-// There is one secret for all failures, so there is none of an older failure or of
-// another frame to try. What is compared is a digest: nothing is measured here.
+// Without the secret of the page, or with a guessed one, nothing is answered. There
+// is one secret for all failures, so there is none of an older failure or of another
+// frame to try. What is compared is a digest: nothing is measured here.
 func guessedSecrets(t *testing.T, s *site) {
 	for path, body := range s.questions() {
 		if path == "/api/unlock" {

@@ -20,8 +20,8 @@ var nothing = []int{400, 403, 404}
 // internals are where devrun has anything, as a start for paths.
 var internals = []string{"/", "/failures/", "/__devrun/", "/__devrun/page.css/", "/api/failures/", "/wait/", "/source?file=", "/api/source?file="}
 
-// There is no viewer of sources that takes a path; so the paths are tried
-// everywhere, and as failures and as frames.
+// No path leads to a file of the machine. There is no viewer of sources that takes a
+// path; so the paths are tried everywhere, and as failures and as frames.
 func traverse(t *testing.T, s *site) {
 	for _, file := range []string{
 		"../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "%252e%252e%252fetc%252fpasswd", "....//....//etc/passwd", `..\..\etc\passwd`,
@@ -42,6 +42,7 @@ func traverse(t *testing.T, s *site) {
 	}
 }
 
+// No query leads to a file beside the app.
 func queryTricks(t *testing.T, s *site) {
 	s.Write(".env.victim", "SECRET=hunter2")
 	for _, target := range []string{
@@ -127,7 +128,8 @@ func (s *site) hidden(t *testing.T, at string) (whole string) {
 	return all["own text/html"]
 }
 
-// A frame can claim to be in any file of the machine.
+// A frame that claims to be in a file that is no source shows nothing of it. A frame
+// can claim to be in any file of the machine.
 func claimedFiles(t *testing.T, s *site) {
 	for _, at := range claims[:10] {
 		if name, ok := strings.CutPrefix(at, "DIR/"); ok {
@@ -138,10 +140,11 @@ func claimedFiles(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
-// Symbolic links are followed: the file that a frame names is read as the compiler
-// has read it. So the name of a link decides, and one with the name of a source is
-// shown, as the editor would show it. Whoever can put links into the project can put
-// code there.
+// A link with another name than a source's, a device and a pipe show nothing and hold
+// nothing up. Symbolic links are followed: the file that a frame names is read as the
+// compiler has read it. So the name of a link decides, and one with the name of a
+// source is shown, as the editor would show it. Whoever can put links into the
+// project can put code there.
 func linkedFiles(t *testing.T, s *site) {
 	at := func(name string) string { return filepath.Join(s.Dir, "named", name) }
 	must := func(err error) {
@@ -165,8 +168,8 @@ func linkedFiles(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
-// missingSource: what the frames name is not there, is not what was compiled, or is
-// no text.
+// missingSource: what the frames name may be gone, changed since it was compiled, or
+// no text, and the page says so.
 func missingSource(t *testing.T, s *site) {
 	for name, text := range map[string]string{
 		"short.go": "package x\n", "latin.go": "package x\n// caf\xe9 \xff\xfe\nvar X int\n", "crlf.go": "package x\r\n// carriage\r\nvar X int\r\n",

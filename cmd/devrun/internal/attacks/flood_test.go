@@ -71,6 +71,7 @@ func (s *site) settles(t *testing.T, most int) {
 	})
 }
 
+// Five thousand streams keep nobody out, are bounded, and leave nothing behind.
 func manyStreams(t *testing.T, s *site) {
 	const room = 30 // what comes and goes meanwhile
 	before := files(t, s.Cmd.Process.Pid)
@@ -94,9 +95,10 @@ func manyStreams(t *testing.T, s *site) {
 	s.settles(t, before+room)
 }
 
-// On devrun's own address a request has five seconds. The app's address gives a
-// minute, for people who type requests into a terminal: there it is shown that
-// those who wait keep nobody out.
+// Connections that say too little are ended, or keep nobody out. On devrun's own
+// address a request has five seconds. The app's address gives a minute, for people
+// who type requests into a terminal: there it is shown that those who wait keep
+// nobody out.
 func slowConnections(t *testing.T, s *site) {
 	const room = 30
 	own := strings.TrimPrefix(s.own, "http://")
@@ -142,6 +144,8 @@ func (s *site) streams(t *testing.T) {
 	}
 }
 
+// Malformed, oversized and simultaneous questions are refused, bounded or told to
+// wait.
 func abuseEval(t *testing.T, s *site) {
 	for _, frame := range []string{`-1`, `1000000000`, `10000`, `"0x1"`, `0x1`, `1.5`, `1e9`, `99999999999999999999999`, `null`, `true`, `[0]`} {
 		s.refused(t, []int{400}, s.post("/api/eval", fmt.Sprintf(`{"failure":%q,"frame":%s,"src":"effects.Add(1)"}`, s.ID, frame)))
@@ -231,10 +235,11 @@ func abuseEval(t *testing.T, s *site) {
 	s.failure = fresh
 }
 
-// A page that stays open is a request that was answered: what could be held is the
-// goroutine, of which forty are kept here, and the failure, of which fifty are. Of
-// panics at once no more wait for their page than that; the others end as they do
-// without devrun, with a connection that is cut, and it is said so.
+// No more requests are held than were asked for. A page that stays open is a request
+// that was answered: what could be held is the goroutine, of which forty are kept
+// here, and the failure, of which fifty are. Of panics at once no more wait for their
+// page than that; the others end as they do without devrun, with a connection that is
+// cut, and it is said so.
 func hold(t *testing.T, s *site) {
 	open := crowd(t, fmt.Sprint("127.0.0.1:", s.Port), 20, s.get("/fail", fmt.Sprint("Host: localhost:", s.Port), "Connection: keep-alive")) // nobody reads the answers
 	stop := rig.Hammer(s.URL("/ok"), 20*time.Millisecond)

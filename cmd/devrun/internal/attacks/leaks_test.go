@@ -22,6 +22,7 @@ import (
 // the key of AWS, whose form is its mark.
 var secretMarks = []string{"hunter2-", "aHVudGVyMi", "AKIAHUNTER2", "c00kie", "s3cr3t-bearer", "pa55-in-the-query"}
 
+// No form of a page has a secret of the request or of a variable in it.
 func redaction(t *testing.T, s *site) {
 	header := []string{
 		"Authorization", "Bearer s3cr3t-bearer-17", "Cookie", "session=c00kie-value-1", "X-Api-Key", "hunter2-header", "X-Auth-Token", "hunter2-xauth", "Proxy-Authorization", "Basic s3cr3t-bearer",
@@ -84,6 +85,8 @@ func redaction(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// What is copied from a page has no headers, cookies and variables in it, and the
+// page loads nothing from elsewhere.
 func copied(t *testing.T, s *site) {
 	_, markdown, err := rig.Ask("GET", s.URL("/fail?q=visible-query"), nil, "Accept", "text/markdown", "Cookie", "plain=visible-cookie", "X-Custom", "visible-header", "User-Agent", "visible-agent")
 	if err != nil || !strings.Contains(markdown, "failed on purpose") {
@@ -109,6 +112,7 @@ func copied(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// Nothing in an address becomes a header or leads elsewhere.
 func injectHeaders(t *testing.T, s *site) {
 	const crlf = "%0d%0aSet-Cookie:%20x=1%0d%0aLocation:%20//evil.test"
 	for _, path := range []string{"/" + crlf, "/fail?next=" + crlf, "/says?text=" + crlf, "/header?text=" + crlf, "/fail?location=//evil.test", "/__devrun/" + crlf, "/__devrun/page.js?location=//evil.test"} {
@@ -127,6 +131,7 @@ func injectHeaders(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// No page of devrun can be framed, opened by name, or read by another page.
 func embed(t *testing.T, s *site) {
 	guarded := func(what string, h http.Header, csp ...string) {
 		t.Helper()
@@ -196,6 +201,7 @@ func embed(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// No other origin hears devrun's streams, and what an honest one hears names no file.
 func crossStreams(t *testing.T, s *site) {
 	upgrade := []string{"+Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol: " + s.token}
 	for _, origin := range []string{"https://evil.test", "null", "http://10.0.0.9", "http://127.0.0.1:9", s.own} {
@@ -240,6 +246,7 @@ func crossStreams(t *testing.T, s *site) {
 	}
 }
 
+// A browser that follows every link ahead of time changes nothing.
 func prefetch(t *testing.T, s *site) {
 	shown := strings.Count(s.Stderr.String(), "console PIN")
 	purpose := []string{"Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "X-Moz: prefetch"}
@@ -285,7 +292,9 @@ func prefetch(t *testing.T, s *site) {
 	}
 }
 
-// logs come last: what all attacks and all that was honest have left there.
+// logs: no log and no request that the app sees has a token or an expression in it,
+// and the PIN is only where devrun shows it. This comes last, when all attacks have
+// left there what they do.
 func logs(t *testing.T, s *site) {
 	if status, a, err := s.eval(`local + "never-in-a-log"`); err != nil || status != 200 || !strings.Contains(a.Text, "never-in-a-log") {
 		t.Fatalf("%d %+v %v", status, a, err)

@@ -84,6 +84,7 @@ func (s *site) inertAt(t *testing.T, path string) map[string]string {
 	return all
 }
 
+// Markup in the text of a panic is text on every page.
 func markupInText(t *testing.T, s *site) {
 	for _, text := range []string{
 		"</script><img src=x onerror=alert(1)>-->\u2028", "</title></pre></code></textarea><svg onload=alert(1)>", `"><iframe srcdoc="<script>alert(1)</script>">`, "--><script>alert(1)</script><!--", "{{.App}} ${alert(1)} <!--snippet-->",
@@ -98,6 +99,7 @@ func markupInText(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// Markup in a variable, or in an answer of the console, is text.
 func markupInValues(t *testing.T, s *site) {
 	page := s.inertAt(t, "/markup")["own text/html"]
 	for _, shown := range []string{"&lt;svg onload=alert(1)&gt;", "größe", "Länge"} {
@@ -125,6 +127,7 @@ func markupInValues(t *testing.T, s *site) {
 	}
 }
 
+// Markup in any part of a request is text on its page.
 func markupInRequest(t *testing.T, s *site) {
 	const x = "<script>alert(1)</script>"
 	text := s.request("POST /says?text=a&"+x+"=%3Cscript%3E"+x+" HTTP/1.1", "<b onclick=alert(1)>="+x, []string{
@@ -157,8 +160,8 @@ func markupInRequest(t *testing.T, s *site) {
 	}
 }
 
-// markupInNames is a project in a directory that is markup, of which the pages of
-// failures and of a failed build have the names.
+// Markup in the names of files and directories is text, on the pages of failures and
+// of a failed build.
 func markupInNames(t *testing.T, _ *site) {
 	r := newRig(t)
 	dir := filepath.Join(filepath.Dir(r.Dir), `a"><img src=x onerror=alert(1)>`)
@@ -184,6 +187,8 @@ func markupInNames(t *testing.T, _ *site) {
 	s.inert(t, "the page of a failed build", body)
 }
 
+// No link leads to a script or to another host, and a setting of the editor that
+// would is refused.
 func hostileLinks(t *testing.T, s *site) {
 	for _, at := range []string{"javascript:alert(1):1", "//host/share/x.go:1", "DIR/named/<script>alert(1)<!script>.go:1", "DIR/named/x'onmouseover=alert(1) .go:1"} {
 		s.inertAt(t, claimed(t, at))
@@ -201,8 +206,9 @@ func hostileLinks(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
-// devrun starts no editor: a page has links, which the browser hands on. So there
-// is nothing to call, and the links are what can be attacked.
+// No address makes devrun start a program. devrun starts no editor: a page has links,
+// which the browser hands on. So there is nothing to call, and the links are what can
+// be attacked.
 func startEditor(t *testing.T, s *site) {
 	for _, path := range []string{"/__open-in-editor?file=main.go", "/__devrun/open-in-editor?file=main.go", "/open-url", "/api/open?file=main.go", "/__devrun/editor"} {
 		s.refused(t, nothing, s.get(path, "Sec-Fetch-Site: same-origin"), s.post(path, `{"file":"main.go"}`))

@@ -13,7 +13,9 @@ import (
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// A script in a page of the app wants what the page of a failure has.
+// A script in a page of the app learns no variable, no source and no secret, and asks
+// the console nothing. A script in a page of the app wants what the page of a failure
+// has.
 func pivotOf(t *testing.T, s *site) {
 	p := rig.NewTab(t, rig.Browser(t), s.URL("/xss#"+url.PathEscape(s.own)))
 	p.Becomes("document.title", "^done$")
@@ -81,6 +83,7 @@ func forwardedPeer(t *testing.T, s *site) {
 	s.honest(t)
 }
 
+// The app is told who asked by devrun, and not what the client says of itself.
 func forwardedToTheApp(t *testing.T, s *site) {
 	_, body, err := rig.Ask("GET", s.URL("/echo"), nil, "X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6", "X-Forwarded-Host", "evil.test", "X-Forwarded-Proto", "https", "X-Real-Ip", "6.6.6.6")
 	if err != nil {

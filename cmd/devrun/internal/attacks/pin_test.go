@@ -55,6 +55,7 @@ func (s *site) guess(t *testing.T, pin string) (status, left int) {
 	return status, left
 }
 
+// After ten wrong PINs the right one is refused, too, until there is a new one.
 func guessTen(t *testing.T, s *site) {
 	s.newPIN()
 	for i := range 10 {
@@ -150,6 +151,8 @@ func files(t *testing.T, pid int) int {
 	return len(entries)
 }
 
+// Who is let in stays in while others use up the attempts, and a new PIN lets in
+// again.
 func lockOut(t *testing.T, s *site) {
 	s.newPIN()
 	for i := range 10 {
@@ -167,6 +170,8 @@ func lockOut(t *testing.T, s *site) {
 	}
 }
 
+// Neither a right PIN, nor forged tokens, nor a restart of the app gives attempts
+// back.
 func resetCounter(t *testing.T, s *site) {
 	s.newPIN()
 	// A right PIN is no attempt, and gives none back.
@@ -189,9 +194,10 @@ func resetCounter(t *testing.T, s *site) {
 	s.newPIN()
 }
 
-// That ten comparisons are all that ever happen with a PIN is what keeps it from
-// being measured, and attack 15 shows it: 2,000 of them cannot be had. So the
-// times of refusals are compared, which may differ by no more than they vary.
+// The time of a refusal says nothing of the PIN. That ten comparisons are all that
+// ever happen with a PIN is what keeps it from being measured, and attack 15 shows
+// it: 2,000 of them cannot be had. So the times of refusals are compared, which may
+// differ by no more than they vary.
 func measurePIN(t *testing.T, s *site) {
 	var times [2][]time.Duration
 	for range 3 {
@@ -243,7 +249,8 @@ func read(t *testing.T, pid int, name string) string {
 	return string(b)
 }
 
-// There is no cookie; what stands for one is the token of a page.
+// A forged or foreign token opens nothing, and no cookie does. What stands for a
+// cookie is the token of a page.
 func forgeTrust(t *testing.T, s *site) {
 	eval := s.questions()["/api/eval"]
 	half := s.token[20:] + s.token[:20]
@@ -292,6 +299,7 @@ func noCookies(t *testing.T, s *site) {
 	}
 }
 
+// The app is sent none of devrun's cookies, and all of its own.
 func cookiesOfTheApp(t *testing.T, s *site) {
 	resp, body, err := rig.Ask("GET", s.URL("/echo"), nil, "Cookie", "a=1; devrun_session=secret; DEVRUN_x=secret; b=2", "X-Devrun-Token", "secret")
 	if err != nil || resp.StatusCode != 200 {

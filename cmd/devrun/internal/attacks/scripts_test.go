@@ -23,7 +23,8 @@ func (s *site) learnsNothing(t *testing.T, text string) {
 	}
 }
 
-// A service worker reads what the browser loads ahead for a navigation.
+// What is loaded ahead of a navigation has no variables in it. A service worker reads
+// what the browser loads ahead for a navigation.
 func preloaded(t *testing.T, s *site) {
 	p := rig.NewTab(t, rig.Browser(t), s.URL("/worker"))
 	p.Becomes("document.title", "^ready$")
@@ -36,8 +37,9 @@ func preloaded(t *testing.T, s *site) {
 	s.learnsNothing(t, p.Eval("got"))
 }
 
-// A script fills up its own request, so that what tells of it finds no room in the
-// copy that devrun gets.
+// A script cannot get at the variables by making its request too long to be
+// recognised. A script fills up its own request, so that what tells of it finds no
+// room in the copy that devrun gets.
 func pushedOut(t *testing.T, s *site) {
 	metadata := []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"}
 	for what, more := range map[string][]string{
@@ -58,7 +60,8 @@ func pushedOut(t *testing.T, s *site) {
 	}
 }
 
-// To an address that it does not trust a browser sends nothing of what it is loading.
+// Over plain HTTP and --host a script sees no variables. To an address that it does
+// not trust a browser sends nothing of what it is loading.
 func untrusted(t *testing.T, s *site) {
 	host := outside(t)
 	w := s.wide(t)

@@ -53,6 +53,7 @@ func (s *site) seen(t *testing.T, word string) (found []string) {
 	return found
 }
 
+// A request inside of another is not carried out.
 func smuggling(t *testing.T, s *site) {
 	// To the console: the hidden request would pass, were it not for its token.
 	hidden := s.post("/api/eval", s.questions()["/api/eval"], "-Authorization")
@@ -92,6 +93,8 @@ func smuggling(t *testing.T, s *site) {
 	}
 }
 
+// A disguised path of devrun's never reaches the app, and no other path has anything
+// of devrun's.
 func confusePrefix(t *testing.T, s *site) {
 	host := fmt.Sprint("Host: localhost:", s.Port)
 	asset := s.sendApp(t, s.get("/__devrun/page.js", host))

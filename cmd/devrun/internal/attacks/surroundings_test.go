@@ -23,8 +23,8 @@ import (
 	"devrun/devserver/suite"
 )
 
-// dotenvBombs are files that are saved while the app runs: it goes on with the values
-// that it has.
+// A hostile .env file that is saved while the app runs changes nothing: the app goes
+// on with the values that it has.
 func dotenvBombs(t *testing.T, s *site) {
 	path := filepath.Join(s.Dir, ".env")
 	must := func(err error) {
@@ -101,6 +101,8 @@ func dotenvBombs(t *testing.T, s *site) {
 	s.again(t)
 }
 
+// devrun listens on loopback unless --host says otherwise, and the console always
+// does.
 func wideBind(t *testing.T, s *site) {
 	// Without being asked devrun is on loopback, on both families.
 	console := strings.TrimPrefix(s.own, "http://")
@@ -156,7 +158,8 @@ func wideBind(t *testing.T, s *site) {
 	}
 }
 
-// A tunnel ends at this machine, so its peer is local; its name is not.
+// What comes through a tunnel sees no page of devrun's. A tunnel ends at this
+// machine, so its peer is local; its name is not.
 func tunnel(t *testing.T, s *site) {
 	for _, host := range []string{"abc123.ngrok-free.app", "xyz-3000.app.github.dev", "abc.trycloudflare.com"} {
 		for _, path := range []string{"/fail", "/__devrun/page.js", "/__devrun/events"} {
@@ -194,6 +197,8 @@ func (s *site) production(t *testing.T) *rig.Rig {
 	return r
 }
 
+// In production no address, page or header of devrun's is there, and the app is
+// devrun's own process.
 func productionRuns(t *testing.T, s *site) {
 	r := s.production(t)
 	served(t, r)
@@ -231,6 +236,7 @@ func productionRuns(t *testing.T, s *site) {
 	served(t, r)
 }
 
+// A binary of production has no flag, symbol or text of devrun's.
 func productionBinary(t *testing.T, s *site) {
 	r := s.production(t)
 	served(t, r)
@@ -270,10 +276,11 @@ func productionBinary(t *testing.T, s *site) {
 	served(t, r)
 }
 
-// Development is chosen by APP_ENV, which is a flag that nobody sets by mistake: with
-// it CI and what other tools call production do not count, for tests run there. Root
-// is what containers of developers run as. A platform's own variable refuses, and
-// without a terminal there is no console.
+// Development is refused where a platform's variable says that this is production,
+// and without a terminal there is no console. Development is chosen by APP_ENV, which
+// is a flag that nobody sets by mistake: with it CI and what other tools call
+// production do not count, for tests run there. Root is what containers of developers
+// run as.
 func misuse(t *testing.T, s *site) {
 	w := s.wide(t)
 	r := newRig(t)

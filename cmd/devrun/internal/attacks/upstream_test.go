@@ -21,9 +21,10 @@ import (
 	"devrun/devserver/suite"
 )
 
-// What the app forges is no more than what it could fail with: a failure of its
-// own, with texts of its own. It is the only one that is heard, by a socket that it
-// inherits and that nobody else can open.
+// The app cannot report a failure of anything but itself. What the app forges is no
+// more than what it could fail with: a failure of its own, with texts of its own. It
+// is the only one that is heard, by a socket that it inherits and that nobody else
+// can open.
 func forgeReports(t *testing.T, s *site) {
 	forge := func(body string) {
 		t.Helper()
@@ -108,6 +109,7 @@ func forgeReports(t *testing.T, s *site) {
 	s.again(t)
 }
 
+// An app that imitates devrun's answers gets no secret into its page.
 func imitatePage(t *testing.T, s *site) {
 	for _, header := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, {"Accept", "text/html"}, {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}} {
 		for _, path := range []string{"/imitation", "/page"} {
@@ -161,8 +163,8 @@ func byNobody(t *testing.T, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Another user of the machine is a local peer. What the app answers him he has, and
-// of a request of his that fails the page; devrun's own address tells him nothing.
+// Another user of the machine, who is a local peer, is told nothing by the console.
+// What the app answers him he has, and of a request of his that fails the page.
 func otherUser(t *testing.T, s *site) {
 	if out, err := byNobody(t, "curl", "-sS", s.URL("/ok")); err != nil || out != "ok\n" {
 		t.Fatalf("another user cannot do anything here: %v %s", err, out)

@@ -48,7 +48,8 @@ func (s *site) small(t *testing.T, path string) {
 	}
 }
 
-// A quarter of a gigabyte of text stands for one: no more than its head is read.
+// A variable of any size makes a page of bounded size. A quarter of a gigabyte of
+// text stands for one: no more than its head is read.
 func giantValues(t *testing.T, s *site) {
 	f := fails(t, s.Rig, "/giant")
 	for name, length := range map[string]int64{"text": 256 << 20, "numbers": 32 << 20, "table": 1 << 20, "array": 1 << 16} {
@@ -71,6 +72,7 @@ func giantValues(t *testing.T, s *site) {
 	}
 }
 
+// Values that hold themselves are shown to a bounded depth, and the cycle is marked.
 func recursion(t *testing.T, s *site) {
 	s.small(t, "/recursion")
 	f := fails(t, s.Rig, "/recursion")
@@ -105,6 +107,7 @@ func depth(v value) int {
 	return deepest + 1
 }
 
+// No method of the app is called to show a value.
 func evilMethods(t *testing.T, s *site) {
 	pid := s.AppPid()
 	s.small(t, "/methods")
@@ -130,6 +133,7 @@ func evilMethods(t *testing.T, s *site) {
 	s.fresh(t)
 }
 
+// A chain of errors without end, or one that panics, is cut, and the page says so.
 func brokenChains(t *testing.T, s *site) {
 	for of, want := range map[string]string{"self": "self", "two": "two", "deep": "deep", "wide": "branch 1", "panics": "unwraps badly", "nil": "beside nil"} {
 		f, body, err := failureAt(s.URL("/chain?of=" + of))
@@ -171,9 +175,10 @@ func noted(c chained) bool {
 	return false
 }
 
-// A server's goroutines are never all asleep: one waits for the network, and so does
-// the hook from the first moment on. A panic of a package's init is that of a start
-// that fails.
+// An overflow, a deep stack, many goroutines and each way to crash have their page,
+// and what net/http lets go is no failure. A server's goroutines are never all
+// asleep: one waits for the network, and so does the hook from the first moment on. A
+// panic of a package's init is that of a start that fails.
 func stackExtremes(t *testing.T, s *site) {
 	before := len(s.listed(t))
 	if resp, _, err := rig.Ask("GET", s.URL("/abort"), nil); err == nil && resp.StatusCode != 502 {

@@ -42,8 +42,9 @@ var (
 	}
 )
 
-// The hook's own file stands in the same package: the go command names it when
-// the user's file says it is another one, and the hook is not to blame.
+// The error is the user's, with its place, and the next save mends it. The hook's own
+// file stands in the same package: the go command names it when the user's file says
+// it is another one, and the hook is not to blame.
 func testPackageClause(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	for _, v := range []string{"v2", "v3"} {
@@ -58,6 +59,7 @@ func testPackageClause(t *testing.T, mode string) {
 	}
 }
 
+// Three thousand of them hold up neither the start nor a save.
 func testOpensMany(t *testing.T, mode string) {
 	const n = 3000
 	r := rig.New(t, mode)
@@ -76,6 +78,7 @@ func testOpensMany(t *testing.T, mode string) {
 	}
 }
 
+// A port that is opened, closed and opened again is served like any other.
 func testTriesPort(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Env = append(r.Env, "TRY_PORT=1")
@@ -86,6 +89,7 @@ func testTriesPort(t *testing.T, mode string) {
 	}
 }
 
+// The source is built, and the app keeps the values that it had.
 func testEnvAndSource(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Write(".env", "GREETING=hello\n")
@@ -111,8 +115,8 @@ func testEnvAndSource(t *testing.T, mode string) {
 	r.Served("v2")
 }
 
-// A file of the user's that has the hook's name: there is no hook then, the
-// app has its own port, and devrun serves it on another one.
+// Where the user has a file with the hook's name, the app is built without the hook,
+// has its own port, and devrun serves it on another one.
 func testWithoutHook(t *testing.T, mode string) {
 	first := rig.New(t, mode)
 	port := first.Port
@@ -140,9 +144,9 @@ func testWithoutHook(t *testing.T, mode string) {
 	}
 }
 
-// The console wants functions linked in that nothing calls. Where that does not
-// link the app is built without them, with the hook all the same, and is so from
-// then on.
+// It is built, with the hook, although the console wants functions linked in that
+// nothing calls. Where that does not link the app is built without them, and is so
+// from then on.
 func testNotToBeKept(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Write("lib.s", "")
@@ -157,6 +161,7 @@ func testNotToBeKept(t *testing.T, mode string) {
 	}
 }
 
+// The newest binary that was built is started, and the page says what is broken.
 func testBrokenWhileStopping(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Env = append(r.Env, "DRAIN_MS=4000")
@@ -187,6 +192,7 @@ func testBrokenWhileStopping(t *testing.T, mode string) {
 	r.Served("v2")
 }
 
+// devrun does not wait for it.
 func testStopDuringList(t *testing.T, mode string) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
@@ -213,8 +219,8 @@ func testStopDuringList(t *testing.T, mode string) {
 	}
 }
 
-// testDiesInC: a signal that C code gets is no panic, and its report ends with more
-// lines of goroutines and registers than are kept of a log.
+// testDiesInC: a signal that C code gets is told as one and not as a panic, though
+// its report ends with more lines of goroutines and registers than are kept of a log.
 func testDiesInC(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Write("web/inc.go", `package web

@@ -136,9 +136,9 @@ func compareOverview(r *rig.Rig) {
 
 var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
 
-// The module cache is taken to be immutable. Where it is not, a save is built with
-// what was there before: the link for the debugger shows it, and the app becomes
-// the one that go build makes.
+// An edit in the module cache, which is taken to be immutable, is found out: a save
+// is built with what was there before, the link for the debugger shows it, and the
+// app becomes the one that go build makes.
 func TestLongHonestBinary(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

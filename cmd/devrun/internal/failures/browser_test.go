@@ -17,8 +17,8 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestLongBrowser is what a person does with a request that failed, from the page
-// on the app's address to the page that comes when the bug is mended.
+// TestLongBrowser: a person reads a request that failed, from the page on the app's
+// address to the page that comes when the bug is mended.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

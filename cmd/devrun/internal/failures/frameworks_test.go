@@ -61,6 +61,8 @@ var frameworks = []struct {
 	{"httprouter", []way{templateError("page"), explicit}, nil},
 }
 
+// With chi, gin, echo, gorilla and httprouter the page is that of the point of
+// failure, though their recovery has answered before net/http would.
 func TestLongFrameworks(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

@@ -37,7 +37,8 @@ func TestLongHeldStatus(t *testing.T) {
 	}
 }
 
-// Without that it goes on, and the page says how to keep it.
+// A handler that answers with a 5xx goes on unless it is asked to stay, and the page
+// says how to keep it.
 func TestLongStatusGoesOn(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

@@ -108,7 +108,7 @@ func TestLongRestart(t *testing.T) {
 	}
 }
 
-// The last fifty are kept, and an older one is said to be gone.
+// The last fifty failures are kept, and an older one is said to be gone.
 func TestLongFifty(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
@@ -147,7 +147,8 @@ func TestLongFifty(t *testing.T) {
 	}
 }
 
-// The race detector moves and instruments much, and changes none of this.
+// With the race detector, which moves and instruments much, a failure has the same
+// page.
 func TestLongRace(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

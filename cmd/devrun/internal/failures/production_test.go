@@ -11,7 +11,7 @@ import (
 	"devrun/cmd/devrun/internal/rig"
 )
 
-// In production a request that fails is net/http's own business.
+// In production a request that fails is net/http's own business, and has no page.
 func TestProduction(t *testing.T) {
 	t.Parallel()
 	r := plain(t)

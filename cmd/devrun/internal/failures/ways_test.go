@@ -158,6 +158,8 @@ func (f failure) frame(name string) frame {
 	return frame{}
 }
 
+// Each way to fail, by a panic, a template or a 5xx, has the page of its point of
+// failure, with its variables.
 func TestWays(t *testing.T) {
 	t.Parallel()
 	r := plain(t).Start()
@@ -170,7 +172,8 @@ func TestWays(t *testing.T) {
 	lost{"/ways/timeout", http.StatusServiceUnavailable, "status", "too slow", "", noCalls}.test(r)
 }
 
-// Over TLS devrun passes bytes on, so all that the answer is comes from the hook.
+// Over TLS each way to fail has its page, too. There devrun passes bytes on, so all
+// that the answer is comes from the hook.
 func TestLongWaysTLS(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestLongBrowser is what a person does with the mailbox: it is open when mail comes,
-// a mail is read in all its parts, does no harm, and is deleted.
+// TestLongBrowser: the mailbox is open when mail comes, and a mail is read in all its
+// parts, does no harm, and is deleted.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

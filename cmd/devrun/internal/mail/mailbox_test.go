@@ -104,6 +104,8 @@ Content-Disposition: attachment; filename="../evil.html"
 --out--
 `
 
+// A mail that the app sends is kept, told in the terminal and shown in all its forms,
+// without its scripts and remote images.
 func TestMailbox(t *testing.T) {
 	t.Parallel()
 	r := mailer(t).Start("--smtp")
@@ -244,7 +246,7 @@ func TestLongDelete(t *testing.T) {
 	}
 }
 
-// A page hears of mail as it comes.
+// A page of the mailbox hears of mail as it comes.
 func TestLongEvents(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
@@ -308,6 +310,7 @@ func TestLongMailServerOfTheApp(t *testing.T) {
 	other.Says(`^devrun: MAIL_PORT is 2525, so the app's mail does not come to localhost:\d+; leave MAIL_PORT out$`)
 }
 
+// Without --smtp there is no mailbox, and the app is told of none.
 func TestLongWithoutMailbox(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
@@ -324,7 +327,7 @@ func TestLongWithoutMailbox(t *testing.T) {
 	}
 }
 
-// A flood of mail is a few lines.
+// A flood of mail is a few lines in the terminal.
 func TestLongManyMails(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

@@ -62,6 +62,8 @@ b'Traceback \(most recent call last\):'
 ------------ END MESSAGE ------------
 $`)
 
+// devrun smtp takes a mail of Python's SMTPHandler, with login and STARTTLS, and
+// prints it as Python's own server does.
 func TestPythonsErrorHandler(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -88,6 +90,8 @@ func TestPythonsErrorHandler(t *testing.T) {
 	}
 }
 
+// Each trouble that devrun smtp rehearses is met by Python's smtplib as that of a
+// real server.
 func TestLongTroublesAsPythonMeetsThem(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
@@ -132,6 +136,7 @@ except Exception as e:
 	}
 }
 
+// A wrong flag of devrun smtp is told in one sentence, and the help has all of them.
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, says string }{

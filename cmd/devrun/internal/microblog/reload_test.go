@@ -27,11 +27,11 @@ import (
 	"devrun/sample/pgtest"
 )
 
-// TestLongEditsUnderLoad edits microblog, in production as far as it can tell, while
-// somebody uses it and meets errors: every request is answered, none asks to log
-// in again, each start is one line of the log, no line of it is torn, and every
-// error is in a mail, also those of the moment before a restart. What microblog
-// writes, beside its source, restarts nothing.
+// TestLongEditsUnderLoad: while somebody uses microblog and it is edited, every
+// request is answered, nobody has to log in again, and every error is in a mail and
+// in the log. It is in production as far as it can tell. Each start is one line of
+// the log, no line of it is torn, and the mails have the errors of the moment before
+// a restart, too. What microblog writes, beside its source, restarts nothing.
 func TestLongEditsUnderLoad(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

@@ -24,8 +24,11 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
+// A person who uses microblog, from registration to the failure, meets devrun's page
+// in development and nothing else.
 func TestBrowser(t *testing.T) { walkIn(t, "development") }
 
+// In production the failure is the app's own page, a mail and a record in the log.
 func TestLongBrowser(t *testing.T) { suite.Long(t); walkIn(t, "production") }
 
 // walkIn is the chapter as a person sees it, from registration to the failure: in

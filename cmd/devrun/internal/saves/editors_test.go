@@ -16,6 +16,7 @@ import (
 	"devrun/devserver/suite"
 )
 
+// Each is one build.
 func testAtomicSaves(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	path := filepath.Join(r.Dir, "main.go")
@@ -78,6 +79,7 @@ func testAtomicSaves(t *testing.T, mode string) {
 	}
 }
 
+// Three in a row are two builds at most, and git's own files are none.
 func testCheckout(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	branch := func(version, leaf string, dirs int) {
@@ -121,6 +123,7 @@ func testCheckout(t *testing.T, mode string) {
 	}
 }
 
+// Its packages are built, and its files watched.
 func testNewTree(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	prepared := filepath.Join(t.TempDir(), "x")
@@ -149,6 +152,8 @@ func testNewTree(t *testing.T, mode string) {
 	r.Served("v2y2c2")
 }
 
+// The app is what is on disk, whatever was removed, renamed or replaced by a
+// directory.
 func testDeleteRename(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Write("more/more.go", "package more\n\nconst Name = \"m1\"\n")

@@ -155,6 +155,7 @@ func lists(r *rig.Rig, pattern string) {
 	}
 }
 
+// None of them is a build, and a file that is put back is what it was.
 func testNoChange(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	r.SetVersion("v2") // from here on the watcher has seen the files

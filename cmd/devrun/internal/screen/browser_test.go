@@ -14,7 +14,8 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestBrowser is a morning with one devrun.
+// TestBrowser: a save is on the screen with its scroll position kept, a stylesheet is
+// swapped in place, and the page of a broken build or of a crash goes by itself.
 func TestBrowser(t *testing.T) {
 	b := rig.Browser(t)
 	r := rig.New(t, "notify").Start()
@@ -74,6 +75,8 @@ func TestBrowser(t *testing.T) {
 	})
 }
 
+// Twelve tabs are reloaded once each, a tab finds a devrun that was started again,
+// and a strict policy of the app is kept to.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	b := rig.Browser(t)

@@ -84,6 +84,7 @@ func testTyping(t *testing.T) {
 	}
 }
 
+// Each does what the list of keys says, and other keys do nothing.
 func testKeys(t *testing.T) {
 	s := rig.NewScreen(t).Start()
 	if mode := s.Mode(); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
@@ -121,6 +122,7 @@ func testKeys(t *testing.T) {
 	rig.Gone(t, pid)
 }
 
+// devrun and the app end, also in the middle of a build.
 func testInterrupt(t *testing.T) {
 	s := rig.NewScreen(t).Start()
 	pid := s.AppPid()
@@ -139,6 +141,7 @@ func testInterrupt(t *testing.T) {
 	}
 }
 
+// An app that does not stop is killed without waiting for its grace.
 func testSecondInterrupt(t *testing.T) {
 	// The grace is longer than anything here waits: who waits for it fails.
 	s := rig.NewScreen(t, "IGNORE_TERM=1").Start("--grace", "1h")
@@ -155,6 +158,7 @@ func testSecondInterrupt(t *testing.T) {
 	rig.Gone(t, pid)
 }
 
+// devrun and the app end.
 func testHangUp(t *testing.T) {
 	s := rig.NewScreen(t).Start()
 	pid := s.AppPid()
@@ -223,6 +227,7 @@ func main() {
 }
 `
 
+// The app learns the size of the terminal, and of each change.
 func testWindowSize(t *testing.T) {
 	s := rig.NewScreen(t)
 	s.Write("main.go", sizeApp)

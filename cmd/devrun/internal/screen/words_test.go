@@ -262,6 +262,7 @@ func testHostile(t *testing.T) {
 	}
 }
 
+// Where a line cannot be taken back, as in a pipe, both are kept.
 func testInPlace(t *testing.T) {
 	s := rig.NewScreen(t).Start()
 	s.Says(`^devrun: serving `)
@@ -276,6 +277,8 @@ func testInPlace(t *testing.T) {
 	r.Says(`(?s)\Adevrun: building \.\n(devrun: building \., \d+ of \d+ packages\n)?devrun: built in \d+\.\d\ds\n`)
 }
 
+// There is colour on a terminal, none where NO_COLOR, --no-color or TERM=dumb ask for
+// none, and no escape in a pipe.
 func testColour(t *testing.T) {
 	s := rig.NewScreen(t).Start()
 	s.Looks(`<green bold>serving</>`)

@@ -131,6 +131,7 @@ func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
 	}
 }
 
+// Its last words and its crash are shown, and it is started again by a save only.
 func testDiesAtStart(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Env = append(r.Env, "EXIT_AT_START=3")
@@ -164,6 +165,7 @@ func testDiesAtStart(t *testing.T, mode string) {
 	r.Served("v1")
 }
 
+// The terminal and every address say how it ended, until a save.
 func testDiesLater(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	for _, c := range []struct{ path, line, page string }{
@@ -193,6 +195,7 @@ func testDiesLater(t *testing.T, mode string) {
 	r.Says(`^devrun: app was killed \(signal: killed\)`)
 }
 
+// devrun ends and says whose it is.
 func testPortTaken(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
@@ -208,6 +211,7 @@ func testPortTaken(t *testing.T, mode string) {
 	r.Says(fmt.Sprintf(`^devrun: hint: pid %d \(\S+\) has it; `, os.Getpid()))
 }
 
+// The app reads what devrun is given.
 func testStdin(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	in, out, err := os.Pipe()
@@ -232,6 +236,7 @@ func testStdin(t *testing.T, mode string) {
 	}
 }
 
+// The second is told who has the port, or works on a port of its own.
 func testTwoDevruns(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	second := rig.New(t, mode)
@@ -257,6 +262,8 @@ func testTwoDevruns(t *testing.T, mode string) {
 	third.Served("v2")
 }
 
+// It is kept over restarts as the first is, and free again when the app no longer
+// opens it.
 func testSecondPort(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	port := rig.FreePort(t)
@@ -283,6 +290,7 @@ func testSecondPort(t *testing.T, mode string) {
 	})
 }
 
+// The app is there, and not where it asked to be.
 func testAddr(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	asked := r.Port

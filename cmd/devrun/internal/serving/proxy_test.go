@@ -88,6 +88,7 @@ func testFidelity(t *testing.T, mode string) {
 	}
 }
 
+// A GET is answered by the new app, a POST is not sent twice.
 func testInFlight(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	type reply struct {
@@ -159,6 +160,7 @@ func appConnections(r *rig.Rig) int {
 	return n
 }
 
+// Nothing is left of its request.
 func testHeldClientLeaves(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Env = append(r.Env, "STARTUP_MS=3000")
@@ -208,6 +210,7 @@ func openSockets(r *rig.Rig) int {
 	return n
 }
 
+// Who waits is told to come again.
 func testHoldBound(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	r.Replace("main.go", `time.Sleep(millis("STARTUP_MS"))`, `time.Sleep(40 * time.Second)`)
@@ -221,6 +224,8 @@ func testHoldBound(t *testing.T, mode string) {
 	r.Served("v3")
 }
 
+// They are refused to other hosts, origins and sites, and so is every page with
+// source.
 func testGuarded(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	for _, path := range []string{"/__devrun/reload.js", "/__devrun/page.css", "/__devrun/events"} {

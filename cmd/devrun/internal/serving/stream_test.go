@@ -67,8 +67,10 @@ func testStreams(t *testing.T, mode string) {
 	}
 }
 
+// One works through devrun, and ends with its app and not before.
 func testWebsocket(t *testing.T, mode string) { websockets(t, mode, 0) }
 
+// It stays open.
 func testSilentWebsocket(t *testing.T, mode string) { websockets(t, mode, 30*time.Second) }
 
 // websockets opens one and is silent on it for a while: it ends with its app and not

@@ -115,6 +115,7 @@ func testGraph(t *testing.T, mode string) {
 	r.Served("v23")
 }
 
+// Those of go.work and of a replace are the app's, too, and go.work itself is.
 func testWorkspace(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	lib := func(name, text string) {
@@ -158,6 +159,7 @@ func testWorkspace(t *testing.T, mode string) {
 	})
 }
 
+// A save of C or of a header is a build, and its errors have their place.
 func testCgo(t *testing.T, mode string) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("NOT TESTED: cgo needs gcc, which is not on this machine")
@@ -176,6 +178,8 @@ func testCgo(t *testing.T, mode string) {
 	r.Says(`^  web/answer\.c:2:27 +.*nothing`)
 }
 
+// A save of such a file is a restart with its values and no build, and a broken one
+// changes nothing.
 func testEnvFile(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	r.Write(".env", "GREETING=hello\nGOING=soon\nPORT=1\n")
@@ -202,6 +206,7 @@ func testEnvFile(t *testing.T, mode string) {
 	r.Answers("/env/AGAIN", `"1" true`)
 }
 
+// Twenty times are one build at most.
 func testGenerator(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	r.SetVersion("v2")
@@ -227,6 +232,7 @@ func testGenerator(t *testing.T, mode string) {
 	}
 }
 
+// A save is seen under either name, and told by the user's.
 func testSymlinkedRoot(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	link := filepath.Join(t.TempDir(), "link")
@@ -246,6 +252,7 @@ func testSymlinkedRoot(t *testing.T, mode string) {
 	}
 }
 
+// An app in such a place, with such arguments, is built and served.
 func testOddPaths(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	odd := filepath.Join(filepath.Dir(r.Dir), `it's a "größe" $HOME`)
@@ -263,6 +270,7 @@ func testOddPaths(t *testing.T, mode string) {
 	r.Served("v3")
 }
 
+// It is a save like any other.
 func testClockBackwards(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start()
 	path := filepath.Join(r.Dir, "main.go")
@@ -282,9 +290,9 @@ func testClockBackwards(t *testing.T, mode string) {
 	}
 }
 
-// TestLongBuildFlags is of vendor, tags, race and trimpath. What the race detector needs
-// of the standard library is the longest build of all; how changes are heard of makes
-// no difference to it.
+// TestLongBuildFlags: vendored packages, tags, the race detector and -trimpath hold
+// for each save. What the race detector needs of the standard library is the longest
+// build of all; how changes are heard of makes no difference to it.
 func TestLongBuildFlags(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()

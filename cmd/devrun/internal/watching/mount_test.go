@@ -19,9 +19,9 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestLongWatchMount runs devrun on a file system whose files change without a
-// word to the kernel, as those of a server or of a virtual machine's host do:
-// it is to find out by itself that it must look.
+// TestLongWatchMount: on a file system whose files change without a word to the
+// kernel devrun finds out by itself that it must look. Those of a server or of a
+// virtual machine's host are such.
 func TestLongWatchMount(t *testing.T) {
 	suite.Long(t)
 	r := rig.New(t, "notify")

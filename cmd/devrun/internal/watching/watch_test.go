@@ -16,9 +16,9 @@ import (
 	"devrun/devserver/suite"
 )
 
-// TestLongWatchLimit shows what becomes of devrun when the system gives it no more
-// notifications, in a user namespace of its own whose limits are nobody
-// else's.
+// TestLongWatchLimit: where the system gives no more notifications devrun says so,
+// looks for changes, and misses none. It runs in a user namespace of its own, whose
+// limits are nobody else's.
 func TestLongWatchLimit(t *testing.T) {
 	suite.Long(t)
 	for _, c := range []struct{ name, limit, value, says string }{
@@ -118,8 +118,9 @@ func seesEdits(r *rig.Rig) {
 	r.Served("e3n2")
 }
 
-// TestLongWatchOverflow has the kernel throw events away: devrun is stopped while
-// more of them arise than its queue holds, and one of those lost is the edit.
+// TestLongWatchOverflow: an edit that the kernel has thrown away among too many
+// events is built all the same. devrun is stopped while more of them arise than its
+// queue holds.
 func TestLongWatchOverflow(t *testing.T) {
 	suite.Long(t)
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
@@ -157,8 +158,8 @@ func TestLongWatchOverflow(t *testing.T) {
 	}
 }
 
-// TestLongWatchCheckout goes to and fro between branches that differ in 5,000
-// files: whatever the order of the events, the last one counts.
+// TestLongWatchCheckout: after going to and fro between branches that differ in 5,000
+// files the last one counts, whatever the order of the events.
 func TestLongWatchCheckout(t *testing.T) {
 	suite.Long(t)
 	for _, mode := range []string{"notify", "poll"} {
@@ -202,9 +203,9 @@ func TestLongWatchCheckout(t *testing.T) {
 	}
 }
 
-// TestLongWatchThereAndBack changes a file while it is being built and puts it back
-// before devrun looks again: what was built is not what is there then, though
-// no look has seen a difference.
+// TestLongWatchThereAndBack: a file that changes during a build and is put back
+// before devrun looks again is built again. What was built is not what is there then,
+// though no look has seen a difference.
 func TestLongWatchThereAndBack(t *testing.T) {
 	suite.Long(t)
 	r := rig.New(t, "notify").Start("--poll", "4s")
