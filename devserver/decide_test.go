@@ -32,6 +32,8 @@ func testLook(b ...watcher.Change) (batch []change) {
 	return batch
 }
 
+// Each kind of file asks for what it needs, and what the app is not made of asks for
+// nothing.
 func TestDecide(t *testing.T) {
 	untrusted := func(m *moment) { m.untrusted = true }
 	for _, c := range []struct {

@@ -8,6 +8,7 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
+// The text of an answer that the app has compressed is read, as far as it is there.
 func TestTextOf(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

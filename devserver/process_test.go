@@ -7,6 +7,8 @@ import (
 	"devrun/devserver/internal/fault"
 )
 
+// Whatever happens to the app's process, there is one next step, and never two
+// processes.
 func TestTurn(t *testing.T) {
 	a := &app{gen: 1}
 	two, three := &generation{gen: 2}, &generation{gen: 3}

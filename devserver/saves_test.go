@@ -9,6 +9,7 @@ import (
 	"devrun/devserver/internal/page"
 )
 
+// The last fifty saves are kept, with the one that is under way.
 func TestSavesKept(t *testing.T) {
 	var l saves
 	for i := range 130 {

@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// Who is not logged in is asked to, with one message, and with the page to go on to.
 func TestLoginRequired(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
@@ -31,6 +32,8 @@ func TestLoginRequired(t *testing.T) {
 	})
 }
 
+// A form that is filled in wrong says what is wrong with each field, and no password
+// comes back.
 func TestRegister(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		v := newVisitor(t, start(t, db).url)
@@ -60,6 +63,7 @@ func TestRegister(t *testing.T) {
 	})
 }
 
+// A wrong password and an unknown user look the same and take as long.
 func TestLogin(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
@@ -130,6 +134,7 @@ func TestLoginGoesOn(t *testing.T) {
 	})
 }
 
+// Who is to be remembered is for a year, and who is not until the browser ends.
 func TestRememberMe(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
@@ -172,6 +177,7 @@ func TestRememberMe(t *testing.T) {
 	})
 }
 
+// After a logout nothing is left of the login.
 func TestLogout(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)

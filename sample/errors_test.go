@@ -241,6 +241,8 @@ func TestDevelopmentPanics(t *testing.T) {
 	})
 }
 
+// A form of another site changes nothing, and one that is too large or cannot be read
+// is refused.
 func TestForms(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)

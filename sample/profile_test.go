@@ -11,6 +11,7 @@ import (
 	"devrun/devserver/suite"
 )
 
+// A profile has its user's posts, and only the own one can be edited.
 func TestProfile(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)
@@ -36,6 +37,7 @@ func TestProfile(t *testing.T) {
 	})
 }
 
+// Every request is a sign of its user, and of nobody else.
 func TestLastSeen(t *testing.T) {
 	onOne(t, func(t *testing.T, db database) {
 		s := start(t, db, "MICROBLOG_BUG=username")
@@ -65,6 +67,7 @@ func TestLastSeen(t *testing.T) {
 	})
 }
 
+// A name that is taken changes nothing, and says so.
 func TestEditProfile(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		s := start(t, db, "LOG_LEVEL=DEBUG")
@@ -182,6 +185,8 @@ func together(t *testing.T, n int, try func(i int) (answer, error)) []answer {
 	return answers
 }
 
+// A name in any script is shown as it is and has a page, and one that no address can
+// have is refused.
 func TestNames(t *testing.T) {
 	everywhere(t, func(t *testing.T, db database) {
 		s := start(t, db)

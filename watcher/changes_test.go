@@ -276,6 +276,7 @@ func TestEveryEditorsSave(t *testing.T) {
 	}
 }
 
+// Of two saves of one size in one tick of the clock the second is not missed.
 func TestTwoSavesOfOneSizeInOneTick(t *testing.T) {
 	for mode, poll := range modes {
 		t.Run(mode, func(t *testing.T) {

@@ -201,6 +201,7 @@ func ignoreLine(r *rand.Rand) string {
 	return s.String()
 }
 
+// No pattern takes long to match.
 func TestManyStarsTakeNoTime(t *testing.T) {
 	r := newRules(nil, "", strings.Repeat("a*", 30)+"b\n"+strings.Repeat("**/a*", 12)+"c")
 	began := time.Now()
@@ -212,6 +213,8 @@ func TestManyStarsTakeNoTime(t *testing.T) {
 	}
 }
 
+// What editors write beside a file, and directories that no app is in, are ignored
+// without a rule.
 func TestBuiltinNames(t *testing.T) {
 	for name, want := range map[string]bool{
 		".git": true, "node_modules": true, ".idea": true, ".DS_Store": true, "4913": true, ".main.go.swp": true, "main.go~": true,
@@ -224,6 +227,7 @@ func TestBuiltinNames(t *testing.T) {
 	}
 }
 
+// The rules of the directories above, of the user and of .git/info count, too.
 func TestRulesComeFromTheWholeRepository(t *testing.T) {
 	git := needGit(t)
 	home := t.TempDir()

@@ -31,6 +31,7 @@ func inotifyWatches(t testing.TB) int {
 	return n
 }
 
+// Directories that are ignored are neither looked into nor watched.
 func TestIgnoredFilesCostNothing(t *testing.T) {
 	b := newBench(t, 0)
 	b.write(".gitignore", "tmp\n/web/dist/\n*.log\n")
@@ -72,6 +73,8 @@ func TestIgnoredFilesCostNothing(t *testing.T) {
 	b.expect()
 }
 
+// A directory that is gone is not watched any more, and one with another name is
+// watched once.
 func TestDeadDirectoriesAreNotWatched(t *testing.T) {
 	b := newBench(t, 0)
 	for i := range 30 {

@@ -11,6 +11,7 @@ import (
 	"time"
 )
 
+// At rest no timer runs.
 func TestAtRestNoTimerRuns(t *testing.T) {
 	b := newBench(t, 0)
 	for i := range 50 {
@@ -49,6 +50,7 @@ func TestChangesAreToldAtOnce(t *testing.T) {
 	}
 }
 
+// Polling takes a small share of the time, however slow the disk is.
 func TestPollingIsBounded(t *testing.T) {
 	b := newBench(t, time.Millisecond)
 	must(t, b.w.do(func() {
@@ -96,6 +98,7 @@ func TestManyNamesBecomeOneComparison(t *testing.T) {
 	}
 }
 
+// A large file has changed when its time has, for it is not read.
 func TestLargeFilesAreJudgedByTimes(t *testing.T) {
 	b := newBench(t, 0)
 	big := strings.Repeat("x", maxHash+1)

@@ -2,6 +2,8 @@ package watcher
 
 import "testing"
 
+// On file systems that tell nothing of changes made elsewhere, changes are looked
+// for.
 func TestWhereNotificationsDoNotWork(t *testing.T) {
 	for _, c := range []struct {
 		magic int64

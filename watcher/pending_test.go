@@ -15,6 +15,8 @@ func content(text string) *file {
 	return &file{size: int64(len(text)), sum: sum, hashed: true}
 }
 
+// Changes of one file that were not taken yet become one, and none if it is as it
+// was.
 func TestChangesOfOneFileMerge(t *testing.T) {
 	a, b, empty := content("a"), content("b"), content("")
 	for _, c := range []struct {
@@ -62,6 +64,7 @@ func TestChangesOfOneFileMerge(t *testing.T) {
 	}
 }
 
+// A batch is sorted.
 func TestBatchIsSorted(t *testing.T) {
 	p := &pending{}
 	for _, i := range []int{5, 3, 9, 1, 7} {

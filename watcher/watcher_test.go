@@ -136,6 +136,7 @@ func gitAtWork(b *bench, git string, linked bool) {
 	}
 }
 
+// The root of the file system and a home directory are not watched.
 func TestDangerousTreesAreRefused(t *testing.T) {
 	home := filepath.Join(resolve(t.TempDir()), "users", "me")
 	mkdir(t, home)
@@ -155,6 +156,7 @@ func TestDangerousTreesAreRefused(t *testing.T) {
 	must(t, b.w.Watch(Scope{Trees: []string{filepath.Join(home, "project")}, Dirs: []string{home}}))
 }
 
+// After Close nothing is told any more.
 func TestCloseEndsEverything(t *testing.T) {
 	for mode, poll := range modes {
 		t.Run(mode, func(t *testing.T) {

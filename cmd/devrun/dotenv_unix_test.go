@@ -10,6 +10,8 @@ import (
 	"testing"
 )
 
+// A .env file that is a directory, a pipe or a device is refused, and one that is
+// missing is none.
 func TestDotenvHasToBeARegularFile(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }

@@ -34,6 +34,8 @@ func heard(dir string, environ ...string) (*Env, *[]string) {
 	return NewEnv(dir, environ, func(s string) { notices = append(notices, s) }), &notices
 }
 
+// Of the .env files a later one wins, the environment wins over all of them, and the
+// app gets what is left but for devrun's own.
 func TestALaterFileWinsAndTheEnvironmentOverAll(t *testing.T) {
 	dir := envDir(t,
 		".env", "APP_ENV=development\nA=1\nB=1\nC=1\nD=1\nE=1\nF=${E}2\n",
@@ -60,6 +62,8 @@ func TestALaterFileWinsAndTheEnvironmentOverAll(t *testing.T) {
 	}
 }
 
+// The mode is that of APP_ENV, else of FLASK_ENV, else production, and the app is
+// told.
 func TestWhatTheModeIs(t *testing.T) {
 	for _, c := range []struct {
 		environ []string
@@ -83,6 +87,8 @@ func TestWhatTheModeIs(t *testing.T) {
 	}
 }
 
+// A .env file that changes counts at once for the app; one that is broken, or changes
+// the mode, is refused.
 func TestLoadAgain(t *testing.T) {
 	dir := envDir(t, ".env", "APP_ENV=development\nA=1\nB=1\n")
 	e, notices := heard(dir)
@@ -114,6 +120,7 @@ func TestLoadAgain(t *testing.T) {
 	}
 }
 
+// A .env file that sets what every program gets, as LD_PRELOAD, is told of once.
 func TestVariablesThatReachFurtherAreSaidOnce(t *testing.T) {
 	dir := envDir(t, ".env", "PATH=/evil\nLD_PRELOAD=/x.so\nGOFLAGS=-mod=mod\n")
 	e, notices := heard(dir, "PATH=/bin")
@@ -165,6 +172,9 @@ var dotenvs = []struct {
 	{name: "a binary", text: "\x7fELF\x02\x01=\n", err: " line 1: what is before the = is no name of a variable"},
 }
 
+// A .env file gives the values that it has, or a sentence with the line that is
+// wrong. The files are those that a user may come to have, and those that an attacker
+// may wish for.
 func TestDotenvFiles(t *testing.T) {
 	for _, c := range dotenvs {
 		t.Run(c.name, func(t *testing.T) {

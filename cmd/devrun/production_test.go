@@ -121,6 +121,7 @@ func TestForeignPlaceForTheApp(t *testing.T) {
 	}
 }
 
+// Where there is no place for the binary of production, it is said what to set.
 func TestNoPlaceForTheApp(t *testing.T) {
 	t.Setenv("HOME", "")
 	t.Setenv("XDG_CACHE_HOME", "")
@@ -132,6 +133,7 @@ func TestNoPlaceForTheApp(t *testing.T) {
 	}
 }
 
+// In production the process is called like the directory of its package.
 func TestWhatTheProcessIsCalled(t *testing.T) {
 	for s, want := range map[[2]string]string{
 		{"/src/app", ""}: "app", {"/src/app", "."}: "app", {"/src/app", "./cmd/web"}: "web",

@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+// A flag wins over the environment, the environment over .env files, and those over
+// the default.
 func TestPrecedence(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -94,6 +96,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 	}
 }
 
+// NO_COLOR counts whatever its value is, unless that is empty.
 func TestNoColorCountsWhateverItsValueIs(t *testing.T) {
 	for _, c := range []struct {
 		args    []string
@@ -120,6 +123,7 @@ func TestSettingsNextToAnError(t *testing.T) {
 	}
 }
 
+// What stands before -- is devrun's, and what stands behind it is the app's.
 func TestArguments(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -142,6 +146,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// Production that nobody chose is told of.
 func TestProductionThatNobodyChoseIsSaid(t *testing.T) {
 	const line = "APP_ENV is not set, running in production; APP_ENV=development watches and reloads"
 	for environ, want := range map[string]bool{"": true, "APP_ENV=": true, "APP_ENV=production": false, "FLASK_ENV=production": false, "APP_ENV=development": false} {
@@ -152,6 +157,7 @@ func TestProductionThatNobodyChoseIsSaid(t *testing.T) {
 	}
 }
 
+// Development is refused where a variable of a platform is set, unless it is forced.
 func TestLooksDeployed(t *testing.T) {
 	for _, s := range deployedSigns {
 		environ := []string{"APP_ENV=development", s.env + "=x"}
@@ -169,6 +175,8 @@ func TestLooksDeployed(t *testing.T) {
 	}
 }
 
+// An editor is one that is known, or an address with the file in it that runs no
+// script.
 func TestEditors(t *testing.T) {
 	for v, want := range map[string]string{
 		"goland":                        editors["goland"],
@@ -205,6 +213,7 @@ func TestLinkTemplate(t *testing.T) {
 	}
 }
 
+// A mistyped variable or flag is answered with the one that is nearest.
 func TestNearest(t *testing.T) {
 	names := []string{"DEVRUN_ADDR", "DEVRUN_HOST", "DEVRUN_GRACE", "DEVRUN_TAGS"}
 	for name, want := range map[string]string{"DEVRUN_GRASE": "DEVRUN_GRACE", "DEVRUN_ADR": "DEVRUN_ADDR", "DEVRUN_TAG": "DEVRUN_TAGS", "DEVRUN_HOTS": "DEVRUN_HOST"} {
@@ -248,6 +257,7 @@ func documented(t *testing.T, path, from, to, want string) {
 	}
 }
 
+// The help says what the settings are.
 func TestHelp(t *testing.T) {
 	var b bytes.Buffer
 	inv, err := parse([]string{"--help"}, nil, &b)
@@ -257,6 +267,7 @@ func TestHelp(t *testing.T) {
 	documented(t, "testdata/golden/help.txt", "", "", b.String())
 }
 
+// README.md says what the settings are.
 func TestReadmeSettings(t *testing.T) {
 	table := "\n| variable | flag | default | meaning |\n|---|---|---|---|\n"
 	code := func(s string) string {
@@ -278,6 +289,7 @@ func TestReadmeSettings(t *testing.T) {
 	documented(t, "../../README.md", "<!-- settings -->", "<!-- /settings -->", table)
 }
 
+// .env.example says what the settings are, and is a file that devrun reads.
 func TestEnvExample(t *testing.T) {
 	text := `# Settings of devrun and variables of the app. Copy this file to .env and take
 # the # away from what you set. A flag wins over the environment, the environment
