@@ -73,7 +73,7 @@ func newStepped(t *testing.T, source string, env ...string) *stepped {
 	t.Cleanup(func() { out.Close() })
 	environ := Environ{Vars: append(os.Environ(), env...)}
 	cfg := Config{
-		Dir: app, Package: ".", Grace: time.Minute, Hold: Hold{Requests: 10}, Stdout: out, Stderr: out, NoColor: true,
+		Dir: app, Package: ".", Grace: time.Minute, Park: Park{Requests: 10}, Stdout: out, Stderr: out, NoColor: true,
 		Environ: func() (Environ, error) { return environ, nil },
 	}
 	if cfg.Stdin, err = os.Open(os.DevNull); err != nil {

@@ -43,7 +43,7 @@ func TestALaterFileWinsAndTheEnvironmentOverAll(t *testing.T) {
 		".env.production", "A=no\n",
 		".env.production.local", "B=no\n",
 	)
-	e, _ := heard(dir, "E=5", "EMPTY=", "DEVRUN_GRACE=1s", "DEVRUN_FD=3", "DEVRUN_TAKEOVER=1", "DEVRUN_REQUIRE_CHROMIUM=1")
+	e, _ := heard(dir, "E=5", "EMPTY=", "DEVRUN_GRACE=1s", "DEVRUN_FD=3", "DEVRUN_TAKEOVER=1", "DEVRUN_HOOK_PARK=3", "DEVRUN_REQUIRE_CHROMIUM=1")
 	environ, files, err := e.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ type Settings struct {
 	Race                   bool
 	SMTP                   bool
 	Console                string
-	Hold                   devserver.Hold
+	Park                   devserver.Park
 	Editor                 string
 	Force                  bool
 	NoColor, Verbose       bool
@@ -48,9 +48,20 @@ type setting struct {
 	value string // the default
 	means string // one sentence for all places
 
+	// The names of before are accepted, and in no help; "" when there are none.
+	oldFlag, oldEnv string
+
 	// set puts a value into its field. Its error says what is wrong with the
 	// value; the name and the value are said before it.
 	set func(*Settings, string) error
+}
+
+// variables are the names of its environment variable, the present one first.
+func (s setting) variables() []string {
+	if s.oldEnv == "" {
+		return []string{s.env}
+	}
+	return []string{s.env, s.oldEnv}
 }
 
 // minPoll keeps polling from being a busy loop.
@@ -94,9 +105,10 @@ var settings = []setting{
 	{flag: "console", env: "DEVRUN_CONSOLE", arg: "when", value: ConsoleAuto,
 		means: "when Go can be evaluated where a request failed: auto if a terminal shows the PIN, on also without one, off never",
 		set:   setConsole},
-	{flag: "hold", env: "DEVRUN_HOLD", arg: "number[,5xx]", value: "10",
-		means: "how many requests stay where they panicked, so that Go can be evaluated there; the newest do, and in 10,5xx also those that answer with a 5xx",
-		set:   setHold},
+	{flag: "park", env: "DEVRUN_PARK", arg: "number[,5xx]", value: "10",
+		oldFlag: "hold", oldEnv: "DEVRUN_HOLD",
+		means: "how many panicked requests stay parked for the console, the newest ones; add ,5xx to park 5xx answers too",
+		set:   setPark},
 	{flag: "editor", env: "DEVRUN_EDITOR", arg: "name", value: "vscode",
 		means: "editor that links to source open: " + editorNames() + ", or an address with {file}, {line} and {column}",
 		set:   setEditor},
@@ -180,16 +192,16 @@ func setConsole(s *Settings, v string) error {
 	return nil
 }
 
-// mostHeld bounds the memory that failed requests keep from being freed.
-const mostHeld = 1000
+// mostParked bounds the memory that parked requests keep from being freed.
+const mostParked = 1000
 
-func setHold(s *Settings, v string) error {
+func setPark(s *Settings, v string) error {
 	number, statuses := strings.CutSuffix(v, ",5xx")
 	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || n > mostHeld {
-		return fmt.Errorf("it is a number from 0 to %d, or with ,5xx behind it", mostHeld)
+	if err != nil || n < 0 || n > mostParked {
+		return fmt.Errorf("it must be a number from 0 to %d, optionally followed by ,5xx", mostParked)
 	}
-	s.Hold = devserver.Hold{Requests: n, Statuses: statuses}
+	s.Park = devserver.Park{Requests: n, Statuses: statuses}
 	return nil
 }
 

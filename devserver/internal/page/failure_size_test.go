@@ -126,7 +126,7 @@ func TestFailureWithout(t *testing.T) {
 
 	for at, console := range map[string]string{
 		"home": `data-state="ended"`,
-		"away": "<b>There is no console any more.</b> Nothing is kept.",
+		"away": "<b>No console.</b> Nothing is kept.",
 	} {
 		_, html = page(func(f *fault.Failure) {
 			f.Values, f.Gone = fault.Values{Why: "There is no hook."}, "Nothing is kept."
