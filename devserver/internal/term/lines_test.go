@@ -126,8 +126,8 @@ var lines = []struct {
 		"<dim>devrun:</> overview <line>http://127.0.0.1:41873</>"},
 	{"PIN", func(t *Terminal) { t.PIN("604-118-273") },
 		"<dim>devrun:</> console PIN <cyan bold>604-118-273</>"},
-	{"console off", func(t *Terminal) { t.ConsoleOff("there is no terminal to show the PIN") },
-		"<dim>devrun:</> <yellow>console off</>, there is no terminal to show the PIN"},
+	{"console off", func(t *Terminal) { t.ConsoleOff("stderr is not a terminal") },
+		"<dim>devrun:</> <yellow>console off</>: stderr is not a terminal"},
 	{"console locked", func(t *Terminal) { t.ConsoleLocked(10) },
 		"<dim>devrun:</> <yellow bold>10 wrong PINs</>, the console is locked; press <bold>p</> for a new one"},
 	{"panic", func(t *Terminal) {
