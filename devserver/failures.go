@@ -102,8 +102,8 @@ func (s *failures) record(f *failure) {
 
 var (
 	errReturned = errors.New("the handler had returned when the answer went out, so its variables are gone")
-	errWentOn   = errors.New("the goroutine had gone on before its variables were read")
-	errNotYet   = errors.New("debug information is still being linked; the variables follow")
+	errWentOn   = errors.New("the request had finished before its variables were read")
+	errNotYet   = errors.New("debug information is still being linked")
 )
 
 // examine reads the variables of f as soon as that can be done.

@@ -142,7 +142,7 @@ var lines = []struct {
 			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 parked)</>"},
 	{"panic with nothing kept", func(t *Terminal) {
 		f := panicked
-		f.Gone, f.Calls = "It was let go on.", nil
+		f.Gone, f.Calls = "This request has finished.", nil
 		t.RequestFailed(f, "", "http://127.0.0.1:41873/failures/7c1e09")
 	},
 		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</>\n" +
