@@ -150,7 +150,7 @@ func (e *Env) modeOf(files map[string]value) (Mode, error) {
 		if mode := Mode(text); mode == Development || mode == Production {
 			return mode, nil
 		}
-		return "", usagef("", "%s is %q; it can be production or development", from, text)
+		return "", usagef("", "%s is %q; it must be production or development", from, text)
 	}
 	return Production, nil
 }
@@ -173,7 +173,7 @@ func (e *Env) known(files map[string]value) error {
 		if v, ok := files[name]; ok {
 			from = v.from + ": " + name
 		}
-		return usagef("did you mean "+nearest(name, names)+"?", "%s is no setting of devrun", from)
+		return usagef("did you mean "+nearest(name, names)+"?", "%s is not a devrun setting", from)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (e *Env) warn(files map[string]value) {
 	for _, name := range inherited {
 		v, set := files[name]
 		if _, real := e.real[fold(name)]; set && !real {
-			e.say(fmt.Sprintf("%s sets %s, which every program gets that devrun starts", v.from, name))
+			e.say(fmt.Sprintf("%s sets %s, which every program that devrun starts inherits", v.from, name))
 		}
 	}
 	for _, row := range settings {
@@ -204,7 +204,7 @@ func (e *Env) warn(files map[string]value) {
 		for _, name := range row.variables() {
 			before, _, _ := e.lookup(e.files, name)
 			if now, _, _ := e.lookup(files, name); now != before {
-				e.say(fmt.Sprintf("%s is changed to %q; that counts when devrun is started again", name, now))
+				e.say(fmt.Sprintf("%s changed to %q; restart devrun to use it", name, now))
 			}
 		}
 	}

@@ -109,7 +109,7 @@ func TestLoadAgain(t *testing.T) {
 	put(t, dir, ".env", "APP_ENV=development\nDEVRUN_GRACE=9s\n")
 	load("APP_ENV=development", "<nil>")
 	load("APP_ENV=development", "<nil>")
-	if want := []string{`DEVRUN_GRACE is changed to "9s"; that counts when devrun is started again`}; !slices.Equal(*notices, want) {
+	if want := []string{`DEVRUN_GRACE changed to "9s"; restart devrun to use it`}; !slices.Equal(*notices, want) {
 		t.Errorf("notices %q, want %q", *notices, want)
 	}
 }
@@ -127,8 +127,8 @@ func TestVariablesThatReachFurtherAreSaidOnce(t *testing.T) {
 		}
 	}
 	want := []string{
-		".env line 2 sets LD_PRELOAD, which every program gets that devrun starts",
-		".env line 3 sets GOFLAGS, which every program gets that devrun starts",
+		".env line 2 sets LD_PRELOAD, which every program that devrun starts inherits",
+		".env line 3 sets GOFLAGS, which every program that devrun starts inherits",
 	}
 	if !slices.Equal(*notices, want) {
 		t.Errorf("notices %q, want %q", *notices, want)
@@ -159,10 +159,10 @@ var dotenvs = []struct {
 	{name: "NUL", text: "A=1\nB=\"x\n\x00\"\n", err: " line 3: a NUL byte in it"},
 	{name: "old Mac", text: "A=1\rB=2\r", err: " line 1: a carriage return without a newline in it"},
 	{name: "no =", text: "# x\nA=1\nhello\n", err: " line 3: no = in it"},
-	{name: "no name", text: "=1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "two names", text: "A B=1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "no name after export", text: "export =1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "a binary", text: "\x7fELF\x02\x01=\n", err: " line 1: what is before the = is no name of a variable"},
+	{name: "no name", text: "=1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "two names", text: "A B=1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "no name after export", text: "export =1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "a binary", text: "\x7fELF\x02\x01=\n", err: " line 1: the text before = is not a variable name"},
 }
 
 func TestDotenvFiles(t *testing.T) {

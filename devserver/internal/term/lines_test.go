@@ -102,8 +102,8 @@ var lines = []struct {
 		"<dim>devrun:</> <yellow>the app did not stop within 3s, killing it</>"},
 	{"killed", func(t *Terminal) { t.Killed() },
 		"<dim>devrun:</> killed"},
-	{"error", func(t *Terminal) { t.Error(errors.New("APP_ENV is \"staging\"; it can be production or development")) },
-		"<red>devrun:</> APP_ENV is \"staging\"; it can be production or development"},
+	{"error", func(t *Terminal) { t.Error(errors.New("APP_ENV is \"staging\"; it must be production or development")) },
+		"<red>devrun:</> APP_ENV is \"staging\"; it must be production or development"},
 	{"error with hint", func(t *Terminal) {
 		t.Error(fmt.Errorf("listen: %w", hinted{errors.New("address already in use")}))
 	},
