@@ -118,9 +118,9 @@ func (l *loop) detailBuild(res binaries.Result) {
 	if l.cfg.Verbose {
 		switch {
 		case res.Kept:
-			l.term.Notice("nothing has changed since the last run, whose binary is used")
+			l.term.Notice("unchanged since the last run, its binary is used")
 		case res.Cold != nil && !errors.Is(res.Cold, fs.ErrNotExist):
-			l.term.Notice("nothing is used of the last run: " + res.Cold.Error())
+			l.term.Notice("build cache not used: " + res.Cold.Error())
 		}
 		if res.Full != "" {
 			l.term.Notice("built with go build: " + res.Full)
@@ -136,7 +136,7 @@ func (l *loop) onSame(runs *binaries.Binary, res binaries.Result) {
 		return
 	}
 	runs.Is(res)
-	l.term.Notice("the program is the same and goes on")
+	l.term.Notice("no change in the program, still running")
 	l.term.Phases(l.saves.endSame())
 	l.present()
 	l.web.hub.Publish(reload.Event{Kind: reload.Reload, Generation: lives(l.process).gen})

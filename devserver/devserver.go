@@ -35,7 +35,7 @@ type Config struct {
 
 	SMTP    bool    // take the app's mail and show it
 	Console Console // when Go can be evaluated on the page of a failure
-	Hold    Hold
+	Park    Park
 
 	Editor  string // name or address template, "" for the default
 	Verbose bool
@@ -51,9 +51,9 @@ type Config struct {
 // Console says when Go can be evaluated on the page of a failure.
 type Console uint8
 
-// Hold says which failed requests stay where they failed: the newest Requests of
-// those that panicked, and with Statuses of those that answer with a 5xx as well.
-type Hold struct {
+// Park says which failed requests stay parked where they failed: the newest Requests
+// of those that panicked, and with Statuses of those that answer with a 5xx as well.
+type Park struct {
 	Requests int
 	Statuses bool
 }

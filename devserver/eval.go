@@ -134,7 +134,7 @@ func (s *failures) eval(ctx context.Context, id string, frame int, src string) (
 	select {
 	case v := <-answer:
 		if v == nil {
-			return nil, console.Gone{Why: "Its goroutine has gone on, so nothing can be evaluated any more."}
+			return nil, console.Gone{Why: "The goroutine is no longer parked, so nothing can be evaluated any more."}
 		}
 		return evaluatedOf(*v, took()), nil
 	case <-ctx.Done():

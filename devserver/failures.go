@@ -73,7 +73,7 @@ func (s *failures) failed(a *app, m wire.Failure) {
 	if f.goesOn() {
 		f.Gone = goneEarly
 		if f.How == fault.Status {
-			f.Gone += " Without a panic a goroutine stays only if --hold says so, as in --hold=10,5xx."
+			f.Gone += " Only requests that panicked are parked; --park=10,5xx parks 5xx answers too."
 		}
 	}
 	f.answers = !m.Hijacked && !m.Response.Started
@@ -102,8 +102,8 @@ func (s *failures) record(f *failure) {
 
 var (
 	errReturned = errors.New("the handler had returned when the answer went out, so its variables are gone")
-	errWentOn   = errors.New("the goroutine had gone on before its variables were read")
-	errNotYet   = errors.New("debug information is still being linked; the variables follow")
+	errWentOn   = errors.New("the request had finished before its variables were read")
+	errNotYet   = errors.New("debug information is still being linked")
 )
 
 // examine reads the variables of f as soon as that can be done.
@@ -214,18 +214,18 @@ func (s *failures) answer(f *failure) {
 
 // Why nothing can be evaluated any more.
 const (
-	goneReturned = "Its handler has returned, so nothing can be evaluated any more."
-	goneEarly    = "It was looked at while the answer was written, and then let go on."
-	goneOn       = "Its goroutine was let go, so nothing can be evaluated any more."
-	goneWith     = "Its process has ended, so nothing can be evaluated any more."
+	goneReturned = "The handler has returned, so nothing can be evaluated any more."
+	goneEarly    = "This request has finished."
+	goneOn       = "The goroutine is no longer parked, so nothing can be evaluated any more."
+	goneWith     = "The app's process has ended, so nothing can be evaluated any more."
 )
 
 // env is how the hook is told.
-func (h Hold) env() string {
-	if h.Statuses {
-		return strconv.Itoa(h.Requests) + wire.ParkStatus
+func (p Park) env() string {
+	if p.Statuses {
+		return strconv.Itoa(p.Requests) + wire.ParkStatus
 	}
-	return strconv.Itoa(h.Requests)
+	return strconv.Itoa(p.Requests)
 }
 
 // released notes that a goroutine has gone on; lives is false when a is to end and lets

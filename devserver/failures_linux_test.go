@@ -73,7 +73,7 @@ func newStepped(t *testing.T, source string, env ...string) *stepped {
 	t.Cleanup(func() { out.Close() })
 	environ := Environ{Vars: append(os.Environ(), env...)}
 	cfg := Config{
-		Dir: app, Package: ".", Grace: time.Minute, Hold: Hold{Requests: 10}, Stdout: out, Stderr: out, NoColor: true,
+		Dir: app, Package: ".", Grace: time.Minute, Park: Park{Requests: 10}, Stdout: out, Stderr: out, NoColor: true,
 		Environ: func() (Environ, error) { return environ, nil },
 	}
 	if cfg.Stdin, err = os.Open(os.DevNull); err != nil {
@@ -148,7 +148,7 @@ func TestVariablesAreOfTheRequest(t *testing.T) {
 		if text := values(second.Failure); !strings.Contains(text, strings.Repeat(name("two"), 3)) {
 			t.Errorf("the second is shown with %s", text)
 		}
-		if text := values(first.Failure); first.Values.Here || text != "" || !strings.Contains(first.Values.Why, "had gone on") {
+		if text := values(first.Failure); first.Values.Here || text != "" || !strings.Contains(first.Values.Why, "had finished") {
 			t.Errorf("the first is shown with %q (%s)", text, first.Values.Why)
 		}
 		l.until("the second answer", func() bool { return len(two) == 1 })

@@ -34,7 +34,7 @@ func (l *loop) learn(b *binaries.Binary) {
 // sayIfSlow says once that everything is built with go build in this run.
 func (l *loop) sayIfSlow() {
 	if why := l.builds.maker.FellBack(); why != "" {
-		l.term.Notice("saves are built with go build from now on, which takes longer: " + why)
+		l.term.Notice("falling back to go build, which is slower: " + why)
 	}
 }
 
@@ -104,7 +104,7 @@ func (l *loop) onProved(b *binaries.Binary, wrong error) {
 	if wrong == nil || l.end.begun() {
 		return
 	}
-	l.term.Error(hinted{wrong, "the app is built with go build now, and so is every save; please report the line above, with the change that you saved before it"})
+	l.term.Error(hinted{wrong, "falling back to go build for this and every later save; please report the line above and the change you saved before it"})
 	if a := l.process.any(); a != nil && a.binary == b && !l.tasks.build.busy() {
 		l.saves.clock = clock{}
 		l.rebuild()

@@ -92,7 +92,7 @@ func (l *loop) resize() {
 	}
 	if rows, cols := l.launcher.size(); rows > 0 {
 		if err := a.proc.Resize(rows, cols); err != nil {
-			l.term.Notice("the app does not learn of the terminal's new size: " + err.Error())
+			l.term.Notice("the app's terminal cannot be resized: " + err.Error())
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 		return nil, err
 	}
 	p, err := proc.Start(proc.Command{
-		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Hold.env()), Dir: l.cfg.Dir,
+		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Park.env()), Dir: l.cfg.Dir,
 		Stdin: l.cfg.Stdin, StdinTTY: l.keyboard,
 		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
 		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),

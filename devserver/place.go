@@ -103,5 +103,5 @@ func (p place) close() {
 
 // noRoom is the error for a temporary directory that cannot be made.
 func noRoom(err error) error {
-	return hinted{fmt.Errorf("no place for binaries: %w", err), "set TMPDIR to a directory that can be written"}
+	return hinted{fmt.Errorf("cannot create a directory for binaries: %w", err), "set TMPDIR to a writable directory"}
 }

@@ -203,7 +203,7 @@ func (l *loop) onExited(a *app, e fault.Exit, trouble error) {
 // onCrashed says how the app has ended by itself.
 func (l *loop) onCrashed(a *app, e fault.Exit, trouble error) {
 	if trouble != nil {
-		l.term.Notice("of the app's process: " + trouble.Error())
+		l.term.Notice("app process: " + trouble.Error())
 	}
 	if _, early := l.process.(starting); early {
 		if err := taken(e.Stderr); err != nil && a.gen == 1 {

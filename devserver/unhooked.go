@@ -17,7 +17,7 @@ import (
 const servedWait = 500 * time.Millisecond
 
 // goneUnhooked is why nothing can be evaluated in an app without the hook.
-const goneUnhooked = "Without devrun's hook a failed request is not kept, so nothing can be evaluated."
+const goneUnhooked = "Without devrun's hook failed requests are not parked, so nothing can be evaluated."
 
 // lost explains the connections that the present app closes without an answer; one
 // with the hook answers for its panics itself.

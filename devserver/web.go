@@ -99,6 +99,6 @@ func (l *loop) announceConsole() {
 	if pin := w.console.PIN(); pin != "" {
 		l.term.PIN(pin)
 	} else if l.cfg.Console == ConsoleOnTerminal { // who has turned it off knows why
-		l.term.ConsoleOff("there is no terminal to show the PIN; --console=on prints it all the same")
+		l.term.ConsoleOff("stderr is not a terminal; --console=on prints the PIN anyway")
 	}
 }

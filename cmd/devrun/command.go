@@ -110,6 +110,10 @@ func command() *cobra.Command {
 			f.kind = "bool"
 		}
 		flags.VarP(f, row.flag, row.short, usage)
+		if row.oldFlag != "" {
+			flags.Var(&flagValue{kind: row.arg}, row.oldFlag, "")
+			flags.Lookup(row.oldFlag).Hidden = true
+		}
 		if row.arg == "" {
 			flags.Lookup(row.flag).NoOptDefVal = "true"
 		}
@@ -130,8 +134,10 @@ func flagNames() []string {
 // fill takes the settings from all sources.
 func (inv *invocation) fill(cmd *cobra.Command, args, environ []string) error {
 	flags := func(row setting) (string, string, bool) {
-		if f := cmd.Flags().Lookup(row.flag); f != nil && f.Changed {
-			return f.Value.String(), "--" + row.flag, true
+		for _, name := range []string{row.flag, row.oldFlag} {
+			if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
+				return f.Value.String(), "--" + name, true
+			}
 		}
 		return "", "", false
 	}
@@ -143,7 +149,7 @@ func (inv *invocation) fill(cmd *cobra.Command, args, environ []string) error {
 		inv.Environ, _, envErr = inv.Env.Load()
 	}
 	env := func(row setting) (string, string, bool) {
-		text, from, ok := inv.Env.Lookup(row.env)
+		text, from, ok := inv.Env.Lookup(row.variables()...)
 		if ok && row.env == noColor {
 			text = "true"
 		}

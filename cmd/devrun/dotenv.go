@@ -132,7 +132,7 @@ func checkDotenv(src string) ([]assignment, error) {
 		}
 		name = strings.Trim(name, " \t")
 		if !variable.MatchString(name) {
-			return bad("what is before the = is no name of a variable")
+			return bad("the text before = is not a variable name")
 		}
 		body, rest, quote, why := cutValue(statement[equals+1:])
 		if why != "" {

@@ -31,7 +31,7 @@ func TestBadInput(t *testing.T) {
 		}, 2, `(?s)\./cmd/one.*\./cmd/two`},
 		{"no module", func(r *rig.Rig) []string { os.Remove(r.Dir + "/go.mod"); return nil }, 2, `go mod init`},
 		{"no go command", func(r *rig.Rig) []string { r.Env = append(r.Env, "PATH=/nonexistent"); return nil }, 2, `go`},
-		{"unknown APP_ENV", func(r *rig.Rig) []string { r.Env = append(r.Env, "APP_ENV=staging"); return nil }, 2, `APP_ENV is "staging"; it can be production or development`},
+		{"unknown APP_ENV", func(r *rig.Rig) []string { r.Env = append(r.Env, "APP_ENV=staging"); return nil }, 2, `APP_ENV is "staging"; it must be production or development`},
 		{"unknown setting", func(r *rig.Rig) []string { r.Env = append(r.Env, "DEVRUN_GRACEE=1s"); return nil }, 2, `DEVRUN_GRACE\b`},
 		{"unknown flag", func(r *rig.Rig) []string { return []string{"--pol"} }, 2, `--pol`},
 		{"bad duration", func(r *rig.Rig) []string { return []string{"--grace", "soon"} }, 2, `soon`},

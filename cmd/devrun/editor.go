@@ -36,13 +36,13 @@ func setEditor(s *Settings, v string) error {
 	}
 	scheme, _, isAddress := strings.Cut(v, "://")
 	if !isAddress {
-		return errors.New("it can be " + editorNames() + ", or an address with {file}")
+		return errors.New("it must be " + editorNames() + ", or an address with {file}")
 	}
 	known := slices.ContainsFunc(slices.Collect(maps.Values(editors)), func(address string) bool {
 		return strings.HasPrefix(address, scheme+"://")
 	})
 	if _, err := url.Parse(v); err != nil || !known || !strings.Contains(v, "{file}") {
-		return errors.New("an address begins as that of a known editor does, as in " + editors["vscode"])
+		return errors.New("an address must begin like that of a known editor, as in " + editors["vscode"])
 	}
 	s.Editor = v
 	return nil

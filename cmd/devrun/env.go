@@ -14,7 +14,7 @@ const prefix = "DEVRUN_"
 
 // internals are variables that devrun's parts pass among themselves. They are
 // met when devrun runs under devrun or in its own tests, and mean nothing here.
-var internals = []string{"DEVRUN_FD", "DEVRUN_TAKEOVER", "DEVRUN_REQUIRE_CHROMIUM"}
+var internals = []string{"DEVRUN_FD", "DEVRUN_TAKEOVER", "DEVRUN_HOOK_PARK", "DEVRUN_REQUIRE_CHROMIUM"}
 
 // inherited are variables that change what any program does that inherits
 // them; a file that sets one is worth a look.
@@ -61,17 +61,24 @@ func fold(name string) string {
 func (e *Env) Mode() Mode { return e.mode }
 
 // Lookup returns a variable as of the last Load, and where it is from. An empty
-// variable counts as not set.
-func (e *Env) Lookup(name string) (text, from string, ok bool) {
-	return e.lookup(name, e.files)
+// variable counts as not set. Of several names an earlier one wins, but the real
+// environment wins by any name over the files.
+func (e *Env) Lookup(names ...string) (text, from string, ok bool) {
+	return e.lookup(e.files, names...)
 }
 
-func (e *Env) lookup(name string, files map[string]value) (text, from string, ok bool) {
-	if text := e.real[fold(name)]; text != "" {
-		return text, name, true
+func (e *Env) lookup(files map[string]value, names ...string) (text, from string, ok bool) {
+	for _, name := range names {
+		if text := e.real[fold(name)]; text != "" {
+			return text, name, true
+		}
 	}
-	v := files[name]
-	return v.text, v.from + ": " + name, v.text != ""
+	for _, name := range names {
+		if v := files[name]; v.text != "" {
+			return v.text, v.from + ": " + name, true
+		}
+	}
+	return "", "", false
 }
 
 // Load reads the files and returns the environment for the app, sorted, and the
@@ -115,7 +122,7 @@ func (e *Env) read() (Mode, map[string]value, error) {
 		return "", nil, err
 	}
 	if again, err := e.modeOf(vars); err != nil || again != mode {
-		_, from, _ := e.lookup("APP_ENV", vars)
+		_, from, _ := e.lookup(vars, "APP_ENV")
 		return "", nil, usagef("set APP_ENV in .env, .env.local or the environment",
 			"%s is not %s, but the file is read because it is", from, mode)
 	}
@@ -136,36 +143,37 @@ func readAll(vars map[string]value, paths []string) error {
 // modeOf is what APP_ENV, else FLASK_ENV says.
 func (e *Env) modeOf(files map[string]value) (Mode, error) {
 	for _, name := range []string{"APP_ENV", "FLASK_ENV"} {
-		text, from, ok := e.lookup(name, files)
+		text, from, ok := e.lookup(files, name)
 		if !ok {
 			continue
 		}
 		if mode := Mode(text); mode == Development || mode == Production {
 			return mode, nil
 		}
-		return "", usagef("", "%s is %q; it can be production or development", from, text)
+		return "", usagef("", "%s is %q; it must be production or development", from, text)
 	}
 	return Production, nil
 }
 
 // known refuses variables that look like settings and are none.
 func (e *Env) known(files map[string]value) error {
-	var names []string
+	var names, accepted []string
 	for _, row := range settings {
 		if strings.HasPrefix(row.env, prefix) {
 			names = append(names, row.env)
+			accepted = append(accepted, row.variables()...)
 		}
 	}
 	all := e.union(files)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if !strings.HasPrefix(name, prefix) || all[name] == "" || slices.Contains(names, name) || slices.Contains(internals, name) {
+		if !strings.HasPrefix(name, prefix) || all[name] == "" || slices.Contains(accepted, name) || slices.Contains(internals, name) {
 			continue
 		}
 		from := name
 		if v, ok := files[name]; ok {
 			from = v.from + ": " + name
 		}
-		return usagef("did you mean "+nearest(name, names)+"?", "%s is no setting of devrun", from)
+		return usagef("did you mean "+nearest(name, names)+"?", "%s is not a devrun setting", from)
 	}
 	return nil
 }
@@ -186,16 +194,18 @@ func (e *Env) warn(files map[string]value) {
 	for _, name := range inherited {
 		v, set := files[name]
 		if _, real := e.real[fold(name)]; set && !real {
-			e.say(fmt.Sprintf("%s sets %s, which every program gets that devrun starts", v.from, name))
+			e.say(fmt.Sprintf("%s sets %s, which every program that devrun starts inherits", v.from, name))
 		}
 	}
 	for _, row := range settings {
 		if e.mode == "" || !strings.HasPrefix(row.env, prefix) {
 			continue
 		}
-		before, _, _ := e.lookup(row.env, e.files)
-		if now, _, _ := e.lookup(row.env, files); now != before {
-			e.say(fmt.Sprintf("%s is changed to %q; that counts when devrun is started again", row.env, now))
+		for _, name := range row.variables() {
+			before, _, _ := e.lookup(e.files, name)
+			if now, _, _ := e.lookup(files, name); now != before {
+				e.say(fmt.Sprintf("%s changed to %q; restart devrun to use it", name, now))
+			}
 		}
 	}
 }

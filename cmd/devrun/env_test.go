@@ -45,7 +45,7 @@ func TestALaterFileWinsAndTheEnvironmentOverAll(t *testing.T) {
 		".env.production", "A=no\n",
 		".env.production.local", "B=no\n",
 	)
-	e, _ := heard(dir, "E=5", "EMPTY=", "DEVRUN_GRACE=1s", "DEVRUN_FD=3", "DEVRUN_TAKEOVER=1", "DEVRUN_REQUIRE_CHROMIUM=1")
+	e, _ := heard(dir, "E=5", "EMPTY=", "DEVRUN_GRACE=1s", "DEVRUN_FD=3", "DEVRUN_TAKEOVER=1", "DEVRUN_HOOK_PARK=3", "DEVRUN_REQUIRE_CHROMIUM=1")
 	environ, files, err := e.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestLoadAgain(t *testing.T) {
 	put(t, dir, ".env", "APP_ENV=development\nDEVRUN_GRACE=9s\n")
 	load("APP_ENV=development", "<nil>")
 	load("APP_ENV=development", "<nil>")
-	if want := []string{`DEVRUN_GRACE is changed to "9s"; that counts when devrun is started again`}; !slices.Equal(*notices, want) {
+	if want := []string{`DEVRUN_GRACE changed to "9s"; restart devrun to use it`}; !slices.Equal(*notices, want) {
 		t.Errorf("notices %q, want %q", *notices, want)
 	}
 }
@@ -134,8 +134,8 @@ func TestVariablesThatReachFurtherAreSaidOnce(t *testing.T) {
 		}
 	}
 	want := []string{
-		".env line 2 sets LD_PRELOAD, which every program gets that devrun starts",
-		".env line 3 sets GOFLAGS, which every program gets that devrun starts",
+		".env line 2 sets LD_PRELOAD, which every program that devrun starts inherits",
+		".env line 3 sets GOFLAGS, which every program that devrun starts inherits",
 	}
 	if !slices.Equal(*notices, want) {
 		t.Errorf("notices %q, want %q", *notices, want)
@@ -166,10 +166,10 @@ var dotenvs = []struct {
 	{name: "NUL", text: "A=1\nB=\"x\n\x00\"\n", err: " line 3: a NUL byte in it"},
 	{name: "old Mac", text: "A=1\rB=2\r", err: " line 1: a carriage return without a newline in it"},
 	{name: "no =", text: "# x\nA=1\nhello\n", err: " line 3: no = in it"},
-	{name: "no name", text: "=1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "two names", text: "A B=1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "no name after export", text: "export =1\n", err: " line 1: what is before the = is no name of a variable"},
-	{name: "a binary", text: "\x7fELF\x02\x01=\n", err: " line 1: what is before the = is no name of a variable"},
+	{name: "no name", text: "=1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "two names", text: "A B=1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "no name after export", text: "export =1\n", err: " line 1: the text before = is not a variable name"},
+	{name: "a binary", text: "\x7fELF\x02\x01=\n", err: " line 1: the text before = is not a variable name"},
 }
 
 // A .env file gives the values that it has, or a sentence with the line that is

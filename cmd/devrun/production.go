@@ -81,7 +81,7 @@ func binaryDir(s Settings, notice func(string)) (string, error) {
 	}
 	dir, err = os.MkdirTemp("", "devrun-app-")
 	if err != nil {
-		return "", &failure{fmt.Errorf("no place for the app: %w", err), "set XDG_CACHE_HOME or TMPDIR to a directory that can be written"}
+		return "", &failure{fmt.Errorf("cannot create a directory for the app: %w", err), "set XDG_CACHE_HOME or TMPDIR to a writable directory"}
 	}
 	return dir, nil
 }

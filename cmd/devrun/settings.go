@@ -23,7 +23,7 @@ type Settings struct {
 	Race                   bool
 	SMTP                   bool
 	Console                string
-	Hold                   devserver.Hold
+	Park                   devserver.Park
 	Editor                 string
 	Force                  bool
 	NoColor, Verbose       bool
@@ -48,9 +48,20 @@ type setting struct {
 	value string // the default
 	means string // one sentence for all places
 
+	// The names of before are accepted, and in no help; "" when there are none.
+	oldFlag, oldEnv string
+
 	// set puts a value into its field. Its error says what is wrong with the
 	// value; the name and the value are said before it.
 	set func(*Settings, string) error
+}
+
+// variables are the names of its environment variable, the present one first.
+func (s setting) variables() []string {
+	if s.oldEnv == "" {
+		return []string{s.env}
+	}
+	return []string{s.env, s.oldEnv}
 }
 
 // minPoll keeps polling from being a busy loop.
@@ -74,7 +85,7 @@ var settings = []setting{
 		means: "how long the app may take to stop before it is killed",
 		set:   func(s *Settings, v string) error { return setDuration(&s.Grace, v, 0) }},
 	{flag: "poll", env: "DEVRUN_POLL", arg: "time", value: "0",
-		means: "look for saves at this interval; 0 is told by the system, and polls only where that cannot work",
+		means: "look for saves at this interval; 0 uses file-system events, and polls only where there are none",
 		set:   func(s *Settings, v string) error { return setDuration(&s.Poll, v, minPoll) }},
 	{flag: "tags", env: "DEVRUN_TAGS", arg: "list",
 		means: "build tags, as for go build",
@@ -92,11 +103,12 @@ var settings = []setting{
 		means: "take the mail that the app sends and show it; MAIL_SERVER and MAIL_PORT are set for the app where they are not",
 		set:   func(s *Settings, v string) error { return setBool(&s.SMTP, v) }},
 	{flag: "console", env: "DEVRUN_CONSOLE", arg: "when", value: ConsoleAuto,
-		means: "when Go can be evaluated where a request failed: auto if a terminal shows the PIN, on also without one, off never",
+		means: "the console, which evaluates Go where a request failed: auto (only with a terminal), on, off",
 		set:   setConsole},
-	{flag: "hold", env: "DEVRUN_HOLD", arg: "number[,5xx]", value: "10",
-		means: "how many requests stay where they panicked, so that Go can be evaluated there; the newest do, and in 10,5xx also those that answer with a 5xx",
-		set:   setHold},
+	{flag: "park", env: "DEVRUN_PARK", arg: "number[,5xx]", value: "10",
+		oldFlag: "hold", oldEnv: "DEVRUN_HOLD",
+		means: "how many panicked requests stay parked for the console, the newest ones; add ,5xx to park 5xx answers too",
+		set:   setPark},
 	{flag: "editor", env: "DEVRUN_EDITOR", arg: "name", value: "vscode",
 		means: "editor that links to source open: " + editorNames() + ", or an address with {file}, {line} and {column}",
 		set:   setEditor},
@@ -107,7 +119,7 @@ var settings = []setting{
 		means: "no colour and no links, even on a terminal",
 		set:   func(s *Settings, v string) error { return setBool(&s.NoColor, v) }},
 	{flag: "verbose", short: "v", env: "DEVRUN_VERBOSE", value: "false",
-		means: "say where the time of a save went",
+		means: "say how a save was built and where its time went",
 		set:   func(s *Settings, v string) error { return setBool(&s.Verbose, v) }},
 }
 
@@ -155,10 +167,10 @@ func resolve(sources ...source) (Settings, error) {
 func setAddr(s *Settings, v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		return fmt.Errorf("it is host:port, as in localhost:8081 or :8081")
+		return fmt.Errorf("it must be host:port, as in localhost:8081 or :8081")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("the port is a number from 0 to 65535")
+		return fmt.Errorf("the port must be a number from 0 to 65535")
 	}
 	s.Addr = v
 	return nil
@@ -166,7 +178,7 @@ func setAddr(s *Settings, v string) error {
 
 func setHost(s *Settings, v string) error {
 	if net.ParseIP(v) == nil && (v == "" || strings.ContainsAny(v, ":/[] ")) {
-		return fmt.Errorf("it is a name or an IP address without a port, as in 0.0.0.0")
+		return fmt.Errorf("it must be a name or an IP address without a port, as in 0.0.0.0")
 	}
 	s.Host = v
 	return nil
@@ -174,22 +186,22 @@ func setHost(s *Settings, v string) error {
 
 func setConsole(s *Settings, v string) error {
 	if v != ConsoleAuto && v != ConsoleOn && v != ConsoleOff {
-		return fmt.Errorf("it can be auto, on or off")
+		return fmt.Errorf("it must be auto, on or off")
 	}
 	s.Console = v
 	return nil
 }
 
-// mostHeld bounds the memory that failed requests keep from being freed.
-const mostHeld = 1000
+// mostParked bounds the memory that parked requests keep from being freed.
+const mostParked = 1000
 
-func setHold(s *Settings, v string) error {
+func setPark(s *Settings, v string) error {
 	number, statuses := strings.CutSuffix(v, ",5xx")
 	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || n > mostHeld {
-		return fmt.Errorf("it is a number from 0 to %d, or with ,5xx behind it", mostHeld)
+	if err != nil || n < 0 || n > mostParked {
+		return fmt.Errorf("it must be a number from 0 to %d, optionally followed by ,5xx", mostParked)
 	}
-	s.Hold = devserver.Hold{Requests: n, Statuses: statuses}
+	s.Park = devserver.Park{Requests: n, Statuses: statuses}
 	return nil
 }
 
@@ -197,11 +209,11 @@ func setDuration(to *time.Duration, v string, least time.Duration) error {
 	d, err := time.ParseDuration(v)
 	switch {
 	case err != nil:
-		return fmt.Errorf("it is a time with a unit, as in 3s or 500ms")
+		return fmt.Errorf("it must be a duration, as in 3s or 500ms")
 	case d < 0:
 		return fmt.Errorf("it cannot be negative")
 	case d > 0 && d < least:
-		return fmt.Errorf("it is 0 or at least %v", least)
+		return fmt.Errorf("it must be 0 or at least %v", least)
 	}
 	*to = d
 	return nil
@@ -210,7 +222,7 @@ func setDuration(to *time.Duration, v string, least time.Duration) error {
 func setBool(to *bool, v string) error {
 	b, err := strconv.ParseBool(v)
 	if err != nil {
-		return fmt.Errorf("it can be true or false")
+		return fmt.Errorf("it must be true or false")
 	}
 	*to = b
 	return nil

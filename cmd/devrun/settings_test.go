@@ -53,7 +53,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 		"DEVRUN_RACE":    func(s Settings) any { return s.Race },
 		"DEVRUN_SMTP":    func(s Settings) any { return s.SMTP },
 		"DEVRUN_CONSOLE": func(s Settings) any { return s.Console },
-		"DEVRUN_HOLD":    func(s Settings) any { return s.Hold },
+		"DEVRUN_PARK":    func(s Settings) any { return s.Park },
 		"DEVRUN_EDITOR":  func(s Settings) any { return s.Editor },
 		"DEVRUN_FORCE":   func(s Settings) any { return s.Force },
 		"DEVRUN_VERBOSE": func(s Settings) any { return s.Verbose },
@@ -63,7 +63,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 	values := map[string]string{
 		"DEVRUN_ADDR": ":8081", "DEVRUN_HOST": "0.0.0.0", "DEVRUN_GRACE": "9s", "DEVRUN_POLL": "1m", "DEVRUN_EDITOR": "goland", "APP_ENV": "development",
 		"DEVRUN_TAGS": "a,b", "DEVRUN_LDFLAGS": "-X main.v=1", "DEVRUN_GCFLAGS": "-N",
-		"DEVRUN_CONSOLE": "off", "DEVRUN_HOLD": "3",
+		"DEVRUN_CONSOLE": "off", "DEVRUN_PARK": "3",
 	}
 	for _, row := range settings {
 		if row.flag == "dir" {
@@ -93,6 +93,37 @@ func TestEverySettingFromEverySource(t *testing.T) {
 				t.Errorf("--%s is %v, want %v", row.flag, got, want)
 			}
 		}
+	}
+}
+
+// What parks requests was named hold before: the old names count, in no help, and the
+// new ones win over them where both are set in the same place.
+func TestTheOldNamesOfPark(t *testing.T) {
+	for _, c := range []struct {
+		args    []string
+		environ string
+		dotenv  string
+		want    int
+	}{
+		{nil, "", "", 10},
+		{nil, "", "DEVRUN_HOLD=3", 3},
+		{nil, "", "DEVRUN_HOLD=3\nDEVRUN_PARK=4", 4},
+		{nil, "DEVRUN_HOLD=5", "DEVRUN_PARK=4", 5},
+		{[]string{"--hold", "6"}, "DEVRUN_PARK=5", "", 6},
+		{[]string{"--park=7", "--hold=6"}, "", "", 7},
+	} {
+		inv, err := parse(append(c.args, "-C", envDir(t, ".env", c.dotenv)), []string{c.environ}, nil)
+		if err != nil || inv.Settings.Park.Requests != c.want {
+			t.Errorf("%q, %q and %q: %d, %v; want %d", c.args, c.environ, c.dotenv, inv.Settings.Park.Requests, err, c.want)
+		}
+	}
+	_, err := parse([]string{"--hold", "x", "-C", t.TempDir()}, nil, nil)
+	if want := `--hold is "x"; it must be a number from 0 to 1000, optionally followed by ,5xx`; fmt.Sprint(err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	var help bytes.Buffer
+	if _, err := parse([]string{"--help"}, nil, &help); err != nil || strings.Contains(strings.ToLower(help.String()), "hold") {
+		t.Errorf("the help names them: %v\n%s", err, help.String())
 	}
 }
 

@@ -74,10 +74,10 @@ func (v *setterValue) Set(s string) error {
 func setSMTPAddr(s *devserver.SMTP, v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err != nil {
-		return errors.New("it is host:port, as in localhost:8025")
+		return errors.New("it must be host:port, as in localhost:8025")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return errors.New("the port is a number from 0 to 65535")
+		return errors.New("the port must be a number from 0 to 65535")
 	}
 	s.Addr = v
 	return nil
@@ -86,7 +86,7 @@ func setSMTPAddr(s *devserver.SMTP, v string) error {
 func setFail(s *devserver.SMTP, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 400 || n > 599 {
-		return errors.New("it is a status from 400 to 599, as in 451 or 554")
+		return errors.New("it must be a status from 400 to 599, as in 451 or 554")
 	}
 	s.Fail = n
 	return nil
@@ -95,7 +95,7 @@ func setFail(s *devserver.SMTP, v string) error {
 func setLogin(s *devserver.SMTP, v string) error {
 	user, password, ok := strings.Cut(v, ":")
 	if !ok || user == "" || password == "" {
-		return errors.New("it is user:password")
+		return errors.New("it must be user:password")
 	}
 	s.User, s.Password = user, password
 	return nil
@@ -107,7 +107,7 @@ func runSMTP(args []string) int {
 	cfg := devserver.Config{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	cmd := smtpCommand(func(s devserver.SMTP) error {
 		return devserver.ServeSMTP(stop, s, os.Stdout, func(addr string) {
-			devserver.Notice(cfg, "mail to "+addr+" is printed here and goes nowhere else"+troubles(s))
+			devserver.Notice(cfg, "mail to "+addr+" is printed here and not delivered"+troubles(s))
 		})
 	})
 	cmd.SetArgs(args)
@@ -128,7 +128,7 @@ func runSMTP(args []string) int {
 func troubles(s devserver.SMTP) string {
 	var all []string
 	if s.User != "" {
-		all = append(all, "a login is wanted")
+		all = append(all, "a login is required")
 	}
 	if s.StartTLS {
 		all = append(all, "STARTTLS is offered")

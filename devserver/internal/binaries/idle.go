@@ -68,8 +68,8 @@ func beside(r build.Request, dir string) (_ build.Request, done func(), err erro
 }
 
 // Prove compares b with what go build makes, if it was made without, and then keeps it
-// for the next run and has links begin early from now on. The error says that it is not
-// what it should be: from now on go build makes all.
+// for the next run and turns prelinking on. The error says that it is not what it should
+// be: from now on go build makes all.
 func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	made := b.current()
 	if made != nil {
@@ -92,15 +92,15 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	if ahead {
 		cold = m.keep(ctx, kept, made) // that, too
 		if m.o.Detail != nil {
-			m.o.Detail("links begin before there is a save from now on")
+			m.o.Detail("prelinking is on")
 		}
 	}
-	m.detail("the binary is not kept for the next run: ", cold)
+	m.detail("the binary is not cached for the next run: ", cold)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil && ctx.Err() == nil && err.Error() != m.slowLink {
 		m.slowLink = err.Error()
-		m.detail("links do not begin early: ", err)
+		m.detail("prelinking is off: ", err)
 	}
 	return nil
 }

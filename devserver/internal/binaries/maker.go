@@ -41,7 +41,7 @@ type Maker struct {
 	mu       sync.Mutex
 	way      way
 	told     bool   // that everything is built with go build
-	slowLink string // why no linker begins early, as last said
+	slowLink string // why prelinking is off, as last said
 }
 
 // way is how the app is built.
@@ -78,7 +78,7 @@ func (m *Maker) Hook(g *gograph.Graph) {
 	defer m.mu.Unlock()
 	if err != nil {
 		m.way.overlay, m.way.why = nil, err.Error()
-		m.o.Notice("the app is built as it is: " + m.way.why)
+		m.o.Notice("building without devrun's hook: " + m.way.why)
 		return
 	}
 	for _, lost := range o.Lost {
@@ -230,9 +230,9 @@ func (m *Maker) learnt(begun, passed way) {
 	}
 	switch {
 	case begun.overlay != nil && passed.overlay == nil:
-		m.o.Notice("the app does not build with devrun's hook and is built as it is: " + passed.why)
+		m.o.Notice("the app does not build with devrun's hook, building without it: " + passed.why)
 	case passed.bare && !begun.bare:
-		m.o.Notice("the app does not build with what the console would call: there it can call only what the app calls")
+		m.o.Notice("console calls are limited to functions that the app itself uses (the others do not link)")
 	}
 	m.way = passed
 }

@@ -61,7 +61,7 @@ func Explain(f fault.Failure, tree *srctree.Tree) fault.Failure {
 			c.Error, c.ErrorOf = a.located(&e), held.Name
 		}
 		if len(c.Why) == 0 && f.How == fault.Status && held.Name != "" {
-			c.Why = []fault.Prose{fault.Say("The app answered on line "+strconv.Itoa(frames[root].Line)+" of %s, where %s is not nil.", frames[root].Rel, held.Name)}
+			c.Why = []fault.Prose{fault.Say("%s wrote this response; %s was not nil.", frames[root].Rel+":"+strconv.Itoa(frames[root].Line), held.Name)}
 		}
 	}
 	for i, frame := range frames[:min(len(frames), maxSets)] {

@@ -103,7 +103,7 @@ func loading(t *testing.T) (fault.Failure, *srctree.Tree) {
 func TestExplain(t *testing.T) {
 	f, tree := loading(t)
 	c := Explain(f, tree).Cause
-	if want := fmt.Sprintf("The app answered on line %d of load.go, where err is not nil.", f.Calls[1].Line); c.String() != want {
+	if want := fmt.Sprintf("load.go:%d wrote this response; err was not nil.", f.Calls[1].Line); c.String() != want {
 		t.Errorf("%q, want %q", c, want)
 	}
 	want := &fault.Error{Type: "*fmt.wrapError", Text: "load 17: no rows", Note: fmt.Sprintf("text found in load.go:%d", lineOf(t, loadSource, "err :=")),

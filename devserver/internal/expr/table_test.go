@@ -173,8 +173,8 @@ var lines = []struct{ src, want string }{
 	{"var fs []func() int; for i := 0; i < 3; i++ { fs = append(fs, func() int { return i }) }; fs[0]() + fs[2]()", "int 2"},
 	{"a, b := 1, 2; a, b = b, a; a*10 + b", "int 21"},
 	{"for i := range maps.Keys(map[int]int{8: 1}) { t = i }; t", "int 8"},
-	{"for { }", "error: still running after 200ms (left behind)"},
-	{"sleepy(time.Hour)", "error: still running after 200ms (left behind)"},
+	{"for { }", "error: still running after 0.2 s; it continues in the background"},
+	{"sleepy(time.Hour)", "error: still running after 0.2 s; it continues in the background"},
 	{"go forever()", "error: go statements are not evaluated here"},
 	{"goto x; x: n++", "error: goto is not evaluated here"},
 
@@ -225,7 +225,7 @@ func TestLines(t *testing.T) {
 			got = "error: " + err.Error()
 		} else {
 			x.Limit = 200e6
-			if !strings.Contains(l.want, "200ms") {
+			if !strings.Contains(l.want, "0.2 s") {
 				x.Limit = 0
 			}
 			got = outcome(a.run(x))

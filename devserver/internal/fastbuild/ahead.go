@@ -112,7 +112,7 @@ func (b *Builder) Expect(r build.Request) {
 // linkerWay is the way of linking with a linker, as recipe.way is one of compiling.
 func linkerWay(path string) string { return "link " + path }
 
-// use has the linker at path begin early from now on, in the place of tool.
+// use has the linker at path prelink from now on, in the place of tool.
 func (a *ahead) use(path, tool string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -180,9 +180,9 @@ func (b *Builder) proveLinker(ctx context.Context, path string, r build.Request,
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		err = fmt.Errorf("the linker that begins early fails: %w: %s", err, strings.TrimSpace(said))
+		err = fmt.Errorf("devrun's linker fails: %w: %s", err, strings.TrimSpace(said))
 	case !bytes.Equal(ours, theirs):
-		err = fmt.Errorf("the linker that begins early makes another binary (%s)", m.recipe.goVersion)
+		err = fmt.Errorf("devrun's linker makes a different binary (%s)", m.recipe.goVersion)
 	default:
 		return nil
 	}

@@ -92,7 +92,7 @@ func TestLinkAhead(t *testing.T) {
 	if res := a.direct("f6g"); res.Ahead {
 		t.Error("what has failed has linked")
 	}
-	if _, err := a.builder.LinkAhead(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), "the linker that begins early has failed (exit status 3)") {
+	if _, err := a.builder.LinkAhead(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), "devrun's linker has failed (exit status 3)") {
 		t.Error(err)
 	}
 }
@@ -115,8 +115,8 @@ func TestLongLinkAheadDiffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for script, want := range map[string]string{
-		"#!/bin/sh\nread args\necho oh no\nexit 1\n":                                          "the linker that begins early fails: exit status 1: oh no",
-		"#!/bin/sh\nIFS='\"' read a b c out rest\necho x > \"$out\"\nprintf '\\0linked\\n'\n": "the linker that begins early makes another binary (go",
+		"#!/bin/sh\nread args\necho oh no\nexit 1\n":                                          "devrun's linker fails: exit status 1: oh no",
+		"#!/bin/sh\nIFS='\"' read a b c out rest\necho x > \"$out\"\nprintf '\\0linked\\n'\n": "devrun's linker makes a different binary (go",
 	} {
 		if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 			t.Fatal(err)

@@ -283,7 +283,7 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 	request.Env = append(slices.Clip(request.Env), linkerMemory...)
 	err = run(ctx, request, c.recipe.linking.linker, args, c.moved)
 	if failed != nil && err == nil {
-		c.ahead.disable(fmt.Sprintf("the linker that begins early has failed (%v)", failed))
+		c.ahead.disable(fmt.Sprintf("devrun's linker has failed (%v)", failed))
 	}
 	return err
 }

@@ -250,7 +250,7 @@ func TestEval(t *testing.T) {
 	p, url := failing(t, nil)
 	p.say(wire.Message{Kind: wire.Eval, ID: "77", Seq: 3, Expr: &wire.Expr{}})
 	m := p.next(wire.Result)
-	equal(t, "result", fmt.Sprint(m.ID, m.Seq, m.Result.Error), fmt.Sprint("77", 3, "the goroutine has gone on"))
+	equal(t, "result", fmt.Sprint(m.ID, m.Seq, m.Result.Error), fmt.Sprint("77", 3, "the goroutine is no longer parked"))
 	id := p.told(url + "/silent").ID
 	for i, x := range []*wire.Expr{
 		{Types: []wire.Type{{}, {Kind: "int", Name: "int"}}, Code: &wire.Node{Op: "show", Slots: []int{1}, Args: []*wire.Node{{Op: "binary", Name: "+", Type: 1, Args: []*wire.Node{{Op: "const", Type: 1, Text: []byte("40")}, {Op: "const", Type: 1, Text: []byte("2")}}}}}},
@@ -258,7 +258,7 @@ func TestEval(t *testing.T) {
 	} {
 		p.say(wire.Message{Kind: wire.Eval, ID: id, Seq: i, Expr: x})
 		m := p.next(wire.Result)
-		equal(t, "result", m.Result.Text+m.Result.Error, []string{"42", "still running after 50ms (left behind)"}[i])
+		equal(t, "result", m.Result.Text+m.Result.Error, []string{"42", "still running after 0.05 s; it continues in the background"}[i])
 	}
 	get(t, url+"/ok")
 }

@@ -68,7 +68,7 @@ const (
 	added    = "zz_devrun_hook"                 // below GOROOT/src
 	wirePath = "devrun/devserver/internal/wire" // as inject spells it
 	oldest   = "go1.23"                         // the first linker that knows -checklinkname
-	absent   = "the app is built as it is and keeps its port: connections are refused while it restarts"
+	absent   = "building without devrun's hook, so the app keeps its port: connections are refused while it restarts"
 )
 
 //go:embed inject/*.go

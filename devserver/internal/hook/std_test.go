@@ -141,7 +141,7 @@ func TestLost(t *testing.T) {
 		"development Go":  {nil, func(t *Target) { t.GoVersion = "devel go1.27-0123abc Mon" }, all, nil},
 		"Go experiment":   {nil, func(t *Target) { t.GoVersion = "go1.25.1 X:jsonv2" }, all, nil},
 		"names of params": {[]string{"func(int, int) error", "func(fd, backlog int) error"}, none, "channel serve capture pins eval exit files", []string{"listenFunc is a func(fd, backlog int) error, not a func(int, int) error)"}},
-		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve capture pins eval exit files", []string{"the app is built as it is and keeps its port: " + refused + " ("}},
+		"no listenFunc":   {[]string{"listenFunc", "listener"}, none, "channel serve capture pins eval exit files", []string{"building without devrun's hook, so the app keeps its port: " + refused + " ("}},
 		"no socketFunc":   {[]string{"socketFunc", "sockets"}, none, "channel listen serve capture pins eval exit files", []string{"the app keeps its port: " + refused + " ("}},
 		"other type":      {[]string{"func(int, int, int) (int, error)", "func(int, int, int32) (int, error)"}, none, "channel listen serve capture pins eval exit files", []string{"net.socketFunc is a func(int, int, int32) (int, error), not a func(int, int, int) (int, error))"}},
 		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve capture pins eval exit files", []string{"net.connectFunc is declared without a type"}},

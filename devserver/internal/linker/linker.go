@@ -59,7 +59,7 @@ const kept = 4
 // long as a small program. An error says why there is none.
 func Make(ctx context.Context, c gocmd.Command, goroot, tool, cache string) (string, error) {
 	if runtime.GOOS != "linux" {
-		return "", errors.New("links begin early on Linux only")
+		return "", errors.New("it works on Linux only")
 	}
 	path, err := place(tool, cache)
 	if err != nil {

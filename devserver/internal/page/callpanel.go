@@ -53,7 +53,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	case !v.Values.Here && v.Gone != "":
 		p.VarsNone = "They were not read."
 	case !v.Values.Here:
-		p.VarsNone = "Not read yet: " + cut(visible(orElse(strings.TrimSuffix(v.Values.Why, "."), "the debug information is on its way")), l.message) + "."
+		p.VarsNone = "No variables yet. " + cut(visible(orElse(strings.TrimSuffix(v.Values.Why, "."), "Debug information is still being linked")), l.message) + "."
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}
@@ -180,7 +180,7 @@ func (v *failureView) errors(c *failureContent, l limits) {
 	if n < 2 {
 		return // the headline has said it
 	}
-	c.Chain, c.ChainNote = steps, count(n, "error")+", the cause last"
+	c.Chain, c.ChainNote = steps, count(n, "error")+", outermost first"
 }
 
 // notes are what limits the truth of what is shown.

@@ -121,7 +121,7 @@ func (v *crashView) ended() string {
 func (v *crashView) why() []fault.Prose {
 	p := v.cause()
 	if g := v.first(); g != nil && g.Request() != "" {
-		p = append(p, fault.Say("It worked for the request %s.", cut(visible(g.Request()), 200)))
+		p = append(p, fault.Say("The goroutine was started by %s.", cut(visible(g.Request()), 200)))
 	}
 	return p
 }

@@ -114,7 +114,7 @@ func TestCrashOfARequest(t *testing.T) {
 	c, app := kept(t, "maps")
 	c.Trace.Goroutines[0].Labels = map[string]string{fault.RequestLabel: "GET /<b> #2 #17"}
 	html := body(t, New(app).Crashed(c, ""), "text/html")
-	contains(t, html, "It worked for the request <code>GET /&lt;b&gt; #2</code>.", "started by GET /&lt;b&gt; #2")
+	contains(t, html, "The goroutine was started by <code>GET /&lt;b&gt; #2</code>.", "started by GET /&lt;b&gt; #2")
 	lacks(t, html, "#17")
 }
 

@@ -165,24 +165,20 @@ func (v *crashView) facts(c *crashContent) {
 		status, signal = "none", e.Signal
 	}
 	if e.MaxRSS > 0 {
-		memory = size(e.MaxRSS) + " at most"
+		memory = size(e.MaxRSS)
 	}
 	c.Exit = []fact{
 		{"status", status}, {"signal", signal}, {"pid", fmt.Sprint(e.Pid)},
-		{"ran", lasting(e.Ran)}, {"memory", memory}, {"generation", fmt.Sprint(v.Generation)},
+		{"ran", lasting(e.Ran)}, {"peak memory", memory}, {"generation", fmt.Sprint(v.Generation)},
 	}
 	if v.root >= 0 {
 		c.Exit = append(c.Exit, fact{"last line of the app", cut(visible(v.frames[v.root].At()), 400)})
 	}
-	switch {
-	case v.unstarted():
+	c.ExitNote = e.String()
+	if v.unstarted() {
 		c.Exit, c.ExitNote = []fact{{"generation", fmt.Sprint(v.Generation)}}, "none, there was no process"
-	case e.Signal != "":
-		c.ExitNote = e.String()
-	default:
-		c.ExitNote = fmt.Sprintf("status %d, no signal", e.Code)
 	}
 	if e.MaxRSS > 0 {
-		c.ExitNote += ", " + memory
+		c.ExitNote += ", peak memory " + memory
 	}
 }

@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"devrun/devserver/internal/fault"
@@ -30,11 +29,11 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 	c.GoroutineID, c.GoroutineNote = v.Goroutine, fmt.Sprint(v.Goroutine)
 	switch {
 	case v.Gone != "":
-		c.GoroutineNote += ", has gone on"
+		c.GoroutineNote += ", finished"
 		c.Stays = visible(cut(v.Gone, l.message))
 	default:
 		c.GoroutineNote += ", parked"
-		c.Stays = "It stays parked until the next restart, for 30 minutes, or until it is let go. The request has been answered."
+		c.Stays = "It stays parked until the next restart, for 30 minutes, or until you let it go. The request has been answered."
 		c.CanRelease = !v.at.Away
 	}
 	c.Goroutine.Rows = []factRow{{Name: "goroutine", Value: fmt.Sprint(v.Goroutine)}}
@@ -133,7 +132,7 @@ func (v *failureView) productionDrawer(c *failureContent, l limits) {
 		c.ProductionNote = "no answer: the connection is closed after 0 bytes"
 		c.ProductionSays = []string{"Your app had written nothing when it panicked, so net/http closes the connection: the browser shows its own error page."}
 	default:
-		c.ProductionNote = strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))) + ", " + size(int64(a.Size))
+		c.ProductionNote = v.statusLine() + ", " + size(int64(a.Size))
 		if a.Size == 0 {
 			c.ProductionSays = []string{"The answer has no body: the browser shows an empty page."}
 		}

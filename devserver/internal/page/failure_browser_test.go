@@ -124,7 +124,7 @@ func TestFailureBrowser(t *testing.T) {
 	f := explained(app, panicked(t, app))
 	p := New(app)
 	unread := f
-	unread.Values.Here, unread.Values.Why = false, "the debug information is still being linked"
+	unread.Values.Here, unread.Values.Why = false, "Debug information is still being linked"
 	var once sync.Mutex
 	asked := 0
 	api := &api{}

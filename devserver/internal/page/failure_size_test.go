@@ -116,17 +116,17 @@ func TestFailureWithout(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	_, html := page(func(f *fault.Failure) {
-		f.Values = fault.Values{Why: "the debug information is still being linked"}
+		f.Values = fault.Values{Why: "Debug information is still being linked"}
 		for i := range f.Calls {
 			f.Calls[i].Vars = nil
 		}
 	}, places["home"])
-	contains(t, html, "Not read yet: the debug information is still being linked.", "data-waiting")
+	contains(t, html, "No variables yet. Debug information is still being linked.", "data-waiting")
 	lacks(t, html, "is nil on line", `<ul class="tree">`)
 
 	for at, console := range map[string]string{
 		"home": `data-state="ended"`,
-		"away": "<b>There is no console any more.</b> Nothing is kept.",
+		"away": "<b>No console.</b> Nothing is kept.",
 	} {
 		_, html = page(func(f *fault.Failure) {
 			f.Values, f.Gone = fault.Values{Why: "There is no hook."}, "Nothing is kept."
@@ -135,7 +135,7 @@ func TestFailureWithout(t *testing.T) {
 			}
 		}, places[at])
 		contains(t, html, console, "Nothing is kept.", `<p class="none">There is no hook.</p>`)
-		lacks(t, html, "Not read yet", "They will be on the page", "data-waiting", "has its own address")
+		lacks(t, html, "No variables yet", "They will be on the page", "data-waiting", "has its own address")
 		if n := strings.Count(html, "There is no hook."); n != 1 {
 			t.Errorf("%s: said %d times", at, n)
 		}
@@ -152,12 +152,12 @@ func TestFailureWithout(t *testing.T) {
 	contains(t, html, "A collection ran during this request.")
 
 	code, html := page(func(f *fault.Failure) {
-		f.How, f.Type, f.Message, f.Gone = fault.Status, "", "cannot load\n", "It was let go on."
+		f.How, f.Type, f.Message, f.Gone = fault.Status, "", "cannot load\n", "This request has finished."
 		f.Production = fault.Response{Status: 503, Header: []fault.Field{{Name: "Content-Type", Values: []string{"text/plain"}}}, Body: "cannot load\n", Size: 12}
 	}, places["away"])
 	line := lineOf(t, handlersSource, "user.AboutMe =")
-	contains(t, html, `<span class="tag bad">503</span>`, "<h1>cannot load</h1>", fmt.Sprintf("The app answered on line %d of <code>handlers.go</code>, where <code>err</code> is not nil.", line),
-		"503 Service Unavailable, 12 bytes", "has gone on", "as they were at the answer")
+	contains(t, html, `<span class="tag bad">503</span>`, "<h1>cannot load</h1>", fmt.Sprintf("<code>handlers.go:%d</code> wrote this response; <code>err</code> was not nil.", line),
+		"503 Service Unavailable, 12 bytes", ", finished", "as they were at the answer")
 	if code != http.StatusServiceUnavailable {
 		t.Errorf("status %d", code)
 	}

@@ -211,7 +211,7 @@ func TestFailurePage(t *testing.T) {
 				`<em class="no">user = nil</em><em>err = *fmt.wrapError</em>`, `<em>id = 17</em>`,
 				"On the failing line", "Errors that are not nil", "Receiver, parameters and other locals",
 				`1 library frame: net/http`, `2 library frames: net/http`,
-				`Error chain of <code>err</code>`, "load user 17", "2 errors joined", "5 errors, the cause last",
+				`Error chain of <code>err</code>`, "load user 17", "2 errors joined", "5 errors, outermost first",
 				"88 of 18,432 bytes", "net/http.(*Server).", "postgres://blog:[redacted]@db/blog",
 				"handlers.go:"+fmt.Sprint(line),
 			)

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,11 @@ func (v *failureView) tag() string {
 	return "panic"
 }
 
+// statusLine is "503 Service Unavailable".
+func (v *failureView) statusLine() string {
+	return strings.TrimSpace(strconv.Itoa(v.Production.Status) + " " + http.StatusText(v.Production.Status))
+}
+
 // headline is the message, with its paler beginning apart.
 func (v *failureView) headline() (before, text string) {
 	text = strings.TrimSpace(v.Message)
@@ -24,7 +30,10 @@ func (v *failureView) headline() (before, text string) {
 	}
 	if text == "" {
 		if v.How == fault.Status {
-			return "", "an answer without text"
+			if v.Production.Size > 0 {
+				return "", v.statusLine() + ", no text in the body"
+			}
+			return "", v.statusLine() + ", empty body"
 		}
 		return "", "a panic without text"
 	}

@@ -102,8 +102,8 @@ var lines = []struct {
 		"<dim>devrun:</> <yellow>the app did not stop within 3s, killing it</>"},
 	{"killed", func(t *Terminal) { t.Killed() },
 		"<dim>devrun:</> killed"},
-	{"error", func(t *Terminal) { t.Error(errors.New("APP_ENV is \"staging\"; it can be production or development")) },
-		"<red>devrun:</> APP_ENV is \"staging\"; it can be production or development"},
+	{"error", func(t *Terminal) { t.Error(errors.New("APP_ENV is \"staging\"; it must be production or development")) },
+		"<red>devrun:</> APP_ENV is \"staging\"; it must be production or development"},
 	{"error with hint", func(t *Terminal) {
 		t.Error(fmt.Errorf("listen: %w", hinted{errors.New("address already in use")}))
 	},
@@ -126,8 +126,8 @@ var lines = []struct {
 		"<dim>devrun:</> overview <line>http://127.0.0.1:41873</>"},
 	{"PIN", func(t *Terminal) { t.PIN("604-118-273") },
 		"<dim>devrun:</> console PIN <cyan bold>604-118-273</>"},
-	{"console off", func(t *Terminal) { t.ConsoleOff("there is no terminal to show the PIN") },
-		"<dim>devrun:</> <yellow>console off</>, there is no terminal to show the PIN"},
+	{"console off", func(t *Terminal) { t.ConsoleOff("stderr is not a terminal") },
+		"<dim>devrun:</> <yellow>console off</>: stderr is not a terminal"},
 	{"console locked", func(t *Terminal) { t.ConsoleLocked(10) },
 		"<dim>devrun:</> <yellow bold>10 wrong PINs</>, the console is locked; press <bold>p</> for a new one"},
 	{"panic", func(t *Terminal) {
@@ -142,7 +142,7 @@ var lines = []struct {
 			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 parked)</>"},
 	{"panic with nothing kept", func(t *Terminal) {
 		f := panicked
-		f.Gone, f.Calls = "It was let go on.", nil
+		f.Gone, f.Calls = "This request has finished.", nil
 		t.RequestFailed(f, "", "http://127.0.0.1:41873/failures/7c1e09")
 	},
 		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</>\n" +

@@ -146,7 +146,7 @@ func (t *Terminal) Overview(url string) { t.say("overview " + t.style.address(ur
 func (t *Terminal) PIN(pin string) { t.say("console PIN " + t.style.cyanBold(pin)) }
 
 // ConsoleOff says why nothing can be evaluated.
-func (t *Terminal) ConsoleOff(why string) { t.say(t.style.yellow("console off") + ", " + visible(why)) }
+func (t *Terminal) ConsoleOff(why string) { t.say(t.style.yellow("console off") + ": " + visible(why)) }
 
 // ConsoleLocked says that wrong PINs have locked the console.
 func (t *Terminal) ConsoleLocked(wrong int) {

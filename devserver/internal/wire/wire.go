@@ -19,9 +19,9 @@ import (
 // The environment of the app that its hook reads and takes away, so that what
 // the app starts does not see it.
 const (
-	FD       = "DEVRUN_FD"       // number of the inherited socket
-	Takeover = "DEVRUN_TAKEOVER" // "0": report listeners, but leave them where they are
-	Park     = "DEVRUN_PARK"     // how many failed goroutines stay parked, DefaultPark if it is no number; ParkStatus may follow
+	FD       = "DEVRUN_FD"        // number of the inherited socket
+	Takeover = "DEVRUN_TAKEOVER"  // "0": report listeners, but leave them where they are
+	Park     = "DEVRUN_HOOK_PARK" // how many failed goroutines stay parked, DefaultPark if it is no number; ParkStatus may follow
 )
 
 // ParkStatus says, behind the number in Park, that a handler stays where it

@@ -123,7 +123,7 @@ func try(t *testing.T, long bool) {
 	attacks := slices.DeleteFunc(slices.Clone(attacks), func(a attack) bool { return a.long != long })
 	r := newRig(t)
 	claiming(r)
-	s := launch(r, "--hold", "40")
+	s := launch(r, "--park", "40")
 	s.more, s.prod = launch(newRig(t), "--host", "0.0.0.0"), launchProduction(t)
 	name := func(a attack) string { return fmt.Sprintf("%02d %s", a.n, a.what) }
 	var apart sync.WaitGroup

@@ -93,7 +93,7 @@ func dotenvBombs(t *testing.T, s *site) {
 		t.Error("a value was run")
 	}
 	for _, name := range []string{"LD_PRELOAD", "BASH_ENV"} { // the other two are set in the test's own environment, or may be
-		s.Says(`^devrun: \.env line \d+ sets ` + name + `, which every program gets`)
+		s.Says(`^devrun: \.env line \d+ sets ` + name + `, which every program that devrun starts inherits`)
 	}
 	pid = s.AppPid()
 	must(os.Remove(path))

@@ -54,7 +54,7 @@ func testPackageClause(t *testing.T, mode string) {
 		r.Replace("main.go", "package mai", "package main")
 		r.Served(v)
 	}
-	if s := r.Stderr.String(); strings.Contains(s, "built as it is") || strings.Contains(s, "zz_devrun") {
+	if s := r.Stderr.String(); strings.Contains(s, "building without") || strings.Contains(s, "zz_devrun") {
 		t.Error("the hook is blamed or shown")
 	}
 }
@@ -138,7 +138,7 @@ func testWithoutHook(t *testing.T, mode string) {
 		r.Served("v2")
 		r.SetVersion("v1")
 		r.Served("v1")
-		r.Says(`the app is built as it is and keeps its port`)
+		r.Says(`building without devrun's hook, so the app keeps its port`)
 		r.Cmd.Process.Signal(os.Interrupt)
 		r.Exit()
 	}
@@ -152,11 +152,11 @@ func testNotToBeKept(t *testing.T, mode string) {
 	r.Write("lib.s", "")
 	r.Write("lib.go", "package main\n\nfunc nowhere()\n\nfunc unused() { nowhere() }\n")
 	r.Start()
-	const notice = `there it can call only what the app calls`
+	const notice = `console calls are limited to functions that the app itself uses`
 	r.Says(notice)
 	r.SetVersion("v2")
 	r.Served("v2")
-	if s := r.Stderr.String(); strings.Count(s, notice) != 1 || strings.Contains(s, "built as it is") || strings.Contains(s, "build failed") {
+	if s := r.Stderr.String(); strings.Count(s, notice) != 1 || strings.Contains(s, "building without") || strings.Contains(s, "build failed") {
 		t.Error("it is said again, or something else is lost")
 	}
 }

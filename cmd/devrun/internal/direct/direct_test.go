@@ -61,7 +61,7 @@ func TestFast(t *testing.T) {
 	// What changes nothing in the program does not end it.
 	_, pid := r.Get("/pid")
 	r.Write("more.go", r.Read("more.go")+"// The end.\n")
-	r.Says(`^devrun: the program is the same and goes on$`)
+	r.Says(`^devrun: no change in the program, still running$`)
 	if _, now := r.Get("/pid"); now != pid {
 		t.Errorf("the app is %s, was %s", now, pid)
 	}
@@ -210,7 +210,7 @@ func TestLongWarmStart(t *testing.T) {
 	}
 	second := run(first)
 	second.Served("v1")
-	second.Says(`^devrun: nothing has changed since the last run, whose binary is used$`)
+	second.Says(`^devrun: unchanged since the last run, its binary is used$`)
 	since := written()
 	second.SetVersion("v2")
 	second.Served("v2")
@@ -221,13 +221,13 @@ func TestLongWarmStart(t *testing.T) {
 	keeps(since)
 	third := run(second)
 	third.Served("v2")
-	third.Says(`^devrun: nothing has changed since the last run, whose binary is used$`)
+	third.Says(`^devrun: unchanged since the last run, its binary is used$`)
 	third.Cmd.Process.Signal(os.Interrupt)
 	third.Exit()
 	third.SetVersion("v3")
 	fourth := run(third)
 	fourth.Served("v3")
-	fourth.Says(`^devrun: nothing is used of the last run: files have changed$`)
+	fourth.Says(`^devrun: build cache not used: files have changed$`)
 }
 
 // TestLongLinkAhead: a linker waits for the next save, and for nothing else.
@@ -248,7 +248,7 @@ func TestLongLinkAhead(t *testing.T) {
 		return pid
 	}
 	first := waiting(0)
-	r.Says(`^devrun: links begin before there is a save from now on$`)
+	r.Says(`^devrun: prelinking is on$`)
 	for i := range 3 {
 		v := fmt.Sprintf("v%d", i+2)
 		r.SetVersion(v)
@@ -262,7 +262,7 @@ func TestLongLinkAhead(t *testing.T) {
 	}
 	r.SetVersion("last")
 	r.Served("last")
-	r.Says(`^devrun: links do not begin early: the linker that begins early has failed \(signal: killed\)$`)
+	r.Says(`^devrun: prelinking is off: devrun's linker has failed \(signal: killed\)$`)
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
 

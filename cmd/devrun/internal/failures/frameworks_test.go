@@ -37,15 +37,15 @@ var frameworks = []struct {
 	lost []lost
 }{
 	{"chi", []way{templateError("page"), explicit}, []lost{
-		{"/ways/timeout", http.StatusGatewayTimeout, "status", "an answer without text", "", noCalls},
+		{"/ways/timeout", http.StatusGatewayTimeout, "status", "504 Gateway Timeout, empty body", "", noCalls},
 	}},
 	{"gin", []way{templateError("page"), explicit,
 		{"/ways/returned/-5", "ANSWER", "status", "show profile: select -5: no such user", "", map[string]string{
 			"route": `"/ways/returned/:id"`, "count": "1", "text": `"show profile: select -5: no such user"`}},
-		{"/ways/aborted", "ABORTED", "status", "an answer without text", "", map[string]string{
+		{"/ways/aborted", "ABORTED", "status", "500 Internal Server Error, empty body", "", map[string]string{
 			"table": `"users"`, "tries": "3", "pending": `len 1 {4: "four"}`}},
 	}, []lost{
-		{"/ways/bare", http.StatusInternalServerError, "status", "an answer without text", "", noCalls},
+		{"/ways/bare", http.StatusInternalServerError, "status", "500 Internal Server Error, empty body", "", noCalls},
 	}},
 	{"echo", []way{templateError("page.html"), explicit}, []lost{
 		{"/ways/render", http.StatusInternalServerError, "status", "Internal Server Error", "", noCalls},

@@ -16,7 +16,7 @@ import (
 func TestLongHeldStatus(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	s := rig.NewScreenOn(plain(t)).Start("--hold", "2,5xx")
+	s := rig.NewScreenOn(plain(t)).Start("--park", "2,5xx")
 	warm(t, rig.Client, s.URL("/ways/nil"))
 	f := fails(s.Rig, "/ways/status")
 	if f.How != "status" || f.Gone != "" || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
@@ -44,7 +44,7 @@ func TestLongStatusGoesOn(t *testing.T) {
 	t.Parallel()
 	r := plain(t).Start()
 	warm(t, rig.Client, r.URL("/ways/nil"))
-	if f := fails(r, "/ways/status"); !strings.Contains(f.Gone, "--hold=10,5xx") || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
+	if f := fails(r, "/ways/status"); !strings.Contains(f.Gone, "--park=10,5xx") || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
 		t.Errorf("%+v", f)
 	}
 }

@@ -52,7 +52,7 @@ var explicit = way{"/ways/status", "STATUS", "status", "no such table: users", "
 // templateError is that of a template with that name.
 func templateError(name string) way {
 	err := fmt.Sprintf(`template.ExecError{Name: %q, Err: &errors.errorString{s: %.19q…}}`, name, "template: "+name+":1:23")
-	return way{"/ways/template/9", "TEMPLATE", "status", "can't evaluate field Missing", "where err is not nil", map[string]string{
+	return way{"/ways/template/9", "TEMPLATE", "status", "can't evaluate field Missing", "wrote this response; err was not nil", map[string]string{
 		"id": "9", "u": `{ID: 9, Name: "ada", Tags: len 1 cap 1 ["x"]}`, "title": `"Profile"`, "width": "80", "err": err}}
 }
 

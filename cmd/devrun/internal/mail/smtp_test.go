@@ -140,10 +140,10 @@ except Exception as e:
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, says string }{
-		{"--fail 200", "it is a status from 400 to 599, as in 451 or 554"},
-		{"--delay 10", "it is a time with a unit, as in 3s or 500ms"},
-		{"--require-auth ann", "it is user:password"},
-		{"--addr 8025", "it is host:port, as in localhost:8025"},
+		{"--fail 200", "it must be a status from 400 to 599, as in 451 or 554"},
+		{"--delay 10", "it must be a duration, as in 3s or 500ms"},
+		{"--require-auth ann", "it must be user:password"},
+		{"--addr 8025", "it must be host:port, as in localhost:8025"},
 		{"extra", `takes flags only, not "extra"`},
 		{"--addr 192.0.2.1:25", "listen on 192.0.2.1:25 for mail: "},
 	} {

@@ -31,7 +31,7 @@ func SMTP(t *testing.T, args ...string) (port string, printed *Output) {
 			t.Errorf("devrun smtp ended with %v: %s", err, said.String())
 		}
 	})
-	ready := regexp.MustCompile(`(?m)^devrun: mail to 127\.0\.0\.1:(\d+) is printed here and goes nowhere else`)
+	ready := regexp.MustCompile(`(?m)^devrun: mail to 127\.0\.0\.1:(\d+) is printed here and not delivered`)
 	suite.Until(t, "devrun smtp is ready", func() error {
 		m := ready.FindStringSubmatch(said.String())
 		if m == nil {

@@ -192,7 +192,7 @@ func testWordsOfErrors(t *testing.T) {
 	s = rig.NewScreen(t, "APP_ENV=staging")
 	s.Launch()
 	s.Left(2)
-	s.Looks(`^<red>devrun:</> APP_ENV is "staging"; it can be production or development$`)
+	s.Looks(`^<red>devrun:</> APP_ENV is "staging"; it must be production or development$`)
 
 	s = rig.NewScreen(t).Start()
 	pid := s.AppPid()

@@ -100,7 +100,7 @@ func (c *console) run(x *wire.Expr) *wire.EvalValue {
 	case v = <-out:
 	case <-t.C:
 		m.stop.Store(true)
-		v = &wire.EvalValue{Len: -1, Cap: -1, Left: true, Error: fmt.Sprintf("still running after %v (left behind)", limit)}
+		v = &wire.EvalValue{Len: -1, Cap: -1, Left: true, Error: fmt.Sprintf("still running after %v s; it continues in the background", limit.Seconds())}
 	}
 	v.Took = time.Since(start)
 	return v

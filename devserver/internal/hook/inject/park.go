@@ -213,7 +213,7 @@ func (f *failures) eval(m wire.Message) {
 	why := ""
 	switch {
 	case p == nil:
-		why = "the goroutine has gone on"
+		why = "the goroutine is no longer parked"
 	case evaluate == nil:
 		why = "this build of the app cannot evaluate"
 	case f.evals >= mostEvals:
