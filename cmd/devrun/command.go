@@ -36,7 +36,7 @@ Each setting is taken from its flag, else its environment variable, else the
 .env.local, .env.$APP_ENV and .env.$APP_ENV.local; a later one wins, and the app
 gets their variables, too.
 
-Exit status: 0 after a stop that was asked for, 1 when devrun could not go on,
+Exit status: 0 after a stop that was asked for, 1 when devrun could not continue,
 2 for wrong usage or settings, 130 after Control-C; in production the app's own.`
 
 // invocation is what a command line and an environment ask for.
