@@ -26,7 +26,7 @@ and on the screen, and the app imports nothing for it. With APP_ENV=production,
 or without APP_ENV, it builds the app and becomes it.
 
 The package is "." if that is a program, else the only program below ./cmd.
-What comes after -- is for the app.
+Arguments after -- go to the app.
 
 devrun smtp takes mail instead, prints it and delivers nothing; devrun smtp --help
 says how.
