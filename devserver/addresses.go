@@ -14,7 +14,7 @@ import (
 func (f *listeners) public(m wire.Message) (key string, addrs []string, err error) {
 	host, port, err := net.SplitHostPort(m.Wanted)
 	if err != nil {
-		return "", nil, fmt.Errorf("the app listens on %q, which is no address: %w", m.Wanted, err)
+		return "", nil, fmt.Errorf("the app listens on %q, which is not an address: %w", m.Wanted, err)
 	}
 	key = port
 	ip := net.ParseIP(host)

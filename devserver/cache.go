@@ -94,7 +94,7 @@ func ownTree(dir string) error {
 		case err != nil:
 			return err
 		case !fi.Mode().IsRegular() && !fi.IsDir():
-			return fmt.Errorf("%s is no file", path)
+			return fmt.Errorf("%s is not a file", path)
 		}
 		return ownFile(path, fi)
 	})

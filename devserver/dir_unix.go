@@ -35,7 +35,7 @@ func owned(d string, fi fs.FileInfo, last bool) error {
 	uid, perm := owner(fi), fi.Mode().Perm()
 	switch {
 	case !fi.IsDir():
-		return fmt.Errorf("%s is no directory", d)
+		return fmt.Errorf("%s is not a directory", d)
 	case uid != os.Getuid() && (last || uid != 0 && uid != unmapped):
 		return fmt.Errorf("%s belongs to another user", d)
 	case last && perm&0o077 != 0, perm&0o002 != 0 && fi.Mode()&fs.ModeSticky == 0:

@@ -91,6 +91,6 @@
 // A request that fails is answered by devrun: the hook holds it and says what
 // happened; inspect reads the variables out of the running process; cause finds what
 // led to it, once for the terminal and every page; page makes the answer; the hook
-// sends it. The goroutine of a panic stays where it is, and console lets the developer
+// sends it. The goroutine of a panic stays parked, and console lets the developer
 // evaluate Go there: expr compiles, the hook carries out.
 package devserver

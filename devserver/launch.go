@@ -150,4 +150,4 @@ func notStarted(gen int, err error) fault.Crash {
 	return crashOf(gen, fault.Exit{Code: -1, Stderr: []string{err.Error()}})
 }
 
-var errUnhooked = errors.New("the app runs without devrun's hook, so of a failure there is only what the app wrote to stderr")
+var errUnhooked = errors.New("the app runs without devrun's hook, so a failure shows only what the app wrote to stderr")

@@ -26,7 +26,7 @@ and on the screen, and the app imports nothing for it. With APP_ENV=production,
 or without APP_ENV, it builds the app and becomes it.
 
 The package is "." if that is a program, else the only program below ./cmd.
-What comes after -- is for the app.
+Arguments after -- go to the app.
 
 devrun smtp takes mail instead, prints it and delivers nothing; devrun smtp --help
 says how.
@@ -36,7 +36,7 @@ Each setting is taken from its flag, else its environment variable, else the
 .env.local, .env.$APP_ENV and .env.$APP_ENV.local; a later one wins, and the app
 gets their variables, too.
 
-Exit status: 0 after a stop that was asked for, 1 when devrun could not go on,
+Exit status: 0 after a stop that was asked for, 1 when devrun could not continue,
 2 for wrong usage or settings, 130 after Control-C; in production the app's own.`
 
 // invocation is what a command line and an environment ask for.

@@ -24,6 +24,6 @@ func looksDeployed(e *Env) error {
 		return nil
 	}
 	sign := deployedSigns[i]
-	return usagef("APP_ENV=production runs the app as it is for its users; --force if this is a developer's machine after all",
+	return usagef("APP_ENV=production runs the app for its users; use --force if this is a developer's machine after all",
 		"development is refused: %s is set, so this looks deployed on %s", sign.env, sign.platform)
 }

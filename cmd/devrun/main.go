@@ -1,5 +1,5 @@
-// Devrun runs a Go web app while it is being written, and as it is for its
-// users. devrun --help says how; package devserver does it.
+// Devrun runs a Go web app while it is being written, and builds it for its users.
+// devrun --help says how; package devserver does it.
 package main
 
 import (

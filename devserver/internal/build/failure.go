@@ -62,14 +62,14 @@ func notMain(r Request, args []string) *Failure {
 			continue
 		}
 		at := fset.Position(file.Name.Pos())
-		d := fault.Diagnostic{File: name, Rel: name, Line: at.Line, Col: at.Column, Message: "package " + file.Name.Name + " is no program; want package main"}
+		d := fault.Diagnostic{File: name, Rel: name, Line: at.Line, Col: at.Column, Message: "package " + file.Name.Name + " is not a program; want package main"}
 		if rel, err := filepath.Rel(r.Dir, name); err == nil {
 			d.Rel = rel
 		}
 		f.Diagnostics = append(f.Diagnostics, d)
 	}
 	if len(f.Diagnostics) == 0 {
-		f.Diagnostics = []fault.Diagnostic{{Message: r.Package + " is no program; want package main"}}
+		f.Diagnostics = []fault.Diagnostic{{Message: r.Package + " is not a program; want package main"}}
 	}
 	for _, d := range f.Diagnostics {
 		f.Output += d.Pos() + ": " + d.Message + "\n"

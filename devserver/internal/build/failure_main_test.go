@@ -27,7 +27,7 @@ func TestNotMain(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	d := failure.Diagnostics[0]
-	if d.Pos() != "app.go:2:9" || d.Message != "package mai is no program; want package main" || d.File != filepath.Join(dir, "app.go") {
+	if d.Pos() != "app.go:2:9" || d.Message != "package mai is not a program; want package main" || d.File != filepath.Join(dir, "app.go") {
 		t.Errorf("%+v", d)
 	}
 	if _, err := os.Stat(output); !errors.Is(err, os.ErrNotExist) {

@@ -112,7 +112,7 @@ func (e *evidence) assertion(message string) fault.Cause {
 		return e.blame(x, "is nil", fault.Say("%s is nil"+on+", so it holds no %s.", name, m[1]))
 	case noMethod.MatchString(message):
 		m := noMethod.FindStringSubmatch(message)
-		return e.blame(x, "holds "+m[1], fault.Say("%s holds a value of type %s"+on+", which is no %s: it has no method %s.", name, m[1], m[2], m[3]))
+		return e.blame(x, "holds "+m[1], fault.Say("%s holds a value of type %s"+on+", which does not implement %s: it has no method %s.", name, m[1], m[2], m[3]))
 	case conversion.MatchString(message):
 		m := conversion.FindStringSubmatch(message)
 		if m[2] == "nil" {

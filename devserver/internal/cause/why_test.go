@@ -268,7 +268,7 @@ again:
 }`, "interface conversion: interface {} is nil, not int", "", nil, "v is nil on line 13, so it holds no int.", "v"},
 		{"missing method", `func f(v any) { // v v
 	println(v.(Handler)) // here
-}`, "interface conversion: main.User is not main.Handler: missing method Serve", "", nil, "v holds a value of type main.User on line 13, which is no main.Handler: it has no method Serve.", "v"},
+}`, "interface conversion: main.User is not main.Handler: missing method Serve", "", nil, "v holds a value of type main.User on line 13, which does not implement main.Handler: it has no method Serve.", "v"},
 		{"checked assertion", `func f(v, w any) { // v v
 	n, ok := v.(int); println(n, ok, w.(int)) // here
 }`, "interface conversion: interface {} is string, not int", "", nil, "w holds a value of type string on line 13, not int.", "w"},

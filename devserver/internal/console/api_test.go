@@ -58,7 +58,7 @@ func TestQuestions(t *testing.T) {
 		{eval(failure, 0, "late"), 504, "failed", "deadline"},
 		{eval(failure, 0, "huge"), 500, "failed", "too large"},
 		{eval(failure, 0, "func"), 500, "failed", "unsupported type"},
-		{s.post("/api/more", `{"failure":"f1","frame":0,"path":[0],"from":-1}`), 400, "refused", "from is no number"},
+		{s.post("/api/more", `{"failure":"f1","frame":0,"path":[0],"from":-1}`), 400, "refused", "from is not the number"},
 		{s.post("/api/more", `{"failure":"f1","frame":0,"path":[0],"from":1.5}`), 400, "refused", "not what is asked for"},
 		{s.post("/api/more", `{"failure":"f1","frame":0,"path":[0]}`), 400, "refused", "lacks a part"},
 		{s.post("/api/more", `{"failure":"f1","frame":4,"path":[0],"from":0}`), 400, "refused", "no such frame"},

@@ -91,9 +91,9 @@ func (q *question) ok(w http.ResponseWriter, wanted want) bool {
 	case q.Src != nil && strings.Contains(*q.Src, "\x00"):
 		badRequest(w, "an expression has no NUL in it")
 	case q.Pos != nil && (*q.Pos < 0 || *q.Pos > len(*q.Src) || *q.Pos < len(*q.Src) && !utf8.RuneStart((*q.Src)[*q.Pos])):
-		badRequest(w, "pos is no place in the expression")
+		badRequest(w, "pos is not a position in the expression")
 	case q.From != nil && *q.From < 0:
-		badRequest(w, "from is no number of a part")
+		badRequest(w, "from is not the number of a part")
 	case q.Part != nil && !isWord(*q.Part):
 		badRequest(w, "the request has no such part")
 	case len(q.Path) > maxPath:

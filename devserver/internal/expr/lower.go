@@ -222,7 +222,7 @@ func (l *lowering) ident(id *ast.Ident) *wire.Node {
 	case *types.Func:
 		return l.function(id, id)
 	}
-	l.refuse(id, "%s is no value", id.Name)
+	l.refuse(id, "%s is not a value", id.Name)
 	return nil
 }
 
@@ -288,7 +288,7 @@ func (l *lowering) selector(e *ast.SelectorExpr) *wire.Node {
 		case *types.Func:
 			return l.function(e, e.Sel)
 		}
-		l.refuse(e, "%s is no value", e.Sel.Name)
+		l.refuse(e, "%s is not a value", e.Sel.Name)
 	}
 	t := l.real(sel.Recv())
 	switch sel.Kind() {

@@ -114,7 +114,7 @@ func (b *Builder) startOver() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.forget {
-		b.forget, b.recipe, b.why = false, nil, "a build from scratch is wanted"
+		b.forget, b.recipe, b.why = false, nil, "a build from scratch was requested"
 	}
 }
 

@@ -50,7 +50,7 @@ func inModule(dir, match string) error {
 			return fmt.Errorf("%s is in another module", match)
 		}
 		if fi, err := os.Lstat(full); err != nil || at != match && !fi.IsDir() {
-			return fmt.Errorf("%s is below something that is no directory", match)
+			return fmt.Errorf("%s is below something that is not a directory", match)
 		}
 		if isVersionControl(path.Base(at)) {
 			return fmt.Errorf("%s cannot be embedded", match)
@@ -73,7 +73,7 @@ func addEmbedded(files map[string]bool, dir, match string, all bool) error {
 		files[match] = true
 		return nil
 	case !fi.IsDir():
-		return fmt.Errorf("%s is no regular file", match)
+		return fmt.Errorf("%s is not a regular file", match)
 	}
 	before := len(files)
 	err = fs.WalkDir(os.DirFS(dir), match, func(name string, d fs.DirEntry, err error) error {

@@ -28,7 +28,7 @@ func (rec *recipe) take(list []gocmd.Package, r build.Request, env map[string]st
 			return fmt.Errorf("%s: %s", l.ImportPath, firstLine(l.Error.Err))
 		case l.ImportPath == "unsafe":
 		case strings.Contains(l.ImportPath, " "):
-			return fmt.Errorf("%s is compiled in a way of its own", l.ImportPath)
+			return fmt.Errorf("%s is compiled in a special way", l.ImportPath)
 		case l.Export == "":
 			return fmt.Errorf("the go command has no archive of %s", l.ImportPath)
 		case l.Standard || within(env["GOMODCACHE"], l.Dir):

@@ -77,11 +77,11 @@ func (r *recipe) differs(now *look) error {
 		was, now := was.packages[i], now.packages[i]
 		switch {
 		case !slices.EqualFunc(was.files, now.files, sameName):
-			return fmt.Errorf("a file has come or gone in %s", p.dir)
+			return fmt.Errorf("a file was added or removed in %s", p.dir)
 		case was.shape != now.shape:
 			return fmt.Errorf("imports, constraints or directives have changed in %s", p.dir)
 		case !maps.EqualFunc(was.embedded, now.embedded, slices.Equal):
-			return fmt.Errorf("an embedded file has come or gone in %s", p.dir)
+			return fmt.Errorf("an embedded file was added or removed in %s", p.dir)
 		}
 	}
 	return nil

@@ -89,7 +89,7 @@ func readArchive(path string) (archive, error) {
 	member := head[len(magic):]
 	size, err := strconv.ParseInt(string(bytes.TrimSpace(member[48:58])), 10, 64)
 	if err != nil || string(head[:len(magic)]) != magic || string(bytes.TrimSpace(member[:16])) != "__.PKGDEF" {
-		return a, fmt.Errorf(mustFor, path, errors.New("it is no archive of a Go package"))
+		return a, fmt.Errorf(mustFor, path, errors.New("it is not an archive of a Go package"))
 	}
 	tail := make([]byte, len(a.fingerprint)+len(end))
 	if _, err := f.ReadAt(tail, int64(len(head))+size-int64(len(tail))); err != nil {

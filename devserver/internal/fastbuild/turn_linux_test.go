@@ -112,7 +112,7 @@ func TestLongQuestionGivesWay(t *testing.T) {
 	a.direct("f1g")
 	// The same without a question under way, as Learn may be at its proofs.
 	a.remove("leaf/more.go")
-	a.full("come or gone", "f1g")
+	a.full("added or removed", "f1g")
 	a.write("leaf/more.go", "package leaf\n")
 	a.write("leaf/other.go", "package leaf\n")
 	if res := a.direct("f1g"); !res.Asked {

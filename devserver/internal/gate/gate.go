@@ -46,7 +46,7 @@ var reading = []string{http.MethodGet, http.MethodHead}
 func Own(addr net.Addr) (Policy, error) {
 	at, err := netip.ParseAddrPort(addr.String())
 	if err != nil || !at.Addr().Unmap().IsLoopback() {
-		return Policy{}, fmt.Errorf("an origin of devrun's own cannot be at %s, which is no loopback address", addr)
+		return Policy{}, fmt.Errorf("devrun's own origin cannot be at %s, which is not a loopback address", addr)
 	}
 	port := strconv.Itoa(int(at.Port()))
 	return Policy{

@@ -33,9 +33,9 @@ func TestRefusals(t *testing.T) {
 		{"app", "cmd/x", "there is no package cmd/x: for the directory write ./cmd/x"},
 		{"app", "./...", "./... is a pattern for several packages: name one package main, such as ./cmd/app"},
 		{"app", "std", "std names several packages: name one package main, such as ./cmd/app"},
-		{"app", "./other", "./other is a module of its own: start in that directory, with -C ./other"},
+		{"app", "./other", "./other is a separate module: start in that directory, with -C ./other"},
 		{"app", "example.org/nope", "no package main in example.org/nope: no required module provides package example.org/nope; to add it: go get example.org/nope"},
-		{"bare", "./sample", "./sample is a module of its own: start in that directory, with -C ./sample"},
+		{"bare", "./sample", "./sample is a separate module: start in that directory, with -C ./sample"},
 		{"bare/loose", ".", "no go.mod in $DIR/bare/loose or above it: run `go mod init example.com/app` in the app's directory"},
 	} {
 		t.Run(test.dir+" "+strings.ReplaceAll(test.pkg, "/", "_"), func(t *testing.T) {

@@ -192,7 +192,7 @@ func noModuleError(dir, pkg string) error {
 }
 
 func ownModuleError(pkg string) error {
-	return fmt.Errorf("%s is a module of its own: start in that directory, with -C %s", pkg, pkg)
+	return fmt.Errorf("%s is a separate module: start in that directory, with -C %s", pkg, pkg)
 }
 
 // isLocal tells a directory from an import path, as the go command does.

@@ -93,7 +93,7 @@ func TestSingleModule(t *testing.T) {
 	g := load(t, Options{Dir: dir, Package: "."})
 
 	equal(t, "main", g.Main.ImportPath+" "+g.Main.Name+" "+g.Main.Dir, "example.com/app main "+dir)
-	equal(t, "dirs", rel(t, dir, g.Dirs()), ". store")
+	equal(t, "dirs", rel(t, dir, dirs(g)), ". store")
 	equal(t, "files", rel(t, dir, g.Main.Files), "main.go")
 	equal(t, "embeds", rel(t, dir, g.Main.Embeds), "one.txt web/a.html web/b.html")
 	equal(t, "embed patterns", strings.Join(g.Main.EmbedPatterns, " "), "one.txt web/*.html")
@@ -115,7 +115,7 @@ func TestSingleModule(t *testing.T) {
 	}
 
 	owner := func(name string) string {
-		if p := g.Owner(filepath.Join(dir, filepath.FromSlash(name))); p != nil {
+		if p := owner(g, filepath.Join(dir, filepath.FromSlash(name))); p != nil {
 			return p.ImportPath
 		}
 		return ""
@@ -129,7 +129,7 @@ func TestSingleModule(t *testing.T) {
 	} {
 		o.Dir, o.Package = dir, "example.com/app"
 		g := load(t, o)
-		equal(t, "dirs with a tag", rel(t, dir, g.Dirs()), ". extra store")
+		equal(t, "dirs with a tag", rel(t, dir, dirs(g)), ". extra store")
 	}
 }
 
@@ -149,7 +149,7 @@ func TestWorkspaceReplaceVendor(t *testing.T) {
 	})
 	app := filepath.Join(dir, "ws", "app")
 	g := load(t, Options{Dir: app, Package: "./c"})
-	equal(t, "dirs", rel(t, dir, g.Dirs()), "lib ws/app/c ws/util/deep")
+	equal(t, "dirs", rel(t, dir, dirs(g)), "lib ws/app/c ws/util/deep")
 	equal(t, "patterns", strings.Join(g.Patterns(), " "), "example.com/app/... example.com/lib/... example.com/util/...")
 	equal(t, "module files", rel(t, dir, g.ModFiles),
 		"lib/go.mod lib/go.sum ws/app/go.mod ws/app/go.sum ws/app/go.work ws/go.work ws/go.work.sum ws/util/go.mod ws/util/go.sum ws/vendor/modules.txt")
@@ -168,7 +168,7 @@ func TestWorkspaceReplaceVendor(t *testing.T) {
 		"vendor/example.com/lib/l.go": "package lib\n",
 	})
 	g = load(t, Options{Dir: app, Package: "./c", Env: append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=vendor")})
-	equal(t, "vendored", rel(t, app, g.Dirs()), "c vendor/example.com/lib")
+	equal(t, "vendored", rel(t, app, dirs(g)), "c vendor/example.com/lib")
 	equal(t, "vendored module files", rel(t, app, g.ModFiles[:1])+" "+rel(t, app, g.ModFiles[len(g.ModFiles)-1:]), "go.mod vendor/modules.txt")
 	if g.Broken() {
 		t.Errorf("broken: %+v", g.Packages)
@@ -231,7 +231,7 @@ func TestBrokenCode(t *testing.T) {
 			dir := tree(t, test.files)
 			g := load(t, Options{Dir: dir, Package: "."})
 			equal(t, "main", g.Main.ImportPath+" in "+g.Main.Dir, "example.com/app in "+dir)
-			equal(t, "dirs", rel(t, dir, g.Dirs()), test.dirs)
+			equal(t, "dirs", rel(t, dir, dirs(g)), test.dirs)
 			p := find(g, test.at)
 			if p == nil {
 				t.Fatalf("no %s in %+v", test.at, g.Packages)
@@ -262,7 +262,7 @@ func TestUnreadableModule(t *testing.T) {
 			if !strings.Contains(g.Main.Error, test.err) || !g.Broken() {
 				t.Errorf("error %q, want %q", g.Main.Error, test.err)
 			}
-			equal(t, "dirs", rel(t, dir, g.Dirs()), "cmd/x")
+			equal(t, "dirs", rel(t, dir, dirs(g)), "cmd/x")
 			if !slices.Contains(g.ModFiles, filepath.Join(dir, filepath.FromSlash(test.modFile))) {
 				t.Errorf("module files %q, want %s among them", g.ModFiles, test.modFile)
 			}
@@ -281,7 +281,7 @@ func TestOddNames(t *testing.T) {
 	})
 	dir := filepath.Join(base, `it's a "dir" ünd $HOME`)
 	g := load(t, Options{Dir: dir, Package: dir})
-	equal(t, "dirs", rel(t, dir, g.Dirs()), ". pkg")
+	equal(t, "dirs", rel(t, dir, dirs(g)), ". pkg")
 	equal(t, "files", rel(t, dir, find(g, "example.com/app/pkg").Files), "pkg/p q.go")
 }
 
@@ -304,7 +304,7 @@ func TestSymbolicLinkIsKept(t *testing.T) {
 			"\nrequire example.com/lib v0.0.0\nreplace example.com/lib => " + lib + "\n"})
 		g := load(t, Options{Dir: dir, Package: "."})
 		equal(t, "main", g.Main.Dir, dir)
-		equal(t, "dirs", rel(t, dir, g.Dirs()), ". lib")
+		equal(t, "dirs", rel(t, dir, dirs(g)), ". lib")
 		equal(t, "files", rel(t, dir, append(g.Main.Files, g.Main.Embeds...)), "main.go x.txt")
 		equal(t, "modules", rel(t, dir, []string{g.MainModule.Dir, g.Modules[1].Dir}), ". lib")
 		if i := slices.IndexFunc(g.ModFiles, func(f string) bool { return !strings.HasPrefix(f, link) }); i >= 0 {
@@ -315,4 +315,23 @@ func TestSymbolicLinkIsKept(t *testing.T) {
 	if err != nil || pkg != "." {
 		t.Errorf("found %q, %v", pkg, err)
 	}
+}
+
+// dirs are the directories of the packages, sorted.
+func dirs(g *Graph) (list []string) {
+	for _, p := range g.Packages {
+		list = append(list, p.Dir)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// owner is the package in whose own directory a file is, nil for none.
+func owner(g *Graph, path string) *Package {
+	for i := range g.Packages {
+		if g.Packages[i].Dir == filepath.Dir(path) {
+			return &g.Packages[i]
+		}
+	}
+	return nil
 }

@@ -6,29 +6,6 @@ import (
 	"strings"
 )
 
-// Dirs are the directories of Packages, sorted. One of a package that is
-// imported but missing does not exist yet.
-func (g *Graph) Dirs() []string {
-	var dirs []string
-	for i := range g.Packages {
-		dirs = append(dirs, g.Packages[i].Dir)
-	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
-}
-
-// Owner is the package in whose own directory the file at path is, or nil. A
-// directory below a package's is not the package's.
-func (g *Graph) Owner(path string) *Package {
-	dir := filepath.Dir(path)
-	for i := range g.Packages {
-		if g.Packages[i].Dir == dir {
-			return &g.Packages[i]
-		}
-	}
-	return nil
-}
-
 // Patterns match the user's packages, as -gcflags takes them: "example.com/app/...".
 func (g *Graph) Patterns() []string {
 	var patterns []string

@@ -173,7 +173,7 @@ func (v *crashView) fatal() []fault.Prose {
 	case m == "concurrent map iteration and map write":
 		return []fault.Prose{v.onLine("was going through a map"), fault.Say("Another goroutine was writing it.")}
 	case strings.HasPrefix(m, "all goroutines are asleep"):
-		return []fault.Prose{fault.Say("Every goroutine was waiting, so nothing could ever go on.")}
+		return []fault.Prose{fault.Say("Every goroutine was waiting, so none could continue.")}
 	case m == "stack overflow":
 		p := []fault.Prose{fault.Say(fmt.Sprintf("The stack of goroutine %d grew past the limit.", v.first().ID))}
 		if name, n := v.recursion(); n >= recursionCalls {
@@ -183,7 +183,7 @@ func (v *crashView) fatal() []fault.Prose {
 	case strings.Contains(m, "out of memory"):
 		return []fault.Prose{fault.Say("The system gave the Go runtime no more memory.")}
 	}
-	return []fault.Prose{v.onLine("found a state from which Go cannot go on")}
+	return []fault.Prose{v.onLine("reached a state that Go cannot continue from")}
 }
 
 // recursionCalls of one function in the hundred calls that the runtime prints of

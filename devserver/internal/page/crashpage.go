@@ -76,7 +76,7 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 	pg := page{
 		Kind: "crash", Title: cut(strings.TrimPrefix(before+" "+firstLine(visible(text)), " "), l.message),
 		State: "bad", Label: "stopped", Status: "stopped · waiting for a save",
-		Rebuilding: "What is below is from the process before.",
+		Rebuilding: "Everything below is from the process before.",
 		Tag:        "crash", Kick: strings.SplitN(v.ended(), ", ", 2),
 		At: v.At, Before: before, Text: cut(visible(text), l.message),
 		Why:  v.why(),

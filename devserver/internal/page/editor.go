@@ -54,7 +54,7 @@ func parseEditor(s string) (editor, error) {
 		return "", fmt.Errorf("unknown editor %q: use %s, none, or a template like vscode://file{file}:{line}:{col}", s, strings.Join(editorNames(), ", "))
 	}
 	if !slices.Contains(schemes, strings.ToLower(scheme)) {
-		return "", fmt.Errorf("editor template %q begins with %s://, which is no editor's: use one of %s", s, scheme, strings.Join(schemes, ", "))
+		return "", fmt.Errorf("editor template %q begins with %s://, which is not an editor's: use one of %s", s, scheme, strings.Join(schemes, ", "))
 	}
 	if !strings.Contains(rest, "{file}") {
 		return "", fmt.Errorf("editor template %q has no {file}", s)

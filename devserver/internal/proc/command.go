@@ -62,7 +62,7 @@ func explain(cmd *exec.Cmd, err error) error {
 	case errors.Is(err, fs.ErrPermission) && statErr == nil:
 		return fmt.Errorf("start %s: %w; is its file system mounted noexec?", cmd.Path, err)
 	case errors.Is(err, errFormat):
-		return fmt.Errorf("start %s: it is no program for %s/%s: %w", cmd.Path, runtime.GOOS, runtime.GOARCH, err)
+		return fmt.Errorf("start %s: it is not a program for %s/%s: %w", cmd.Path, runtime.GOOS, runtime.GOARCH, err)
 	}
 	return fmt.Errorf("start %s: %w", cmd.Path, err)
 }

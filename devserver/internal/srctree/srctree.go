@@ -173,7 +173,7 @@ func Read(path string, built time.Time) (data []byte, gone string) {
 		return nil, "the message names no file on disk"
 	}
 	if strings.HasPrefix(name, ".") || !slices.Contains(extensions, filepath.Ext(path)) {
-		return nil, name + " is no source file"
+		return nil, name + " is not a source file"
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -182,7 +182,7 @@ func Read(path string, built time.Time) (data []byte, gone string) {
 	case err != nil:
 		return nil, name + " cannot be read"
 	case !info.Mode().IsRegular():
-		return nil, name + " is no regular file"
+		return nil, name + " is not a regular file"
 	case info.Size() > maxSize:
 		return nil, name + " is larger than 2 MB"
 	// A time in the future is a wrong clock, not a change.

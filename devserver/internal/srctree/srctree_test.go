@@ -81,10 +81,10 @@ func TestRead(t *testing.T) {
 		{"full.go", now, maxSize, ""},
 		{"big.go", now, 0, "big.go is larger than 2 MB"},
 		{"gone.go", now, 0, "gone.go is not there any more"},
-		{"dir.go", now, 0, "dir.go is no regular file"},
-		{".env", now, 0, ".env is no source file"},
-		{".hidden.go", now, 0, ".hidden.go is no source file"},
-		{"id_rsa", now, 0, "id_rsa is no source file"},
+		{"dir.go", now, 0, "dir.go is not a regular file"},
+		{".env", now, 0, ".env is not a source file"},
+		{".hidden.go", now, 0, ".hidden.go is not a source file"},
+		{"id_rsa", now, 0, "id_rsa is not a source file"},
 	} {
 		data, gone := Read(filepath.Join(dir, test.name), test.built)
 		if len(data) != test.size || gone != test.gone {

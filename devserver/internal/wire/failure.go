@@ -2,8 +2,8 @@
 
 package wire
 
-// Failure is a request that failed. If it Stays, its goroutine is where it was
-// until Release, with its stack and whatever that refers to kept alive; else it
+// Failure is a request that failed. If it Stays, its goroutine is parked where it
+// was until Release, with its stack and whatever that refers to kept alive; else it
 // waits, for at most HoldFor, until devrun has looked: Proceed.
 //
 // An Answer is awaited of one that Stays, and after Finished of a Status, unless

@@ -24,8 +24,8 @@ const (
 	Park     = "DEVRUN_HOOK_PARK" // how many failed goroutines stay parked, DefaultPark if it is no number; ParkStatus may follow
 )
 
-// ParkStatus says, behind the number in Park, that a handler stays where it
-// writes a 5xx, too.
+// ParkStatus says, behind the number in Park, that a handler is parked where
+// it writes a 5xx, too.
 const ParkStatus = ",5xx"
 
 // DefaultPark is how many failures can be looked into at a time: each keeps the

@@ -55,7 +55,7 @@ func TestFast(t *testing.T) {
 	// What the go command decides is left to it, and known afterwards.
 	before := r.Point()
 	r.Write("more.go", "package main\n\nfunc init() { more = true }\n\nvar more bool\n")
-	r.Says(`^devrun: built with go build: a file has come or gone in `)
+	r.Says(`^devrun: built with go build: a file was added or removed in `)
 	r.SaysAfter(before, `· build .* · ready `)
 	direct(r, func(v string) { r.SetVersion("m" + v); r.Served("m" + v); r.SetVersion(v) })
 	// What changes nothing in the program does not end it.
@@ -122,7 +122,7 @@ func compareOverview(r *rig.Rig) {
 		if s.Outcome != want || (s.Note != "") != (want == "go build") {
 			r.T.Errorf("%s is shown as %+v", line, s)
 		}
-		if strings.HasPrefix(s.Note, "a file has come or gone in ") && slices.Contains(s.Files, "more.go") {
+		if strings.HasPrefix(s.Note, "a file was added or removed in ") && slices.Contains(s.Files, "more.go") {
 			full = append(full, line)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"devrun/devserver/suite"
 )
 
-// A handler that answers with a 5xx by itself stays where it does so, if that is
+// A handler that answers with a 5xx by itself is parked where it does so, if that is
 // asked for, and has its page meanwhile.
 func TestLongHeldStatus(t *testing.T) {
 	suite.Long(t)

@@ -98,7 +98,7 @@ func TestLongLevels(t *testing.T) {
 		end := line(t, filepath.Join(r.Dir, "levels.go"), "END")
 		want := []string{
 			"the app ends at 17", "main.end",
-			"The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: ",
+			"The app runs without devrun's hook, so a failure shows only what the app wrote to stderr: ",
 			"zz_devrun.go exists, and devrun needs the name.",
 		}
 		for _, accept := range []string{"text/html", "text/plain", "application/json"} {
@@ -130,7 +130,7 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 	t.Helper()
 	at := fmt.Sprintf("ways.go:%d", line(t, filepath.Join(r.Dir, "ways.go"), "INDEX"))
 	const says = "index out of range [6] with length 3"
-	unhooked := "The app runs without devrun's hook, so of a failure there is only what the app wrote to stderr: " +
+	unhooked := "The app runs without devrun's hook, so a failure shows only what the app wrote to stderr: " +
 		filepath.Join(r.Dir, "zz_devrun.go") + " exists, and devrun needs the name."
 	plain := strings.NewReplacer("&#39;", "'")
 	for as, header := range map[string][]string{"html": navigation, "text": {"Accept", "text/plain"}} {

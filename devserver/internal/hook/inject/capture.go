@@ -23,7 +23,7 @@ var (
 )
 
 // capture puts the hook's handler around that of every server. It runs the app's
-// handler in a goroutine of its own, so that a failed one can stay where it is
+// handler in a goroutine of its own, so that a failed one can be parked where it is
 // while net/http's goroutine answers and returns: neither the connection nor
 // Shutdown waits for it.
 //

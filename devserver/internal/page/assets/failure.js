@@ -232,7 +232,7 @@
   };
   const run = async () => {
     const src = line.value.trim();
-    if (busy) say('The one before is still running.');
+    if (busy) say('The previous expression is still running.');
     if (!src || busy) return;
     if (past[past.length - 1] !== src) past.push(src);
     at = past.length;
