@@ -44,7 +44,9 @@ func (l *loop) stop(a *app) {
 }
 
 func (l *loop) start(g generation) {
-	l.saves.started(time.Now())
+	if g.gen == l.saves.gen { // else it has nothing of what was saved
+		l.saves.started(time.Now())
+	}
 	if !g.binary.Hooked() {
 		l.web.listeners.yield()
 	}

@@ -37,6 +37,7 @@ var (
 		{"an app without the hook, twice", testWithoutHook},
 		{"code that links only because nothing calls it", testNotToBeKept},
 		{"a save that breaks the build while the old app is stopping", testBrokenWhileStopping},
+		{"a build that fails when the old app has stopped", testBrokenWhenStopped},
 		{"a person in a hurry", testHurry},
 		{"Control-C while the go command waits for the network", testStopDuringList},
 	}
@@ -186,6 +187,41 @@ func testBrokenWhileStopping(t *testing.T, mode string) {
 	if status, body := r.Get("/version"); status != 500 || !strings.Contains(body, "broken.go:3") {
 		t.Errorf("the page: %d %s", status, body)
 	}
+	if err := os.Remove(filepath.Join(r.Dir, "broken.go")); err != nil {
+		t.Fatal(err)
+	}
+	r.Served("v2")
+}
+
+// It made room for a binary that the save has taken back: that is the newest there is.
+func testBrokenWhenStopped(t *testing.T, mode string) {
+	r := rig.New(t, mode)
+	r.Env = append(r.Env, "DRAIN_MS=1000")
+	r.Start("--grace", "20s")
+	old := r.AppPid()
+	r.SetVersion("v2")
+	r.Says(`(?s)devrun: built in.*devrun: built in`) // the old app is draining
+	// What is wrong with main is said when web has been compiled.
+	for i := range 4 {
+		r.Write(fmt.Sprintf("web/slow%d.go", i), strings.NewReplacer("package main", "package web", "func slow", fmt.Sprintf("func slow%d_", i)).Replace(rig.SlowSource(i)))
+	}
+	r.Write("broken.go", "package main\n\nvar x int = \"no number\"\n")
+	rig.Gone(t, old)
+	if strings.Contains(r.Stderr.String(), "devrun: build failed") {
+		t.Fatal("the build has failed before the app had stopped, which is another case")
+	}
+	r.Says(`^devrun: build failed`)
+	suite.Until(t, "the newest binary runs", func() error {
+		resp, body, err := rig.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
+		if err != nil {
+			return err
+		}
+		if resp.StatusCode != 200 || body != "v2\n" {
+			return fmt.Errorf("%d %q", resp.StatusCode, body)
+		}
+		return nil
+	})
+	r.Says(`^devrun: generation 2 is still running \(pid \d+\)$`)
 	if err := os.Remove(filepath.Join(r.Dir, "broken.go")); err != nil {
 		t.Fatal(err)
 	}
