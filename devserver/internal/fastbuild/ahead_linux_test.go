@@ -37,7 +37,7 @@ func TestLinkAhead(t *testing.T) {
 	}
 	// The go command names other temporary files each time.
 	a.write("leaf/more.go", "package leaf\n")
-	a.full("a file has come", "f1g")
+	a.full("a file was added", "f1g")
 	a.learn()
 	a.builder.Expect(a.next())
 	if a.builder.ahead.begun != waits {

@@ -174,7 +174,7 @@ func TestStartErrors(t *testing.T) {
 		"missing":        {Command{Path: filepath.Join(dir, "none")}, "no such file"},
 		"not executable": {Command{Path: write("plain", "x", 0o644)}, "not executable"},
 		"directory":      {Command{Path: dir}, "is a directory"},
-		"no program":     {Command{Path: write("text", "x", 0o755)}, "no program for linux/"},
+		"not a program":  {Command{Path: write("text", "x", 0o755)}, "not a program for linux/"},
 		"no interpreter": {Command{Path: write("script", "#!/none\n", 0o755)}, "interpreter"},
 		"no directory":   {Command{Path: "/bin/true", Dir: filepath.Join(dir, "gone")}, "its directory " + dir},
 	} {
