@@ -88,7 +88,7 @@ func turn(p process, happened any) (process, order) {
 			return stopping{app: p.app}, order{}
 		}
 	case launched:
-		return starting{e.app}, order{}
+		return starting(e), order{}
 	case listens:
 		if p, ok := p.(starting); ok {
 			return ready(p), order{}
