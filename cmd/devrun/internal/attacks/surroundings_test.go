@@ -287,7 +287,7 @@ func misuse(t *testing.T, s *site) {
 	r.Dir, r.Env = w.Dir, append(r.Env, "CI=true", "GO_ENV=production", "NODE_ENV=production")
 	r.Start()
 	served(t, r)
-	r.Says(`console is off|no terminal to show the PIN`)
+	r.Says(`console off: stderr is not a terminal`)
 	own := consoleOf(r)
 	for what, pin := range map[string]string{"unlock": `{"pin":"000000000"}`, "eval": `{"failure":"x","frame":0,"src":"1"}`} {
 		resp, body, err := rig.Ask("POST", own+"/api/"+what, strings.NewReader(pin), "Content-Type", "application/json", "X-Devrun", "1", "Origin", own)
