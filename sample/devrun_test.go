@@ -61,9 +61,7 @@ func underDevrun(t *testing.T, name string) database {
 		s := newDevrun(t, db)
 		s.begin([]string{"APP_ENV=development"})
 		one.server = s
-		if !s.answers() {
-			t.Fatalf("microblog did not start:\n%s", s.log)
-		}
+		s.settle()
 	}
 	db := one.server.db
 	db.shared = one.server

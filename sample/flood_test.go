@@ -108,7 +108,7 @@ func serveAt(t *testing.T, port int) *mailtest.Server {
 	t.Helper()
 	ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 	if err != nil {
-		t.Skipf("somebody else has the port now: %v", err)
+		t.Fatal(err)
 	}
 	return mailtest.ServeOn(t, ln, nil)
 }
@@ -118,10 +118,7 @@ func serveAt(t *testing.T, port int) *mailtest.Server {
 func TestLongMailServerComesBack(t *testing.T) {
 	suite.Long(t)
 	onOne(t, func(t *testing.T, db database) {
-		port, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
+		port := suite.FreePort(t)
 		s := start(t, db, mailTo(port)...)
 		fail := s.failing(t)
 		fail()
@@ -149,10 +146,7 @@ func TestLongMoreErrorsThanMails(t *testing.T) {
 	suite.Long(t)
 	onOne(t, func(t *testing.T, db database) {
 		const waiting, hourly, kinds = 32, 30, 60
-		port, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
+		port := suite.FreePort(t)
 		s := start(t, db, mailTo(port)...)
 		susan := s.as(t, "susan")
 		// The database says what a post says: any number of different errors.

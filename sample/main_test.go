@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -116,23 +115,15 @@ func start(t *testing.T, db database, env ...string) *server {
 func (s *server) run(env []string) {
 	s.t.Helper()
 	s.launch(env)
-	s.settle(env)
+	s.settle()
 }
 
-// settle waits until a server that was launched answers. If another process was
-// faster in taking its port, it gets another.
-func (s *server) settle(env []string) {
+// settle waits until a server that was launched answers.
+func (s *server) settle() {
 	s.t.Helper()
-	for range 5 {
-		if s.answers() {
-			return
-		}
-		if !strings.Contains(s.log.String(), "address already in use") {
-			break
-		}
-		s.launch(env)
+	if !s.answers() {
+		s.t.Fatalf("microblog did not start:\n%s", s.log)
 	}
-	s.t.Fatalf("microblog did not start:\n%s", s.log)
 }
 
 func (s *server) launch(env []string) {
@@ -145,10 +136,7 @@ func (s *server) launch(env []string) {
 // begin starts it, for somebody else to end.
 func (s *server) begin(env []string) {
 	s.t.Helper()
-	port, err := freePort()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	port := suite.FreePort(s.t)
 	s.url = fmt.Sprintf("http://127.0.0.1:%d", port)
 	s.cmd, s.log, s.done = exec.Command(s.command[0], s.command[1:]...), &output{}, make(chan struct{})
 	s.cmd.Dir = s.dir
@@ -226,13 +214,4 @@ func cleanEnv() []string {
 		env = append(env, e)
 	}
 	return env
-}
-
-// freePort is a port that nothing listens on now.
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return ln.Addr().(*net.TCPAddr).Port, ln.Close()
 }

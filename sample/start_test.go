@@ -18,7 +18,7 @@ func TestMigrationsAtOnce(t *testing.T) {
 			all[i].launch(nil)
 		}
 		for _, s := range all {
-			s.settle(nil)
+			s.settle()
 		}
 		if got := db.count(t, `SELECT COUNT(*) FROM schema_version`); got != 3 {
 			t.Errorf("%d migrations were noted", got)

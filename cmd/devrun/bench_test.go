@@ -245,7 +245,7 @@ type benchApp struct {
 }
 
 func newBenchApp(b *testing.B, deps string, source func(version string, port int) map[string]string) *benchApp {
-	a := &benchApp{b: b, dir: b.TempDir(), port: rig.FreePort(b), source: source}
+	a := &benchApp{b: b, dir: b.TempDir(), port: suite.FreePort(b), source: source}
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		b.Fatal(err)
@@ -461,7 +461,7 @@ func BenchmarkStylesheet(b *testing.B) {
 	if err := os.CopyFS(dir, os.DirFS(rig.App(b))); err != nil {
 		b.Fatal(err)
 	}
-	port := rig.FreePort(b)
+	port := suite.FreePort(b)
 	cmd := exec.Command(rig.Binary(b))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port))
 	if err := cmd.Start(); err != nil {

@@ -7,9 +7,12 @@
 package suite
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -60,3 +63,32 @@ func Seed(t testing.TB) uint64 {
 	t.Logf("SEED=%d", seed)
 	return seed
 }
+
+// FreePort is a TCP port of 127.0.0.1 that nothing listens on and that no other test
+// gets until this one has ended. It is from below the range that outgoing connections
+// and port 0 use, so that it stays free until the test takes it.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		port := 20000 + int(nextPort.Add(1))%10000
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		// UDP of the same number, which no test uses, says that the port is taken.
+		held, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			t.Cleanup(func() { held.Close() })
+			return port
+		}
+		held.Close()
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+// nextPort is where the search begins: elsewhere for the tests of each package.
+var nextPort atomic.Int64
+
+func init() { nextPort.Store(int64(os.Getpid() * 37)) }

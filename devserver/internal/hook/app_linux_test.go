@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -278,16 +279,7 @@ func share(t *testing.T, l net.Listener) {
 // unused returns a port of 127.0.0.1 that nobody has at the moment.
 func unused(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(suite.FreePort(t))
 }
 
 var client = http.Client{Timeout: suite.Patience, Transport: &http.Transport{DisableKeepAlives: true}}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"devrun/devserver/suite"
 )
 
 func TestUnderWayWhenTheAppIsReplaced(t *testing.T) {
@@ -173,12 +175,7 @@ func TestAppIsGoneBeforeAnybodyKnows(t *testing.T) {
 		}
 	})
 	t.Run("refused at first", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		l.Close()
+		addr := fmt.Sprintf("127.0.0.1:%d", suite.FreePort(t))
 		f.Forward(addr)
 		go func() {
 			time.Sleep(20 * time.Millisecond)

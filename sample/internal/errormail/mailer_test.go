@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"devrun/devserver/suite"
 	"devrun/sample/internal/mailtest"
 )
 
@@ -129,14 +130,9 @@ func TestHourlyCap(t *testing.T) {
 
 // The server is gone, much goes wrong, the server comes back.
 func TestServerComesBack(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().(*net.TCPAddr)
-	ln.Close()
+	port := suite.FreePort(t)
 	c := newClock()
-	_, log, out := mailing(t, c, addr.Port, nil)
+	_, log, out := mailing(t, c, port, nil)
 	for i := range 500 {
 		log.Error("Exception on / [GET]", "err", errors.New("error "+strings.Repeat("x", i)))
 	}
@@ -147,7 +143,7 @@ func TestServerComesBack(t *testing.T) {
 	if n := strings.Count(out.String(), "could not be mailed"); n != 1 {
 		t.Errorf("the same trouble is told %d times", n)
 	}
-	ln, err = net.Listen("tcp", addr.String())
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Skipf("somebody else has the port now: %v", err)
 	}

@@ -79,7 +79,7 @@ func forgeReports(t *testing.T, s *site) {
 	}
 	s.honest(t)
 	// An address that the app wants is opened on loopback, whatever it says.
-	port := rig.FreePort(t)
+	port := suite.FreePort(t)
 	forge(fmt.Sprintf(`{"kind":"listening","network":"tcp4","wanted":"0.0.0.0:%d","addr":"127.0.0.1:%d"}`+"\n", port, port+1))
 	suite.Until(t, "the forged address is open", func() error {
 		if !slices.Contains(listeners(t, s.Cmd.Process.Pid), fmt.Sprint("127.0.0.1:", port)) {

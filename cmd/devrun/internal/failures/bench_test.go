@@ -43,7 +43,7 @@ func measure(b *testing.B, app string) *measured {
 	if err := os.CopyFS(dir, os.DirFS(rig.Path(b, own+app))); err != nil {
 		b.Fatal(err)
 	}
-	port := rig.FreePort(b)
+	port := suite.FreePort(b)
 	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: suite.Patience}}
 	cmd := exec.Command(rig.Binary(b))
 	cmd.Dir = dir

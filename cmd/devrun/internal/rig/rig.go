@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -109,7 +108,7 @@ func NewOf(t *testing.T, mode string, dirs ...string) *Rig {
 			t.Fatal(err)
 		}
 	}
-	r := &Rig{T: t, Dir: dir, Port: FreePort(t), Ended: make(chan struct{})}
+	r := &Rig{T: t, Dir: dir, Port: suite.FreePort(t), Ended: make(chan struct{})}
 	r.cache()
 	if mode == "poll" {
 		r.args = append(r.args, "--poll", "20ms")
@@ -160,32 +159,6 @@ func take(t testing.TB, name string) (free func()) {
 	}
 	return func() { l.Close() }
 }
-
-// FreePort returns a port that nothing listens on now and that is no other
-// rig's until the test ends. It is taken from below the range that outgoing
-// connections use, so that it stays free.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	for range 1000 {
-		port := 20000 + int(nextPort.Add(1))%10000
-		free := take(t, strconv.Itoa(port))
-		if free == nil {
-			continue
-		}
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			t.Cleanup(free)
-			return port
-		}
-		free()
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
-var nextPort atomic.Int64
-
-func init() { nextPort.Store(int64(os.Getpid() * 37)) }
 
 // environ is what devrun gets: the test's own environment, without what would
 // change devrun's ways.

@@ -109,7 +109,7 @@ func stopsIn(r *rig.Rig, d debugger, function string) {
 // address; and an app that the debugger kills is a crash like others.
 func testDebugger(t *testing.T, mode string) {
 	r := rig.New(t, mode).Start("--ldflags=-w=0", "--grace=500ms") // with debug info, for variables
-	port := rig.FreePort(t)
+	port := suite.FreePort(t)
 	const function = "example.test/app/web.echo"
 	pid := r.AppPid()
 	d := attach(r, port)

@@ -266,7 +266,7 @@ func testTwoDevruns(t *testing.T, mode string) {
 // opens it.
 func testSecondPort(t *testing.T, mode string) {
 	r := rig.New(t, mode)
-	port := rig.FreePort(t)
+	port := suite.FreePort(t)
 	r.Env = append(r.Env, "SECOND_PORT="+strconv.Itoa(port))
 	r.Start()
 	second := &rig.Rig{T: t, Port: port, Ended: r.Ended}
@@ -294,7 +294,7 @@ func testSecondPort(t *testing.T, mode string) {
 func testAddr(t *testing.T, mode string) {
 	r := rig.New(t, mode)
 	asked := r.Port
-	r.Port = rig.FreePort(t)
+	r.Port = suite.FreePort(t)
 	r.Env = append(r.Env, "PORT="+strconv.Itoa(asked))
 	r.Start("--addr", fmt.Sprintf(":%d", r.Port))
 	r.SetVersion("v2")
