@@ -152,11 +152,7 @@ func (l *loop) onBuildFailed(err error, began time.Time) {
 	b.Generation, b.At, b.Saved = l.saves.gen, began, slices.Clone(l.saves.files)
 	l.saves.endAs(page.SaveNotBuilt, f.Count())
 	l.builds.failed = &b
-	if _, ok := l.process.(absent); ok && l.builds.good != nil {
-		// The old app made room for a newer one that is not to be: what was built last is
-		// there for the requests of pages that are open.
-		l.turn(linked{*l.builds.good})
-	}
+	l.turn(unbuilt{l.builds.good})
 	l.web.listeners.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.web.listeners.url())
 	if app := lives(l.process); app != nil {

@@ -2,7 +2,6 @@ package devserver
 
 import (
 	"devrun/devserver/internal/binaries"
-	"devrun/devserver/internal/fault"
 )
 
 // process is where the app's process stands. It is one of absent, starting, ready,
@@ -26,7 +25,7 @@ type (
 		next *generation
 	}
 	// crashed: it ended by itself, or could not be started.
-	crashed struct{ crash fault.Crash }
+	crashed struct{}
 )
 
 func (absent) any() *app     { return nil }
@@ -46,21 +45,21 @@ type generation struct {
 type (
 	// linked: a binary is to run, in the place of what runs: the old process ends first, so
 	// that the two never share a database or a lock.
-	linked struct{ next generation }
+	linked struct{ next *generation }
 	// outdated: what waits for the process to end is not to run any more.
 	outdated struct{}
+	// unbuilt: the newest sources do not build. If the process has made room for something
+	// that is not to run any more, the last binary takes it, nil for none: requests of open
+	// pages are still answered.
+	unbuilt struct{ last *generation }
 	// launched: the process that was ordered runs.
 	launched struct{ app *app }
 	// listens: the app listens on a port.
 	listens struct{}
 	// halt: nothing is to run any more.
 	halt struct{}
-	// exited: the process has ended, or could not be started. instead runs if it has made
-	// room for something that is not to run any more, nil for nothing.
-	exited struct {
-		crash   fault.Crash
-		instead *generation
-	}
+	// exited: the process has ended, or could not be started.
+	exited struct{}
 )
 
 // order is what is to be done after a turn, at most one of the two.
@@ -76,16 +75,23 @@ func turn(p process, happened any) (process, order) {
 	case linked:
 		switch p := p.(type) {
 		case starting:
-			return stopping{p.app, &e.next}, order{stop: p.app}
+			return stopping{p.app, e.next}, order{stop: p.app}
 		case ready:
-			return stopping{p.app, &e.next}, order{stop: p.app}
+			return stopping{p.app, e.next}, order{stop: p.app}
 		case stopping:
-			return stopping{p.app, &e.next}, order{}
+			return stopping{p.app, e.next}, order{}
 		}
-		return absent{}, order{launch: &e.next}
+		return absent{}, order{launch: e.next}
 	case outdated:
 		if p, ok := p.(stopping); ok {
 			return stopping{app: p.app}, order{}
+		}
+	case unbuilt:
+		switch p := p.(type) {
+		case stopping:
+			return stopping{p.app, e.last}, order{}
+		case absent:
+			return absent{}, order{launch: e.last}
 		}
 	case launched:
 		return starting(e), order{}
@@ -104,16 +110,10 @@ func turn(p process, happened any) (process, order) {
 		}
 		return absent{}, order{}
 	case exited:
-		p, ok := p.(stopping)
-		switch {
-		case !ok:
-			return crashed{e.crash}, order{}
-		case p.next != nil:
+		if p, ok := p.(stopping); ok {
 			return absent{}, order{launch: p.next}
-		case e.instead != nil:
-			return absent{}, order{launch: e.instead}
 		}
-		return absent{}, order{}
+		return crashed{}, order{}
 	}
 	return p, order{}
 }

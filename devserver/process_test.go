@@ -3,8 +3,6 @@ package devserver
 import (
 	"fmt"
 	"testing"
-
-	"devrun/devserver/internal/fault"
 )
 
 // Whatever happens to the app's process, there is one next step, and never two
@@ -12,26 +10,25 @@ import (
 func TestTurn(t *testing.T) {
 	a := &app{gen: 1}
 	two, three := &generation{gen: 2}, &generation{gen: 3}
-	crash := fault.Crash{Generation: 1, Exit: fault.Exit{Code: 2}}
 	for _, c := range []struct {
 		was      process
 		happened any
 		is       process
 		order    order
 	}{
-		{absent{}, linked{*two}, absent{}, order{launch: two}},
-		{crashed{crash}, linked{*two}, absent{}, order{launch: two}},
-		{starting{a}, linked{*two}, stopping{a, two}, order{stop: a}},
-		{ready{a}, linked{*two}, stopping{a, two}, order{stop: a}},
-		{stopping{a, nil}, linked{*two}, stopping{a, two}, order{}},
-		{stopping{a, two}, linked{*three}, stopping{a, three}, order{}},
+		{absent{}, linked{two}, absent{}, order{launch: two}},
+		{crashed{}, linked{two}, absent{}, order{launch: two}},
+		{starting{a}, linked{two}, stopping{a, two}, order{stop: a}},
+		{ready{a}, linked{two}, stopping{a, two}, order{stop: a}},
+		{stopping{a, nil}, linked{two}, stopping{a, two}, order{}},
+		{stopping{a, two}, linked{three}, stopping{a, three}, order{}},
 
 		{absent{}, outdated{}, absent{}, order{}},
 		{starting{a}, outdated{}, starting{a}, order{}},
 		{ready{a}, outdated{}, ready{a}, order{}},
 		{stopping{a, two}, outdated{}, stopping{a, nil}, order{}},
 		{stopping{a, nil}, outdated{}, stopping{a, nil}, order{}},
-		{crashed{crash}, outdated{}, crashed{crash}, order{}},
+		{crashed{}, outdated{}, crashed{}, order{}},
 
 		{absent{}, launched{a}, starting{a}, order{}},
 
@@ -39,23 +36,27 @@ func TestTurn(t *testing.T) {
 		{ready{a}, listens{}, ready{a}, order{}},
 		{stopping{a, two}, listens{}, stopping{a, two}, order{}},
 		{absent{}, listens{}, absent{}, order{}},
-		{crashed{crash}, listens{}, crashed{crash}, order{}},
+		{crashed{}, listens{}, crashed{}, order{}},
 
 		{absent{}, halt{}, absent{}, order{}},
 		{starting{a}, halt{}, stopping{a, nil}, order{stop: a}},
 		{ready{a}, halt{}, stopping{a, nil}, order{stop: a}},
 		{stopping{a, two}, halt{}, stopping{a, nil}, order{}},
 		{stopping{a, nil}, halt{}, stopping{a, nil}, order{}},
-		{crashed{crash}, halt{}, absent{}, order{}},
+		{crashed{}, halt{}, absent{}, order{}},
 
-		{absent{}, exited{crash: crash}, crashed{crash}, order{}}, // it could not be started
-		{starting{a}, exited{crash: crash}, crashed{crash}, order{}},
-		{starting{a}, exited{crash, three}, crashed{crash}, order{}},
-		{ready{a}, exited{crash: crash}, crashed{crash}, order{}},
-		{stopping{a, two}, exited{crash: crash}, absent{}, order{launch: two}},
-		{stopping{a, two}, exited{crash, three}, absent{}, order{launch: two}},
-		{stopping{a, nil}, exited{crash, three}, absent{}, order{launch: three}},
-		{stopping{a, nil}, exited{crash: crash}, absent{}, order{}},
+		{absent{}, unbuilt{two}, absent{}, order{launch: two}},
+		{absent{}, unbuilt{nil}, absent{}, order{}},
+		{starting{a}, unbuilt{two}, starting{a}, order{}},
+		{ready{a}, unbuilt{two}, ready{a}, order{}},
+		{stopping{a, nil}, unbuilt{two}, stopping{a, two}, order{}},
+		{crashed{}, unbuilt{two}, crashed{}, order{}},
+
+		{absent{}, exited{}, crashed{}, order{}}, // it could not be started
+		{starting{a}, exited{}, crashed{}, order{}},
+		{ready{a}, exited{}, crashed{}, order{}},
+		{stopping{a, two}, exited{}, absent{}, order{launch: two}},
+		{stopping{a, nil}, exited{}, absent{}, order{}},
 	} {
 		is, then := turn(c.was, c.happened)
 		if got, want := shownTurn(is, then), shownTurn(c.is, c.order); got != want {
@@ -76,11 +77,8 @@ func shownTurn(p process, o order) string {
 	if a := p.any(); a != nil {
 		s += fmt.Sprint(" ", a.gen)
 	}
-	switch p := p.(type) {
-	case stopping:
+	if p, ok := p.(stopping); ok {
 		s += fmt.Sprint(" for ", number(p.next))
-	case crashed:
-		s += fmt.Sprint(" ", p.crash)
 	}
 	return s + fmt.Sprint(", launch ", number(o.launch), ", stop ", o.stop != nil)
 }

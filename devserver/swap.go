@@ -26,7 +26,7 @@ func (l *loop) turn(happened any) {
 // swap puts a binary in the place of what runs.
 func (l *loop) swap(b *binaries.Binary) {
 	l.builds.good = &generation{l.saves.gen, b}
-	l.turn(linked{*l.builds.good})
+	l.turn(linked{l.builds.good})
 	l.present()
 }
 
@@ -191,15 +191,11 @@ func (l *loop) onExited(a *app, e fault.Exit, trouble error) {
 		l.onCrashed(a, e, trouble)
 		return
 	}
-	if l.end.begun() || l.builds.failed == nil {
-		l.turn(exited{})
-		return
+	l.turn(exited{})
+	if l.builds.failed != nil && !l.end.begun() {
+		l.web.listeners.show(l.buildPage()) // it does not run any more
+		l.present()
 	}
-	// If it made room for a binary that a newer save took back, and that save does not
-	// build, the binary is the newest there is.
-	l.turn(exited{instead: l.builds.good})
-	l.web.listeners.show(l.buildPage())
-	l.present()
 }
 
 // onCrashed says how the app has ended by itself.
@@ -209,7 +205,7 @@ func (l *loop) onCrashed(a *app, e fault.Exit, trouble error) {
 	}
 	if _, early := l.process.(starting); early {
 		if err := taken(e.Stderr); err != nil && a.gen == 1 {
-			l.turn(exited{crash: crashOf(a.gen, e)})
+			l.turn(exited{})
 			l.fail(err) // at the first start there is nothing to wait for
 			return
 		} else if err != nil {
@@ -232,7 +228,7 @@ func (l *loop) onCrashed(a *app, e fault.Exit, trouble error) {
 // crashed makes the page for a crash, and tells the user and the browsers what the
 // state is now that nothing runs.
 func (l *loop) crashed(c fault.Crash) {
-	l.turn(exited{crash: c})
+	l.turn(exited{})
 	if c.Generation == l.saves.gen {
 		l.saves.endAs(page.SaveCrashed, "the app ended before it was ready")
 	}

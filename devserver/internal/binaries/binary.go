@@ -10,6 +10,7 @@ import (
 	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/fastbuild"
+	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/inspect"
 )
 
@@ -43,10 +44,6 @@ func (b *Binary) current() *fastbuild.Made {
 	defer b.mu.Unlock()
 	return b.made
 }
-
-// Direct reports whether it was made without go build, so that a save which changes
-// nothing in it can be told.
-func (b *Binary) Direct() bool { return b.current() != nil }
 
 // Is notes what sources the binary is made of now, by a build that found it the same.
 func (b *Binary) Is(r Result) {
@@ -89,15 +86,5 @@ func (b *Binary) Package(ctx context.Context, function string) (*expr.Package, e
 		}
 		b.types = types
 	}
-	return b.types.Package(packageOf(function))
-}
-
-// packageOf is the import path in a linker's name of a function.
-func packageOf(function string) string {
-	head, _, _ := strings.Cut(function, "[") // type arguments have paths of their own
-	start := strings.LastIndexByte(head, '/') + 1
-	if dot := strings.IndexByte(head[start:], '.'); dot >= 0 {
-		head = head[:start+dot]
-	}
-	return strings.ReplaceAll(head, "%2e", ".")
+	return b.types.Package(fault.Frame{Func: function}.Package())
 }

@@ -156,7 +156,7 @@ func TestSame(t *testing.T) {
 	m.Learn(t.Context(), first)
 	m.write(t, "main.go", source+"// more\n")
 	second := m.build(t, 3, nil, untouched)
-	if second.Full != "" || !second.Binary.Direct() {
+	if second.Full != "" || second.Binary.current() == nil {
 		t.Fatalf("built with go build: %s", second.Full)
 	}
 	m.write(t, "main.go", source+"// mode\n")

@@ -11,11 +11,9 @@ package cause
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/srctree"
@@ -95,7 +93,7 @@ func causedBy(e *fault.Error) []fault.Prose {
 		return nil
 	}
 	text, typ := strings.ReplaceAll(e.Text, "\n", "␊"), strings.ReplaceAll(e.Type, "\n", "␊")
-	return []fault.Prose{fault.Say("It is caused by %s, an error of type %s.", cut(text, 200), cut(typ, 100))}
+	return []fault.Prose{fault.Say("It is caused by %s, an error of type %s.", fault.Cut(text, 200), fault.Cut(typ, 100))}
 }
 
 // onlyError is the one error variable that is not nil, the zero Value when there are
@@ -110,22 +108,4 @@ func onlyError(vars []fault.Value) (only fault.Value) {
 		}
 	}
 	return only
-}
-
-// cut shortens a text to n bytes and says so.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	switch more := len(s) - n; {
-	case more == 1:
-		return s[:n] + "… (1 byte more)"
-	case more < 1000:
-		return fmt.Sprintf("%s… (%d bytes more)", s[:n], more)
-	default:
-		return fmt.Sprintf("%s… (%d kB more)", s[:n], more/1000)
-	}
 }

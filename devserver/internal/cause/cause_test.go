@@ -176,7 +176,7 @@ func TestExplainSecrets(t *testing.T) {
 
 func TestCut(t *testing.T) {
 	for n, want := range map[int]string{3: "xxx", 4: "xxx… (1 byte more)", 1002: "xxx… (999 bytes more)", 5003: "xxx… (5 kB more)"} {
-		if got := cut(strings.Repeat("x", n), 3); got != want {
+		if got := fault.Cut(strings.Repeat("x", n), 3); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}

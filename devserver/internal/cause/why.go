@@ -138,7 +138,7 @@ func (e *evidence) isBranch(n ast.Node) bool {
 }
 
 // text is an expression as it stands in the source, in one line and not too long.
-func (e *evidence) text(x ast.Expr) string { return cut(types.ExprString(x), 60) }
+func (e *evidence) text(x ast.Expr) string { return fault.Cut(types.ExprString(x), 60) }
 
 // blame makes a cause of an expression and what is wrong with it.
 func (e *evidence) blame(x ast.Expr, note string, why ...fault.Prose) fault.Cause {

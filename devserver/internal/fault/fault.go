@@ -109,3 +109,38 @@ type Frame struct {
 	Line   int
 	Elided int // calls that the runtime left out before this one; -1 when it does not say how many
 }
+
+// Split cuts a function's name in two: what can be seen at a glance, last.
+func (f Frame) Split() (pkg, name string) {
+	end := f.dot() + 1
+	if end == 0 {
+		return "", f.Func
+	}
+	if strings.HasPrefix(f.Func[end:], "(") {
+		if close := strings.Index(f.Func[end:], ")."); close > 0 {
+			end += close + 2
+		}
+	}
+	// The linker escapes dots in the last element: gopkg.in/yaml%2ev3.Unmarshal
+	return strings.ReplaceAll(f.Func[:end], "%2e", "."), f.Func[end:]
+}
+
+// Package is the import path of the function's package.
+func (f Frame) Package() string {
+	dot := f.dot()
+	if dot < 0 {
+		return "runtime" // panic, as the trace calls it
+	}
+	return strings.ReplaceAll(f.Func[:dot], "%2e", ".")
+}
+
+// dot is where the import path ends, -1 when the name has none.
+func (f Frame) dot() int {
+	path, _, _ := strings.Cut(f.Func, "[") // type arguments have paths of their own
+	start := strings.LastIndexByte(path, '/') + 1
+	dot := strings.IndexByte(f.Func[start:], '.')
+	if dot < 0 {
+		return -1
+	}
+	return start + dot
+}

@@ -38,7 +38,7 @@ type group struct {
 func newBuildView(b fault.Build, running *Running) *buildView {
 	v := &buildView{Build: b, running: running, sources: newSources(b.At)}
 	files := map[string]bool{}
-	v.Output, v.Command = cut(b.Output, maxOutput), cut(b.Command, maxText)
+	v.Output, v.Command = fault.Cut(b.Output, maxOutput), fault.Cut(b.Command, maxText)
 	for _, d := range b.Diagnostics {
 		if d.Message == "too many errors" {
 			v.stopped = true
@@ -59,7 +59,7 @@ func newBuildView(b fault.Build, running *Running) *buildView {
 		if len(d.File) > maxName {
 			d.File = ""
 		}
-		d.Message, d.Rel, d.Package = cut(d.Message, maxText), cut(d.Rel, maxName), cut(d.Package, maxName)
+		d.Message, d.Rel, d.Package = fault.Cut(d.Message, maxText), fault.Cut(d.Rel, maxName), fault.Cut(d.Package, maxName)
 		i := slices.IndexFunc(v.groups, func(g group) bool { return g.Name == d.Rel })
 		if i < 0 {
 			i = len(v.groups)
@@ -155,8 +155,8 @@ func (p *Pages) buildPage(v *buildView, l limits) page {
 	c := buildContent{
 		Tally: v.tally(), Stopped: v.stopped, Nothing: len(v.groups) == 0,
 		Running: v.running,
-		Command: cut(visible(v.Command), l.message), Output: cut(visible(v.Output), l.output),
-		Markdown: cut(v.markdown(), l.output),
+		Command: fault.Cut(visible(v.Command), l.message), Output: fault.Cut(visible(v.Output), l.output),
+		Markdown: fault.Cut(v.markdown(), l.output),
 		Saved:    oneLines(v.Saved[:min(len(v.Saved), l.items)], l.message),
 	}
 	c.SavedMore = len(v.Saved) - len(c.Saved)
@@ -169,7 +169,7 @@ func (p *Pages) buildPage(v *buildView, l limits) page {
 		if shown == l.items {
 			break
 		}
-		gc := groupContent{Name: cut(visible(g.Name), l.message)}
+		gc := groupContent{Name: fault.Cut(visible(g.Name), l.message)}
 		for _, d := range g.diags[:min(len(g.diags), l.items-shown)] {
 			shown++
 			dc := p.diag(d, l)
@@ -188,7 +188,7 @@ func (p *Pages) buildPage(v *buildView, l limits) page {
 
 	head, _, _ := headline(first.Message)
 	pg := page{
-		Kind: "build", Title: "build failed: " + cut(visible(head), l.message),
+		Kind: "build", Title: "build failed: " + fault.Cut(visible(head), l.message),
 		State: "bad", Label: "build failed",
 		Status:          fmt.Sprintf("generation %d failed · nothing is running", v.Generation),
 		NoScriptRefresh: 2,
@@ -196,7 +196,7 @@ func (p *Pages) buildPage(v *buildView, l limits) page {
 		Tag:             "build failed",
 		Kick:            []string{fmt.Sprintf("generation %d", v.Generation), "compiled for " + lasting(v.Took)},
 		At:              v.At,
-		Text:            cut(visible(head), l.message),
+		Text:            fault.Cut(visible(head), l.message),
 		After:           v.others(),
 		Why:             []fault.Prose{fault.Say(v.still() + " This page reloads by itself when the build passes.")},
 		Copy:            true,
@@ -225,10 +225,10 @@ func keys(item, all string) []keyHelp {
 func (p *Pages) diag(d fault.Diagnostic, l limits) diagContent {
 	head, tail, more := headline(d.Message)
 	return diagContent{
-		Short: cut(visible(shorten(head, tail)), min(l.message, 160)),
-		Head:  cut(visible(head), l.message), Tail: cut(visible(tail), l.message), More: cut(visible(more), l.message),
+		Short: fault.Cut(visible(shorten(head, tail)), min(l.message, 160)),
+		Head:  fault.Cut(visible(head), l.message), Tail: fault.Cut(visible(tail), l.message), More: fault.Cut(visible(more), l.message),
 		Warning: warning(d),
-		Line:    d.Line, At: cut(visible(d.Pos()), l.message), Package: cut(visible(d.Package), l.message),
+		Line:    d.Line, At: fault.Cut(visible(d.Pos()), l.message), Package: fault.Cut(visible(d.Package), l.message),
 		Open: link{"Open in editor", p.editor.link(d.File, d.Line, d.Col)},
 	}
 }
@@ -279,7 +279,7 @@ func shorten(head, tail string) string {
 
 // place is "handlers.go:87" without its directories, for a button.
 func place(rel string, line int) string {
-	name := cut(visible(filepath.Base(rel)), 60)
+	name := fault.Cut(visible(filepath.Base(rel)), 60)
 	if line == 0 {
 		return name
 	}

@@ -49,11 +49,11 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	}
 	switch {
 	case !v.Values.Here && v.Gone != "" && i == v.root:
-		p.VarsNone = cut(visible(orElse(v.Values.Why, "They were not read.")), l.message)
+		p.VarsNone = fault.Cut(visible(orElse(v.Values.Why, "They were not read.")), l.message)
 	case !v.Values.Here && v.Gone != "":
 		p.VarsNone = "They were not read."
 	case !v.Values.Here:
-		p.VarsNone = "No variables yet. " + cut(visible(orElse(strings.TrimSuffix(v.Values.Why, "."), "Debug information is still being linked")), l.message) + "."
+		p.VarsNone = "No variables yet. " + fault.Cut(visible(orElse(strings.TrimSuffix(v.Values.Why, "."), "Debug information is still being linked")), l.message) + "."
 		if v.at.Away && v.at.ConsoleURL != "" {
 			p.VarsNone += " They will be on the page with the console."
 		}
@@ -61,7 +61,7 @@ func (v *failureView) panel(i int, s *stack, budget *rowBudget) callPanel {
 	case len(call.Vars) == 0:
 		p.VarsNone = "There are none here."
 		if call.Why != "" {
-			p.VarsNone = cut(visible(call.Why), l.message)
+			p.VarsNone = fault.Cut(visible(call.Why), l.message)
 		}
 	default:
 		var on []string
@@ -167,11 +167,11 @@ func (v *failureView) errors(c *failureContent, l limits) {
 		if i == l.others {
 			break
 		}
-		c.Panics = append(c.Panics, cut(visible(p.Text), l.message))
+		c.Panics = append(c.Panics, fault.Cut(visible(p.Text), l.message))
 	}
 	e := v.Error
 	if e == nil {
-		e, c.ChainOf = v.Cause.Error, cut(visible(v.Cause.ErrorOf), 60)
+		e, c.ChainOf = v.Cause.Error, fault.Cut(visible(v.Cause.ErrorOf), 60)
 	}
 	if e == nil {
 		return
@@ -186,10 +186,10 @@ func (v *failureView) errors(c *failureContent, l limits) {
 // notes are what limits the truth of what is shown.
 func (v *failureView) notes(l limits) (list []string) {
 	for _, n := range v.Notes[:min(len(v.Notes), l.others)] {
-		list = append(list, cut(visible(n), l.message))
+		list = append(list, fault.Cut(visible(n), l.message))
 	}
 	if v.Values.Way != "" {
-		list = append(list, cut(visible(v.Values.Way), l.message))
+		list = append(list, fault.Cut(visible(v.Values.Way), l.message))
 	}
 	return list
 }

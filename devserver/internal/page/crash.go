@@ -22,7 +22,7 @@ type crashView struct {
 }
 
 func (p *Pages) newCrashView(c fault.Crash, hint string) *crashView {
-	v := &crashView{goroutines: len(c.Trace.Goroutines), pages: p, hint: visible(cut(hint, maxText)), root: -1}
+	v := &crashView{goroutines: len(c.Trace.Goroutines), pages: p, hint: visible(fault.Cut(hint, maxText)), root: -1}
 	c.Exit.Signal = oneLine(c.Exit.Signal)
 	v.Crash = bounded(c)
 	if c.At.IsZero() || c.Exit.Ran == 0 {
@@ -56,25 +56,25 @@ func bounded(c fault.Crash) fault.Crash {
 	c.Trace.Start -= dropped
 	c.Exit.Stderr = slices.Clone(c.Exit.Stderr[dropped:])
 	for i, line := range c.Exit.Stderr {
-		c.Exit.Stderr[i] = cut(line, maxName)
+		c.Exit.Stderr[i] = fault.Cut(line, maxName)
 	}
 	t := &c.Trace
-	t.Message = cut(t.Message, maxText)
+	t.Message = fault.Cut(t.Message, maxText)
 	t.Earlier = slices.Clone(t.Earlier[:min(len(t.Earlier), maxGoroutines)])
 	for i, m := range t.Earlier {
-		t.Earlier[i] = cut(m, maxText)
+		t.Earlier[i] = fault.Cut(m, maxText)
 	}
 	t.Goroutines = slices.Clone(t.Goroutines[:min(len(t.Goroutines), maxGoroutines)])
 	for i := range t.Goroutines {
 		g := &t.Goroutines[i]
-		g.State = cut(g.State, maxName)
+		g.State = fault.Cut(g.State, maxName)
 		g.Frames = slices.Clone(g.Frames[:min(len(g.Frames), maxFrames)])
 		for j := range g.Frames {
-			g.Frames[j].Func, g.Frames[j].File = cut(g.Frames[j].Func, maxName), cut(g.Frames[j].File, maxName)
+			g.Frames[j].Func, g.Frames[j].File = fault.Cut(g.Frames[j].Func, maxName), fault.Cut(g.Frames[j].File, maxName)
 		}
 		if g.CreatedBy != nil {
 			by := *g.CreatedBy
-			by.Func, by.File = cut(by.Func, maxName), cut(by.File, maxName)
+			by.Func, by.File = fault.Cut(by.Func, maxName), fault.Cut(by.File, maxName)
 			g.CreatedBy = &by
 		}
 	}
@@ -121,7 +121,7 @@ func (v *crashView) ended() string {
 func (v *crashView) why() []fault.Prose {
 	p := v.cause()
 	if g := v.first(); g != nil && g.Request() != "" {
-		p = append(p, fault.Say("The goroutine was started by %s.", cut(visible(g.Request()), 200)))
+		p = append(p, fault.Say("The goroutine was started by %s.", fault.Cut(visible(g.Request()), 200)))
 	}
 	return p
 }
@@ -146,9 +146,9 @@ func (v *crashView) cause() []fault.Prose {
 	e := v.Exit
 	switch {
 	case v.unstarted():
-		return []fault.Prose{fault.Say("The system did not run it: %s.", cut(v.lastWords(), 300))}
+		return []fault.Prose{fault.Say("The system did not run it: %s.", fault.Cut(v.lastWords(), 300))}
 	case e.Signal == "killed" && e.MaxRSS > 0:
-		return []fault.Prose{fault.Say("It had " + size(e.MaxRSS) + " in use; it may have run out of memory.")}
+		return []fault.Prose{fault.Say("It had " + fault.Size(e.MaxRSS) + " in use; it may have run out of memory.")}
 	case e.Signal == "killed":
 		return []fault.Prose{fault.Say("Something outside ended it; it may have run out of memory.")}
 	case e.Signal != "":
@@ -159,7 +159,7 @@ func (v *crashView) cause() []fault.Prose {
 		p = []fault.Prose{fault.Say("It ended by itself and without an error: %s returned, or %s was called.", "main", "os.Exit(0)")}
 	}
 	if last := v.lastWords(); last != "" {
-		p = append(p, fault.Say("Its last line on stderr was %s.", cut(last, 300)))
+		p = append(p, fault.Say("Its last line on stderr was %s.", fault.Cut(last, 300)))
 	}
 	return p
 }

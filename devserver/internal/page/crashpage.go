@@ -39,7 +39,7 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 		s.current = f.Path + "\x00" + f.At()
 	}
 	if g := v.first(); g != nil {
-		c.Groups = append(c.Groups, stackGroup{Title: cut(visible(goroutine(*g)), 200), Rows: s.rows(v.frames, v.bad, l.items)})
+		c.Groups = append(c.Groups, stackGroup{Title: fault.Cut(visible(goroutine(*g)), 200), Rows: s.rows(v.frames, v.bad, l.items)})
 		if g.CreatedBy != nil {
 			f := p.Tree.Frame(*g.CreatedBy)
 			class := ""
@@ -49,7 +49,7 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 			title := "started"
 			switch request := g.Request(); {
 			case request != "":
-				title = "started by " + cut(visible(request), 200)
+				title = "started by " + fault.Cut(visible(request), 200)
 			case g.Creator != 0:
 				title = fmt.Sprintf("started by goroutine %d", g.Creator)
 			}
@@ -65,25 +65,25 @@ func (p *Pages) crashPage(v *crashView, l limits) page {
 		if len(c.Earlier) == l.others {
 			break
 		}
-		c.Earlier = append(c.Earlier, cut(visible(m), l.message))
+		c.Earlier = append(c.Earlier, fault.Cut(visible(m), l.message))
 	}
 	c.Panels = s.panels
 	v.stderr(&c, l)
 	v.facts(&c)
-	c.Markdown = cut(v.markdown(), l.output)
+	c.Markdown = fault.Cut(v.markdown(), l.output)
 
 	before, text := v.headline()
 	pg := page{
-		Kind: "crash", Title: cut(strings.TrimPrefix(before+" "+firstLine(visible(text)), " "), l.message),
+		Kind: "crash", Title: fault.Cut(strings.TrimPrefix(before+" "+firstLine(visible(text)), " "), l.message),
 		State: "bad", Label: "stopped", Status: "stopped · waiting for a save",
 		Rebuilding: "Everything below is from the process before.",
 		Tag:        "crash", Kick: strings.SplitN(v.ended(), ", ", 2),
-		At: v.At, Before: before, Text: cut(visible(text), l.message),
+		At: v.At, Before: before, Text: fault.Cut(visible(text), l.message),
 		Why:  v.why(),
 		Copy: true, Content: c,
 	}
 	if v.hint != "" {
-		pg.Why = append(pg.Why, fault.Prose{{Text: cut(v.hint, l.message)}})
+		pg.Why = append(pg.Why, fault.Prose{{Text: fault.Cut(v.hint, l.message)}})
 	}
 	pg.Why = append(pg.Why, fault.Say("This page reloads by itself after the next save."))
 	help := keys("frame", "the crash")
@@ -132,7 +132,7 @@ func (v *crashView) others(c *crashContent, s *stack) {
 		if n := same[key(g)]; n > 1 {
 			title = fmt.Sprintf("%d goroutines, %s", n, g.State)
 		}
-		c.OtherStack = append(c.OtherStack, stackGroup{Title: cut(visible(title), 200), Rows: s.rows(v.pages.locate(g.Frames), nil, s.limits.others)})
+		c.OtherStack = append(c.OtherStack, stackGroup{Title: fault.Cut(visible(title), 200), Rows: s.rows(v.pages.locate(g.Frames), nil, s.limits.others)})
 	}
 }
 
@@ -165,14 +165,14 @@ func (v *crashView) facts(c *crashContent) {
 		status, signal = "none", e.Signal
 	}
 	if e.MaxRSS > 0 {
-		memory = size(e.MaxRSS)
+		memory = fault.Size(e.MaxRSS)
 	}
 	c.Exit = []fact{
 		{"status", status}, {"signal", signal}, {"pid", fmt.Sprint(e.Pid)},
 		{"ran", lasting(e.Ran)}, {"peak memory", memory}, {"generation", fmt.Sprint(v.Generation)},
 	}
 	if v.root >= 0 {
-		c.Exit = append(c.Exit, fact{"last line of the app", cut(visible(v.frames[v.root].At()), 400)})
+		c.Exit = append(c.Exit, fact{"last line of the app", fault.Cut(visible(v.frames[v.root].At()), 400)})
 	}
 	c.ExitNote = e.String()
 	if v.unstarted() {

@@ -30,7 +30,7 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 	switch {
 	case v.Gone != "":
 		c.GoroutineNote += ", finished"
-		c.Stays = visible(cut(v.Gone, l.message))
+		c.Stays = visible(fault.Cut(v.Gone, l.message))
 	default:
 		c.GoroutineNote += ", parked"
 		c.Stays = "It stays parked until the next restart, for 30 minutes, or until you let it go. The request has been answered."
@@ -39,7 +39,7 @@ func (v *failureView) drawers(c *failureContent, l limits) {
 	c.Goroutine.Rows = []factRow{{Name: "goroutine", Value: fmt.Sprint(v.Goroutine)}}
 	if v.CreatedBy != nil {
 		f := v.pages.Tree.Frame(*v.CreatedBy)
-		c.Goroutine.Rows = append(c.Goroutine.Rows, factRow{Name: "started by", Value: cut(oneLine(f.Func+", "+f.At()), l.message)})
+		c.Goroutine.Rows = append(c.Goroutine.Rows, factRow{Name: "started by", Value: fault.Cut(oneLine(f.Func+", "+f.At()), l.message)})
 	}
 	c.Goroutine.Rows = append(c.Goroutine.Rows,
 		factRow{Name: "process", Value: fmt.Sprintf("pid %d, generation %d", v.Pid, v.Generation)})
@@ -50,7 +50,7 @@ func (v *failureView) requestDrawer(c *failureContent, l limits) {
 	path, query, _ := strings.Cut(q.URI, "?")
 	general := facts{Title: "Request"}
 	add := func(name, value string) {
-		row := factRow{Name: name, Value: cut(oneLine(value), l.message)}
+		row := factRow{Name: name, Value: fault.Cut(oneLine(value), l.message)}
 		if value == "" {
 			row.Value, row.Mute = "none", true
 		}
@@ -84,7 +84,7 @@ func (v *failureView) requestDrawer(c *failureContent, l limits) {
 			headers++
 		}
 	}
-	c.RequestNote = cut(fmt.Sprintf("%s, %s, %s, %s", cut(v.asked(), 100), count(len(q.Form), "form field"), count(headers, "header"), count(len(cookies), "cookie")), l.message)
+	c.RequestNote = fault.Cut(fmt.Sprintf("%s, %s, %s, %s", fault.Cut(v.asked(), 100), count(len(q.Form), "form field"), count(headers, "header"), count(len(cookies), "cookie")), l.message)
 }
 
 func isCookie(f fault.Field) bool { return strings.EqualFold(f.Name, "Cookie") }
@@ -103,13 +103,13 @@ func (v *failureView) fieldFacts(title string, part fault.Part, list []fault.Fie
 			out.Rows = append(out.Rows, factRow{Name: "and", Value: count(len(list)-i, "more"), Mute: true})
 			break
 		}
-		name := cut(oneLine(f.Name), min(l.text, 120))
+		name := fault.Cut(oneLine(f.Name), min(l.text, 120))
 		for j, value := range f.Values {
 			if j == 5 {
 				out.Rows = append(out.Rows, factRow{Name: name, Value: fmt.Sprintf("and %d more", len(f.Values)-j), Mute: true})
 				break
 			}
-			row := factRow{Name: name, Value: cut(oneLine(value), l.text), Redacted: value == fault.Mask}
+			row := factRow{Name: name, Value: fault.Cut(oneLine(value), l.text), Redacted: value == fault.Mask}
 			if v.reveals() && strings.Contains(value, fault.Mask) {
 				row.Part, row.Path = part, fmt.Sprintf("%d.%d", i, j)
 			}
@@ -127,12 +127,12 @@ func (v *failureView) productionDrawer(c *failureContent, l limits) {
 	switch {
 	case a.Started:
 		c.ProductionNote = "an answer that breaks off"
-		c.ProductionSays = []string{fmt.Sprintf("The header was out before the failure, with status %d, so nothing could be put in its place: the connection is cut after %s.", a.Status, size(int64(a.Size)))}
+		c.ProductionSays = []string{fmt.Sprintf("The header was out before the failure, with status %d, so nothing could be put in its place: the connection is cut after %s.", a.Status, fault.Size(int64(a.Size)))}
 	case a.Status == 0:
 		c.ProductionNote = "no answer: the connection is closed after 0 bytes"
 		c.ProductionSays = []string{"Your app had written nothing when it panicked, so net/http closes the connection: the browser shows its own error page."}
 	default:
-		c.ProductionNote = v.statusLine() + ", " + size(int64(a.Size))
+		c.ProductionNote = v.statusLine() + ", " + fault.Size(int64(a.Size))
 		if a.Size == 0 {
 			c.ProductionSays = []string{"The answer has no body: the browser shows an empty page."}
 		}
@@ -142,6 +142,6 @@ func (v *failureView) productionDrawer(c *failureContent, l limits) {
 		c.ProductionHeader = &h
 	}
 	if a.Body != "" {
-		c.ProductionBody = cut(visible(a.Body), l.output/4)
+		c.ProductionBody = fault.Cut(visible(a.Body), l.output/4)
 	}
 }

@@ -117,14 +117,14 @@ func (b *bounds) cut(s string, n int) string {
 	if b.bytes <= 0 {
 		n = min(n, maxShort)
 	}
-	s = cut(s, n)
+	s = fault.Cut(s, n)
 	b.bytes -= len(s)
 	return s
 }
 
 func boundedFailure(f fault.Failure) fault.Failure {
 	b := &bounds{maxTexts, maxValues, 5 * maxSteps}
-	f.Message, f.Production.Body = cut(f.Message, maxText), cut(f.Production.Body, maxText)
+	f.Message, f.Production.Body = fault.Cut(f.Message, maxText), fault.Cut(f.Production.Body, maxText)
 	q := &f.Request
 	for _, s := range []*string{&f.ID, &f.Type, &f.Gone, &f.Values.Why, &f.Values.Way, &q.Method, &q.Proto, &q.Host, &q.Remote, &q.Route} {
 		*s = b.cut(*s, maxName)
@@ -138,12 +138,12 @@ func boundedFailure(f fault.Failure) fault.Failure {
 	f.Calls = slices.Clone(f.Calls[:min(len(f.Calls), maxFrames)])
 	for i := range f.Calls {
 		c := &f.Calls[i]
-		c.Func, c.File, c.Why = cut(c.Func, maxName), cut(c.File, maxName), b.cut(c.Why, maxName)
+		c.Func, c.File, c.Why = fault.Cut(c.Func, maxName), fault.Cut(c.File, maxName), b.cut(c.Why, maxName)
 		c.Vars = b.valuesOf(c.Vars, 0)
 	}
 	if f.CreatedBy != nil {
 		by := *f.CreatedBy
-		by.Func, by.File = cut(by.Func, maxName), cut(by.File, maxName)
+		by.Func, by.File = fault.Cut(by.Func, maxName), fault.Cut(by.File, maxName)
 		f.CreatedBy = &by
 	}
 	for _, list := range []*[]fault.Field{&q.Header, &q.Form, &f.Production.Header} {

@@ -61,23 +61,23 @@ func (v *failureView) text(all bool) string {
 		message = append(message[:textMessage-1], "…")
 	}
 	for i, line := range message {
-		message[i] = cut(line, 4*textWidth)
+		message[i] = fault.Cut(line, 4*textWidth)
 	}
 	fmt.Fprintf(&b, "%s: %s\n", v.tag(), strings.Join(message, "\n    "))
 	if all {
-		fmt.Fprintf(&b, "%s, goroutine %d, generation %d\n", cut(v.asked(), textWidth), v.Goroutine, v.Generation)
+		fmt.Fprintf(&b, "%s, goroutine %d, generation %d\n", fault.Cut(v.asked(), textWidth), v.Goroutine, v.Generation)
 		if why := v.Cause.String(); why != "" {
-			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(why), 4*textWidth))
+			fmt.Fprintf(&b, "\n%s\n", fault.Cut(oneLine(why), 4*textWidth))
 		}
 	}
 	b.WriteByte('\n')
 	v.writeFrames(&b, textFrames, all)
 	if all {
 		for _, n := range v.Notes[:min(len(v.Notes), textNotes)] {
-			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(n), 4*textWidth))
+			fmt.Fprintf(&b, "\n%s\n", fault.Cut(oneLine(n), 4*textWidth))
 		}
 		if v.Values.Way != "" {
-			fmt.Fprintf(&b, "\n%s\n", cut(oneLine(v.Values.Way), 4*textWidth))
+			fmt.Fprintf(&b, "\n%s\n", fault.Cut(oneLine(v.Values.Way), 4*textWidth))
 		}
 	}
 	if v.at.ConsoleURL != "" {
@@ -115,7 +115,7 @@ func (v *failureView) writeFrames(b *strings.Builder, most int, vars bool) {
 		if v.root >= 0 && own <= most/2 {
 			flush()
 		}
-		fmt.Fprintf(b, "  %s  %s\n", cut(visible(f.Func), textWidth), cut(visible(f.At()), textWidth))
+		fmt.Fprintf(b, "  %s  %s\n", fault.Cut(visible(f.Func), textWidth), fault.Cut(visible(f.At()), textWidth))
 		if vars && i == v.root {
 			v.writeVars(b)
 		}
@@ -155,7 +155,7 @@ func (v *failureView) writeVars(b *strings.Builder) {
 		fmt.Fprintf(b, "      + %s\n", count(rest, "more variable"))
 	}
 	if !v.Values.Here && v.Values.Why != "" {
-		fmt.Fprintf(b, "      no variables: %s\n", cut(oneLine(v.Values.Why), 4*textWidth))
+		fmt.Fprintf(b, "      no variables: %s\n", fault.Cut(oneLine(v.Values.Why), 4*textWidth))
 	}
 }
 
@@ -217,7 +217,7 @@ func (v *failureView) writeSource(b *strings.Builder) {
 		if n == f.Line {
 			mark = ">"
 		}
-		fmt.Fprintf(b, "%s %4d  %s\n", mark, n, cut(visible(string(src.data[start:end])), maxLine))
+		fmt.Fprintf(b, "%s %4d  %s\n", mark, n, fault.Cut(visible(string(src.data[start:end])), maxLine))
 	}
 }
 
@@ -225,7 +225,7 @@ func (v *failureView) writeSource(b *strings.Builder) {
 // page; nothing in it can end the comment.
 func (v *failureView) comment() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", v.tag(), cut(visible(v.message()), 2000))
+	fmt.Fprintf(&b, "%s: %s\n", v.tag(), fault.Cut(visible(v.message()), 2000))
 	v.writeFrames(&b, textFrames, false)
 	s := strings.NewReplacer("<", "‹", ">", "›").Replace(b.String())
 	for strings.Contains(s, "--") {

@@ -74,23 +74,23 @@ func (v *failureView) html(all bool) []byte {
 func (v *failureView) page(l limits, all bool) page {
 	before, text := v.headline()
 	pg := page{
-		Kind: "failure", Title: cut(v.tag()+": "+firstLine(visible(text)), l.message),
+		Kind: "failure", Title: fault.Cut(v.tag()+": "+firstLine(visible(text)), l.message),
 		State: "ok", Label: "serving", TagClass: "bad", Tag: v.tag(), At: v.At,
 		Status: State{Generation: v.Generation, Pid: v.Pid}.short(),
-		Before: before, Text: cut(visible(text), l.message), GoType: cut(oneLine(v.Type), 120),
+		Before: before, Text: fault.Cut(visible(text), l.message), GoType: fault.Cut(oneLine(v.Type), 120),
 		Copy: true, Comment: template.HTML(cutComment(v.comment(), l.output)),
 	}
 	if v.How == fault.Recovered {
 		pg.Kick = []string{"recovered by the app"}
 	}
 	if all {
-		pg.Asked = &asked{cut(oneLine(v.Request.Method), 20), cut(oneLine(v.Request.URI), min(l.message, 300))}
-		pg.Title += " · " + cut(v.asked(), 120)
+		pg.Asked = &asked{fault.Cut(oneLine(v.Request.Method), 20), fault.Cut(oneLine(v.Request.URI), min(l.message, 300))}
+		pg.Title += " · " + fault.Cut(v.asked(), 120)
 		for _, p := range v.Cause.Why {
 			pg.Why = append(pg.Why, cutWords(p, l.message))
 		}
 	}
-	c := failureContent{ID: cut(oneLine(v.ID), 100), All: all, Waiting: !v.at.Away && !v.Values.Here && v.Gone == ""}
+	c := failureContent{ID: fault.Cut(oneLine(v.ID), 100), All: all, Waiting: !v.at.Away && !v.Values.Here && v.Gone == ""}
 	if v.at.Away {
 		pg.Inlined = inlined
 		if originOf(v.at.WaitURL) != "" {
@@ -99,7 +99,7 @@ func (v *failureView) page(l limits, all bool) page {
 		}
 		if host := originOf(v.at.ConsoleURL); host != "" {
 			_, host, _ = strings.Cut(host, "://")
-			c.Console = &consoleContent{State: "away", Gone: visible(v.Gone), URL: template.URL(address(v.at.ConsoleURL)), Host: cut(host, 100)}
+			c.Console = &consoleContent{State: "away", Gone: visible(v.Gone), URL: template.URL(address(v.at.ConsoleURL)), Host: fault.Cut(host, 100)}
 		}
 	} else {
 		pg.Nav = &nav{"failures", v.at.Kept}
@@ -117,7 +117,7 @@ func (v *failureView) page(l limits, all bool) page {
 		v.errors(&c, l)
 		v.drawers(&c, l)
 	}
-	c.Markdown = cut(v.markdown(all), l.output)
+	c.Markdown = fault.Cut(v.markdown(all), l.output)
 	c.MarkdownNote = count(v.total, "frame") + ", as Markdown"
 	pg.Content = c
 
@@ -143,7 +143,7 @@ func (v *failureView) page(l limits, all bool) page {
 func cutWords(p fault.Prose, n int) fault.Prose {
 	out := slices.Clone(p)
 	for i := range out {
-		out[i].Text = cut(out[i].Text, n)
+		out[i].Text = fault.Cut(out[i].Text, n)
 	}
 	return out
 }
@@ -247,7 +247,7 @@ func (v *failureView) stack(c *failureContent, l limits, all bool) {
 	if all && v.root < 0 {
 		c.Notes = v.notes(l)
 		if !v.Values.Here && v.Gone != "" {
-			c.Notes = append(c.Notes, cut(visible(v.Values.Why), l.message))
+			c.Notes = append(c.Notes, fault.Cut(visible(v.Values.Why), l.message))
 		}
 	}
 	if v.root < 0 && len(c.Panels) > 0 {

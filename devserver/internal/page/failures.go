@@ -22,7 +22,7 @@ type State struct {
 
 // mark is the shape of the dot and the state in a word.
 func (s State) mark() (class, label string) {
-	label = cut(oneLine(s.Doing), 40)
+	label = fault.Cut(oneLine(s.Doing), 40)
 	switch s.Doing {
 	case "serving":
 		return "ok", label
@@ -100,15 +100,15 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		if i == maxListed {
 			break
 		}
-		f.ID = cut(f.ID, 100)
+		f.ID = fault.Cut(f.ID, 100)
 		// All of it is looked at, since a variable may name what is secret in a message.
 		v := p.newFailureView(f, Place{})
-		v.Message = cut(v.Message, maxName)
+		v.Message = fault.Cut(v.Message, maxName)
 		at := ""
 		if v.root >= 0 {
-			at = cut(visible(v.frames[v.root].At()), 100)
+			at = fault.Cut(visible(v.frames[v.root].At()), 100)
 		}
-		said := []string{cut(v.asked(), 160)}
+		said := []string{fault.Cut(v.asked(), 160)}
 		if at != "" {
 			said = append(said, at)
 		}
@@ -116,11 +116,11 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 			said = append(said, "parked")
 		}
 		c.List = append(c.List, failureItem{
-			URL: FailurePath(f.ID), Tag: v.tag(), Class: "bad", Text: cut(oneLine(v.message()), 200),
+			URL: FailurePath(f.ID), Tag: v.tag(), Class: "bad", Text: fault.Cut(oneLine(v.message()), 200),
 			Asked: strings.Join(said, ", "), Generation: fmt.Sprintf("generation %d", f.Generation), At: f.At,
 		})
 		items = append(items, itemJSON{f.ID, string(f.How), v.message(), v.Request.Method, v.Request.URI, at, f.Generation, f.At, v.Gone})
-		fmt.Fprintf(&text, "%s  %s: %s (%s)\n", f.At.Local().Format("15:04:05"), v.tag(), cut(oneLine(v.message()), 300), strings.Join(said, ", "))
+		fmt.Fprintf(&text, "%s  %s: %s (%s)\n", f.At.Local().Format("15:04:05"), v.tag(), fault.Cut(oneLine(v.message()), 300), strings.Join(said, ", "))
 	}
 	text.WriteString(savesText(saves))
 	pg := page{
@@ -130,7 +130,7 @@ func (p *Pages) Overview(list []fault.Failure, saves []Save, s State) http.Handl
 		Keys: []keyHelp{{[]string{"j", "k"}, "Next and previous failure"}, {[]string{"Enter"}, "Open it"}, {[]string{"?"}, "This help"}, {[]string{"Esc"}, "Close"}},
 	}
 	if len(s.URLs) > 0 {
-		pg.Text = cut(oneLine(s.URLs[0]), 200)
+		pg.Text = fault.Cut(oneLine(s.URLs[0]), 200)
 		if originOf(s.URLs[0]) != "" {
 			pg.Primary = link{"Open the app", template.URL(originOf(s.URLs[0]))}
 		}

@@ -35,7 +35,7 @@ func (v *failureView) inlines(call int) map[int][]inline {
 		if text := besides(val); text != "" {
 			bad := val.Name == v.Cause.Var
 			if bad || set.Line != v.frames[call].Line {
-				out[set.Line] = append(out[set.Line], inline{cut(visible(val.Name), 40) + " = " + text, bad})
+				out[set.Line] = append(out[set.Line], inline{fault.Cut(visible(val.Name), 40) + " = " + text, bad})
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func besides(v fault.Value) string {
 	case v.Nil:
 		return "nil"
 	case v.Kind == fault.Interface && len(v.Children) == 1:
-		return cut(oneLine(v.Children[0].Type), maxInlineText)
+		return fault.Cut(oneLine(v.Children[0].Type), maxInlineText)
 	}
 	text := oneLine(v.Text)
 	if len(text) > maxInlineText {

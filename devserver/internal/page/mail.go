@@ -136,18 +136,18 @@ func (p *Pages) Mail(m Mail, part string, b Mails) http.Handler {
 	}
 	path := MailPath(m.ID)
 	l := &letter{
-		ID: m.ID, Path: path, Subject: cut(oneLine(cmp.Or(m.Subject, "no subject")), maxMailField), Part: part,
+		ID: m.ID, Path: path, Subject: fault.Cut(oneLine(cmp.Or(m.Subject, "no subject")), maxMailField), Part: part,
 		HasHTML: m.HTML != "", HTMLNote: htmlNote(m.Elsewhere),
 	}
 	fact := func(name, value string) {
-		l.Facts = append(l.Facts, MailField{name, cut(oneLine(value), maxMailField)})
+		l.Facts = append(l.Facts, MailField{name, fault.Cut(oneLine(value), maxMailField)})
 	}
 	fact("from", cmp.Or(m.Sender, m.From, "nobody"))
 	fact("to", strings.Join(m.To, ", "))
 	fact("received", m.At.Local().Format("15:04:05")+" from "+m.Peer)
-	fact("size", size(int64(len(m.Raw))))
+	fact("size", fault.Size(int64(len(m.Raw))))
 	for _, f := range m.Header {
-		l.Headers = append(l.Headers, MailField{cut(oneLine(f.Name), 100), cut(oneLine(f.Value), maxMailField)})
+		l.Headers = append(l.Headers, MailField{fault.Cut(oneLine(f.Name), 100), fault.Cut(oneLine(f.Value), maxMailField)})
 	}
 	for _, t := range []mailTab{{Name: "Text"}, {Name: "HTML"}, {Name: "Headers", Count: len(m.Header)}, {Name: "Raw"}} {
 		name := strings.ToLower(t.Name)
@@ -159,12 +159,12 @@ func (p *Pages) Mail(m Mail, part string, b Mails) http.Handler {
 	}
 	switch part {
 	case "text":
-		l.Text = p.linked(visible(cut(m.Text, maxMailText)))
+		l.Text = p.linked(visible(fault.Cut(m.Text, maxMailText)))
 	case "raw":
-		l.Raw = visible(cut(strings.ReplaceAll(string(m.Raw), "\r\n", "\n"), maxMailText))
+		l.Raw = visible(fault.Cut(strings.ReplaceAll(string(m.Raw), "\r\n", "\n"), maxMailText))
 	}
 	for i, f := range m.Files {
-		l.Files = append(l.Files, mailFile{cut(oneLine(f.Name), 200), path + "/attachment/" + strconv.Itoa(i), cut(oneLine(f.Type), 100) + ", " + size(int64(f.Size))})
+		l.Files = append(l.Files, mailFile{fault.Cut(oneLine(f.Name), 200), path + "/attachment/" + strconv.Itoa(i), fault.Cut(oneLine(f.Type), 100) + ", " + fault.Size(int64(f.Size))})
 	}
 	return p.mails(b, http.StatusOK, m.plain(), m.json(), mailContent{Letter: l})
 }
@@ -187,7 +187,7 @@ func (p *Pages) mails(b Mails, status int, plain string, json []byte, c mailCont
 	c.Fate = "Mail sent to " + b.SMTP + " lands here and goes nowhere else. The newest 500 are kept, until devrun stops."
 	for _, m := range b.List {
 		row := mailRow{MailItem: m, URL: MailPath(m.ID), Unseen: !m.Seen, Current: c.Letter != nil && c.Letter.ID == m.ID}
-		row.Subject, row.Sender, row.Begins = cut(oneLine(cmp.Or(m.Subject, "no subject")), 200), cut(oneLine(m.Sender), 100), cut(oneLine(m.Begins), 200)
+		row.Subject, row.Sender, row.Begins = fault.Cut(oneLine(cmp.Or(m.Subject, "no subject")), 200), fault.Cut(oneLine(m.Sender), 100), fault.Cut(oneLine(m.Begins), 200)
 		c.List = append(c.List, row)
 	}
 	pg := page{

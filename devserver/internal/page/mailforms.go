@@ -6,19 +6,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"devrun/devserver/internal/fault"
 )
 
 func (b Mails) plain() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d unread of %d, taken at %s", b.Unseen, len(b.List), b.SMTP)
 	for _, m := range b.List {
-		fmt.Fprintf(&text, "\n%s  %s (%s)", m.At.Local().Format("15:04:05"), cut(oneLine(cmp.Or(m.Subject, "no subject")), 200), cut(oneLine(m.Sender), 100))
+		fmt.Fprintf(&text, "\n%s  %s (%s)", m.At.Local().Format("15:04:05"), fault.Cut(oneLine(cmp.Or(m.Subject, "no subject")), 200), fault.Cut(oneLine(m.Sender), 100))
 	}
 	return text.String()
 }
 
 func (m Mail) plain() string {
-	return visible(cut(strings.ReplaceAll(string(m.Raw), "\r\n", "\n"), maxMailText))
+	return visible(fault.Cut(strings.ReplaceAll(string(m.Raw), "\r\n", "\n"), maxMailText))
 }
 
 type mailJSON struct {

@@ -40,7 +40,7 @@ type Pages struct {
 // New returns the Pages of app. An Editor that is none of these makes pages
 // without links.
 func New(app App) *Pages {
-	app.Name, app.Version, app.Go = cut(oneLine(app.Name), 100), cut(oneLine(app.Version), 100), cut(oneLine(app.Go), 100)
+	app.Name, app.Version, app.Go = fault.Cut(oneLine(app.Name), 100), fault.Cut(oneLine(app.Version), 100), fault.Cut(oneLine(app.Go), 100)
 	p := &Pages{Tree: srctree.New(app.Root, app.Modules), app: app}
 	p.editor, _ = parseEditor(app.Editor) // no editor on error, as documented
 	return p

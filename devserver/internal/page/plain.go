@@ -21,7 +21,7 @@ func (p *Pages) waiting(since time.Time, what string) *answer {
 			Kind: "plain", Title: what, State: "work", Label: "under way", Status: "waiting",
 			Refresh: waitRefresh,
 			Tag:     "waiting", Kick: []string{"for " + waited}, At: since,
-			Text: cut(what, 2000),
+			Text: fault.Cut(what, 2000),
 			Why:  []fault.Prose{fault.Say("The request was held, but the app is not ready yet. This page asks again by itself.")},
 		}),
 		json: encodeJSON(struct {

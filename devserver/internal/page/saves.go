@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"devrun/devserver/internal/fault"
 )
 
 // Save is what was saved and what it took until the app was ready with it.
@@ -113,7 +115,7 @@ func newSavesContent(saves []Save) savesContent {
 	scale := scaleOf(saves)
 	for _, s := range saves {
 		v := saveItem{
-			At: s.At, Outcome: s.Outcome, Bad: s.Outcome.bad(), Note: cut(oneLine(s.Note), maxSavedNote),
+			At: s.At, Outcome: s.Outcome, Bad: s.Outcome.bad(), Note: fault.Cut(oneLine(s.Note), maxSavedNote),
 			Total: s.took(), Parts: parts(s.Phases, ", "),
 		}
 		names := s.names()
@@ -121,7 +123,7 @@ func newSavesContent(saves []Save) savesContent {
 			v.File = names[0]
 		}
 		if n := len(s.Files) - 1; n > 0 {
-			v.More, v.Files = fmt.Sprintf("and %d more", n), cut(strings.Join(names, ", "), maxSavedNames)
+			v.More, v.Files = fmt.Sprintf("and %d more", n), fault.Cut(strings.Join(names, ", "), maxSavedNames)
 		}
 		if s.Generation > 0 {
 			v.Generation = fmt.Sprintf("generation %d", s.Generation)
@@ -202,7 +204,7 @@ func savesText(saves []Save) string {
 			said = append(said, fmt.Sprintf("generation %d", s.Generation))
 		}
 		if s.Note != "" {
-			said = append(said, cut(oneLine(s.Note), maxSavedNote))
+			said = append(said, fault.Cut(oneLine(s.Note), maxSavedNote))
 		}
 		fmt.Fprintf(&b, "%s  %s saved, %s (%s): %s\n", s.At.Local().Format("15:04:05"), strings.Join(s.names(), ", "),
 			s.took(), parts(s.Phases, " · "), strings.Join(said, ", "))
@@ -228,7 +230,7 @@ type phaseJSON struct {
 func savesJSON(saves []Save) []saveJSON {
 	out := []saveJSON{}
 	for _, s := range saves {
-		v := saveJSON{Time: s.At, Files: s.names(), Generation: s.Generation, Outcome: s.Outcome, Note: cut(oneLine(s.Note), maxSavedNote), TookMS: millis(s.total()), Phases: []phaseJSON{}}
+		v := saveJSON{Time: s.At, Files: s.names(), Generation: s.Generation, Outcome: s.Outcome, Note: fault.Cut(oneLine(s.Note), maxSavedNote), TookMS: millis(s.total()), Phases: []phaseJSON{}}
 		for _, p := range s.Phases {
 			v.Phases = append(v.Phases, phaseJSON{p.Name, millis(p.Took)})
 		}

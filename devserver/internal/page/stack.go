@@ -157,7 +157,7 @@ func (s *stack) fold(frames []srctree.Frame, rows []stackRow, open bool) stackRo
 	return row
 }
 
-func (s *stack) text(data string) string { return cut(visible(data), min(s.limits.message, 400)) }
+func (s *stack) text(data string) string { return fault.Cut(visible(data), min(s.limits.message, 400)) }
 
 // room takes the place of one more panel, if there is any.
 func (s *stack) room(f srctree.Frame) bool {

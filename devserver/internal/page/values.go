@@ -111,7 +111,7 @@ const maxLevels = 6
 func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRow {
 	b.left--
 	r := valueRow{
-		Name: cut(oneLine(v.Name), min(b.bytes, 120)), Type: cut(oneLine(v.Type), min(b.bytes, 120)), Frame: call, Path: path,
+		Name: fault.Cut(oneLine(v.Name), min(b.bytes, 120)), Type: fault.Cut(oneLine(v.Type), min(b.bytes, 120)), Frame: call, Path: path,
 		Redacted: v.Redacted, Reveal: v.Redacted && b.reveal,
 	}
 	switch {
@@ -127,10 +127,10 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 		r.Absent = "optimised away"
 		return r
 	case v.Unreadable != "":
-		r.Absent = "unreadable: " + cut(oneLine(v.Unreadable), b.bytes)
+		r.Absent = "unreadable: " + fault.Cut(oneLine(v.Unreadable), b.bytes)
 		return r
 	case v.Cycle != "":
-		r.Absent = "same as " + cut(oneLine(v.Cycle), b.bytes)
+		r.Absent = "same as " + fault.Cut(oneLine(v.Cycle), b.bytes)
 		return r
 	case v.Nil:
 		r.Nil = true
@@ -142,7 +142,7 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 			text = oneLine(e.Type + " " + strconv.Quote(e.Text))
 		}
 	}
-	r.Text = cut(text, b.bytes)
+	r.Text = fault.Cut(text, b.bytes)
 	switch v.Kind {
 	case fault.String:
 		r.Class = "s"
@@ -166,7 +166,7 @@ func (b *rowBudget) row(v fault.Value, call int, path string, level int) valueRo
 		inner := v.Children[0]
 		path += ".0"
 		if len(inner.Children) == 0 || inner.Redacted {
-			if inner.Redacted || inner.Kind != fault.Struct && inner.Text != "" && !strings.Contains(r.Text, cut(oneLine(inner.Text), b.bytes)) {
+			if inner.Redacted || inner.Kind != fault.Struct && inner.Text != "" && !strings.Contains(r.Text, fault.Cut(oneLine(inner.Text), b.bytes)) {
 				v.Children = []fault.Value{inner}
 				path = strings.TrimSuffix(path, ".0")
 				break
@@ -245,7 +245,7 @@ func chainSteps(e fault.Error, lead string, bytes int, left *int) []step {
 	}
 	*left--
 	text := visible(e.Text)
-	s := step{Lead: lead, Type: cut(oneLine(e.Type), min(bytes, 120)), Note: cut(oneLine(e.Note), min(bytes, 200))}
+	s := step{Lead: lead, Type: fault.Cut(oneLine(e.Type), min(bytes, 120)), Note: fault.Cut(oneLine(e.Note), min(bytes, 200))}
 	switch len(e.Causes) {
 	case 0:
 	case 1:
@@ -258,7 +258,7 @@ func chainSteps(e fault.Error, lead string, bytes int, left *int) []step {
 			text = strings.TrimSuffix(own, ": ")
 		}
 	}
-	s.Text = cut(text, bytes)
+	s.Text = fault.Cut(text, bytes)
 	if len(e.Causes) == 1 {
 		rest := chainSteps(e.Causes[0], "caused by", bytes, left)
 		if len(rest) == 0 {

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"devrun/devserver/internal/fault"
 )
 
 // sgr is colour and weight: it means nothing on a page.
@@ -63,20 +65,9 @@ func oneLine(s string) string { return strings.ReplaceAll(visible(s), "\n", "␊
 func oneLines(lines []string, n int) []string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
-		out[i] = cut(oneLine(line), n)
+		out[i] = fault.Cut(oneLine(line), n)
 	}
 	return out
-}
-
-// cut shortens s to at most n bytes and says so.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "… (" + size(int64(len(s)-n)) + " more)"
 }
 
 // cutFront keeps the end of s, from the beginning of a line.
@@ -112,19 +103,6 @@ func lasting(d time.Duration) string {
 		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-}
-
-// size is a number of bytes for reading: "212 MB", "3.9 GB".
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return count(int(n), "byte")
-	case n < 1e6:
-		return fmt.Sprintf("%d kB", n/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%d MB", n/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
 // indent puts four spaces before every line: in Markdown that is code, and nothing

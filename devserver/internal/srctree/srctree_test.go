@@ -37,19 +37,6 @@ func TestFrames(t *testing.T) {
 			t.Errorf("%s: own %v, file %s, rel %s", test.file, f.Own, f.Path, f.Rel)
 		}
 	}
-	for name, want := range map[string][2]string{
-		"main.main":                             {"main.", "main"},
-		"main.(*App).count.func1":               {"main.(*App).", "count.func1"},
-		"net/http.(*conn).serve":                {"net/http.(*conn).", "serve"},
-		"gopkg.in/yaml%2ev3.Unmarshal":          {"gopkg.in/yaml.v3.", "Unmarshal"},
-		"example.com/a.F[example.com/b.T[...]]": {"example.com/a.", "F[example.com/b.T[...]]"},
-		"panic":                                 {"", "panic"},
-		"odd%zz.name":                           {"odd%zz.", "name"},
-	} {
-		if pkg, fn := (Frame{Frame: fault.Frame{Func: name}}).Split(); pkg != want[0] || fn != want[1] {
-			t.Errorf("%s: %s and %s", name, pkg, fn)
-		}
-	}
 }
 
 // TestRead: what is no source, or not the source that was compiled, is not read.

@@ -174,20 +174,12 @@ func (t *Terminal) Exited(e fault.Exit, call *fault.Frame) {
 func (t *Terminal) KilledBySystem(e fault.Exit) {
 	text := t.style.redBold("app was killed") + " (" + visible(e.String()) + ")"
 	if e.MaxRSS > 0 {
-		text += ", " + size(e.MaxRSS) + " in use"
+		text += ", " + fault.Size(e.MaxRSS) + " in use"
 	}
 	if e.Signal == "killed" {
 		text += "; it may have run out of memory"
 	}
 	t.say(text)
-}
-
-// size is a number of bytes with two or three digits that matter.
-func size(n int64) string {
-	if n >= 1e9 {
-		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-	}
-	return fmt.Sprintf("%d MB", n/1e6)
 }
 
 // DoesNotStay says that the app crashed too often to be started again unasked.
