@@ -54,7 +54,7 @@ func TestImports(t *testing.T) {
 				drawing[short][strings.TrimPrefix(strings.TrimPrefix(i, "devrun/"), "devserver/internal/")] = true
 			}
 			switch {
-			case i == rig || i == suite && p.ImportPath != rig:
+			case i == rig || strings.HasPrefix(i, suite) && p.ImportPath != rig && !strings.HasPrefix(p.ImportPath, suite):
 				t.Errorf("%s imports %s: it is for tests", p.ImportPath, i)
 			case strings.HasPrefix(p.ImportPath, sample) && own && !strings.HasPrefix(i, sample):
 				t.Errorf("%s imports %s: the app knows nothing of devrun", p.ImportPath, i)

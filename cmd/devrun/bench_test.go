@@ -21,6 +21,7 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 // BenchmarkSaveToServed measures the time from a save to the first answer of
@@ -456,7 +457,7 @@ func (a *benchApp) rest() {
 //
 //	go test ./cmd/devrun -run '^$' -bench Stylesheet -benchtime 20x
 func BenchmarkStylesheet(b *testing.B) {
-	chromium := rig.Browser(b)
+	chromium := chrome.Start(b)
 	dir := filepath.Join(b.TempDir(), "app")
 	if err := os.CopyFS(dir, os.DirFS(rig.App(b))); err != nil {
 		b.Fatal(err)

@@ -6,36 +6,19 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
-
-const chromium = "/usr/bin/chromium"
 
 // openBrowser returns a function that opens a tab.
 func openBrowser(t *testing.T) (open func(t *testing.T, url string) *tab) {
 	t.Helper()
-	if _, err := os.Stat(chromium); err != nil {
-		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") == "1" {
-			t.Fatalf("%s is missing, and DEVRUN_REQUIRE_CHROMIUM=1 demands it", chromium)
-		}
-		t.Skipf("NOT TESTED: the console's origin in a real browser, because %s is missing; install Debian's chromium", chromium)
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*suite.Patience),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-	)
-	t.Cleanup(stop)
-	first, closeBrowser := chromedp.NewContext(allocator)
-	t.Cleanup(closeBrowser)
-	if err := chromedp.Do(first); err != nil {
-		t.Fatal(err)
-	}
+	first := chrome.Start(t)
 	return func(t *testing.T, url string) *tab {
 		t.Helper()
 		ctx, closeTab := chromedp.NewContext(first)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,9 +19,8 @@ import (
 
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
-
-const chromium = "/usr/bin/chromium"
 
 // tab is a page in a real browser.
 type tab struct {
@@ -38,12 +36,7 @@ type tab struct {
 // newTab serves the pages to a tab.
 func newTab(t *testing.T, pages map[string]http.Handler) *tab {
 	t.Helper()
-	if _, err := os.Stat(chromium); err != nil {
-		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") == "1" {
-			t.Fatalf("%s is missing, and DEVRUN_REQUIRE_CHROMIUM=1 demands it", chromium)
-		}
-		t.Skipf("NOT TESTED: the pages in a real browser, because %s is missing; install Debian's chromium", chromium)
-	}
+	browser := chrome.Start(t)
 	mux := http.NewServeMux()
 	mux.Handle("/__devrun/", Assets())
 	for path, h := range pages {
@@ -52,14 +45,8 @@ func newTab(t *testing.T, pages map[string]http.Handler) *tab {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.WSURLReadTimeout(2*suite.Patience), chromedp.WindowSize(1280, 800),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-	)
-	t.Cleanup(stop)
 	b := &tab{t: t, origin: server.URL}
-	ctx, closeTab := chromedp.NewContext(allocator, chromedp.WithListener(b.note))
+	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithListener(b.note))
 	t.Cleanup(closeTab)
 	ctx, cancel := context.WithTimeout(ctx, 4*suite.Patience)
 	t.Cleanup(cancel)

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -11,42 +12,27 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
-const chromium = "/usr/bin/chromium"
-
-// browser is the one of the test binary; every test has tabs and an origin of
-// its own.
+// browser is the one of the test binary, nil without Chromium; every test has tabs and an
+// origin of its own.
 var browser context.Context
 
-func TestMain(m *testing.M) {
-	code, err := withBrowser(m.Run)
-	if err != nil {
+func TestMain(m *testing.M) { os.Exit(withBrowser(m.Run)) }
+
+func withBrowser(run func() int) int {
+	b, stop, err := chrome.Open()
+	switch {
+	case errors.Is(err, chrome.ErrNone):
+		return run()
+	case err != nil:
 		log.Fatal(err)
 	}
-	os.Exit(code)
-}
-
-func withBrowser(run func() int) (int, error) {
-	if _, err := os.Stat(chromium); err != nil {
-		return run(), nil
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(chromium), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(2*suite.Patience),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-	)
 	defer stop()
-	var closeBrowser context.CancelFunc
-	browser, closeBrowser = chromedp.NewContext(allocator)
-	defer closeBrowser()
-	if err := chromedp.Do(browser); err != nil {
-		return 0, fmt.Errorf("start %s: %w", chromium, err)
-	}
-	return run(), nil
+	browser = b
+	return run()
 }
 
 // app is a web app with devrun's routes in front, and counts what browsers do.
@@ -78,10 +64,7 @@ const form = `<!DOCTYPE html><html><head><title>app</title><link rel="icon" href
 func newApp(t *testing.T) *app {
 	t.Helper()
 	if browser == nil {
-		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") == "1" {
-			t.Fatalf("%s is missing, and DEVRUN_REQUIRE_CHROMIUM=1 demands it", chromium)
-		}
-		t.Skipf("NOT TESTED: live reload in a real browser, because %s is missing; install Debian's chromium", chromium)
+		t.Skip(chrome.ErrNone)
 	}
 	a := &app{t: t, hub: New("r1"), loads: map[string]int{}, streams: map[*http.Request]context.CancelFunc{}, pages: map[string]page{
 		"/":            {body: form},

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite/chrome"
 )
 
 // All secrets of the app have this in them, in the clear or as base64, but for
@@ -102,7 +103,7 @@ func copied(t *testing.T, s *site) {
 			s.inert(t, as, page) // looks at the links as well: none leads to another host
 		}
 	}
-	p := rig.NewTab(t, rig.Browser(t), s.URL("/fail"))
+	p := rig.NewTab(t, chrome.Start(t), s.URL("/fail"))
 	p.Becomes(rig.BodyText, "failed on purpose")
 	for _, asked := range p.Asked() {
 		if !strings.HasPrefix(asked, s.URL("/")) && !strings.HasPrefix(asked, s.own) && !strings.HasPrefix(asked, "data:") {

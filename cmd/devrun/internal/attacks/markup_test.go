@@ -17,6 +17,7 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 var elements = strings.Fields("html head meta title link style script body header footer main nav aside section article div span p a b i em strong small code pre kbd samp " +
@@ -113,7 +114,7 @@ func markupInValues(t *testing.T, s *site) {
 	if err != nil || status != 200 || a.Text != `"<img src=x onerror=alert(1)>"` {
 		t.Errorf("%d %+v %v", status, a, err)
 	}
-	p := rig.NewTab(t, rig.Browser(t), s.own+"/failures/"+s.ID)
+	p := rig.NewTab(t, chrome.Start(t), s.own+"/failures/"+s.ID)
 	p.Do(`window.alert = () => { document.title = "owned" }`)
 	p.Becomes(`document.querySelector(".con").dataset.state`, "^locked$")
 	p.Type("#pin", s.pin)

@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"devrun/cmd/devrun/internal/rig"
+	"devrun/devserver/suite/chrome"
 )
 
 // A script in a page of the app learns no variable, no source and no secret, and asks
 // the console nothing. A script in a page of the app wants what the page of a failure
 // has.
 func pivotOf(t *testing.T, s *site) {
-	p := rig.NewTab(t, rig.Browser(t), s.URL("/xss#"+url.PathEscape(s.own)))
+	p := rig.NewTab(t, chrome.Start(t), s.URL("/xss#"+url.PathEscape(s.own)))
 	p.Becomes("document.title", "^done$")
 	var got map[string]string
 	if err := json.Unmarshal([]byte(p.Eval("JSON.stringify(got)")), &got); err != nil {

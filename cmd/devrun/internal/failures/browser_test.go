@@ -15,6 +15,7 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 // TestLongBrowser: a person reads a request that failed, from the page on the app's
@@ -22,7 +23,7 @@ import (
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	b := rig.Browser(t)
+	b := chrome.Start(t)
 	s := rig.NewScreenOn(plain(t)).Start()
 	warm(t, rig.Client, s.URL("/ways/nil"))
 	own := console(t, s.Rig)

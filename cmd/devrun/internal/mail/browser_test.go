@@ -17,6 +17,7 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 // TestLongBrowser: the mailbox is open when mail comes, and a mail is read in all its
@@ -24,7 +25,7 @@ import (
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	b := rig.Browser(t)
+	b := chrome.Start(t)
 	r := mailer(t).Start("--smtp")
 	own := console(t, r)
 	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())

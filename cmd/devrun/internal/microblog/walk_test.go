@@ -20,6 +20,7 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -36,7 +37,7 @@ func TestLongBrowser(t *testing.T) { suite.Long(t); walkIn(t, "production") }
 // and the log.
 func walkIn(t *testing.T, env string) {
 	t.Parallel()
-	b := rig.Browser(t)
+	b := chrome.Start(t)
 	r := ofSample(t)
 	port, printed := rig.SMTP(t)
 	r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username", "DATABASE_URL=sqlite:///walk.db",

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,31 +22,6 @@ import (
 
 	"devrun/devserver/suite"
 )
-
-// Browser starts Debian's Chromium with a fresh profile; its tabs are made by
-// [NewTab]. Without Chromium the test is skipped, unless DEVRUN_REQUIRE_CHROMIUM
-// is set.
-func Browser(t testing.TB) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") != "" {
-			t.Fatal("chromium is required and not on this machine")
-		}
-		t.Skip("NOT TESTED: what the browser shows needs chromium, which is not on this machine")
-	}
-	alloc, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.WSURLReadTimeout(suite.Patience),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	t.Cleanup(stop)
-	ctx, closeBrowser := chromedp.NewContext(alloc)
-	t.Cleanup(closeBrowser)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // Tab is one page of the browser, what its console said and what it asked for.
 type Tab struct {

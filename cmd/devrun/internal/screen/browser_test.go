@@ -12,12 +12,13 @@ import (
 
 	"devrun/cmd/devrun/internal/rig"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 // TestBrowser: a save is on the screen with its scroll position kept, a stylesheet is
 // swapped in place, and the page of a broken build or of a crash goes by itself.
 func TestBrowser(t *testing.T) {
-	b := rig.Browser(t)
+	b := chrome.Start(t)
 	r := rig.New(t, "notify").Start()
 	t.Run("a save is on the screen", func(t *testing.T) {
 		p := rig.NewTab(t, b, r.URL("/"))
@@ -79,7 +80,7 @@ func TestBrowser(t *testing.T) {
 // and a strict policy of the app is kept to.
 func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
-	b := rig.Browser(t)
+	b := chrome.Start(t)
 	t.Run("twelve tabs, each reloaded once", func(t *testing.T) {
 		r := rig.New(t, "notify").Start()
 		const loads = `sessionStorage.n = +(sessionStorage.n || 0) + 1`
