@@ -20,8 +20,15 @@ import (
 
 // In production devrun builds the app, becomes it, and nothing of devrun is
 // in it.
-func TestProduction(t *testing.T) {
-	for _, env := range []string{"APP_ENV=production", "APP_ENV=", "FLASK_ENV=production"} {
+func TestProduction(t *testing.T) { inProduction(t, "APP_ENV=production") }
+
+func TestLongProduction(t *testing.T) {
+	suite.Long(t)
+	inProduction(t, "APP_ENV=", "FLASK_ENV=production")
+}
+
+func inProduction(t *testing.T, envs ...string) {
+	for _, env := range envs {
 		t.Run(env, func(t *testing.T) {
 			r := rig.New(t, "notify")
 			r.LaunchWith(func(c *exec.Cmd) {

@@ -62,18 +62,18 @@ var attacks = []attack{
 	{n: 20, what: "attributes of cookies", run: noCookies},
 	{n: 21, what: "cookies of the app", run: cookiesOfTheApp},
 	{n: 22, what: "script in the app", run: pivotOf},
-	{n: 23, what: "forwarded peer", run: forwardedPeer},
+	{n: 23, what: "forwarded peer", run: forwardedPeer, long: true},
 	{n: 24, what: "forwarded peer for the app", run: forwardedToTheApp},
 	{n: 25, what: "paths", run: traverse, also: atConsole},
 	{n: 26, what: "tricks with queries", run: queryTricks, also: atConsole},
 	{n: 27, what: "files that are no source", run: claimedFiles, long: true},
-	{n: 28, what: "links and devices", run: linkedFiles},
+	{n: 28, what: "links and devices", run: linkedFiles, long: true},
 
-	{n: 29, what: "markup in the text of a panic", run: markupInText, also: atPage},
+	{n: 29, what: "markup in the text of a panic", run: markupInText, long: true, also: atPage},
 	{n: 30, what: "markup in values and types", run: markupInValues, long: true, also: atPage},
 	{n: 31, what: "markup in the request", run: markupInRequest, also: atPage},
 	{n: 32, what: "markup in names of files", run: markupInNames, apart: true, long: true, also: atPage},
-	{n: 33, what: "links", run: hostileLinks, also: "devserver/internal/page/editor_test.go TestEditorSetting"},
+	{n: 33, what: "links", run: hostileLinks, long: true, also: "devserver/internal/page/editor_test.go TestEditorSetting"},
 	{n: 34, what: "start of an editor", run: startEditor},
 	{n: 35, what: "escapes for the terminal", run: escapes, also: "devserver/internal/term/filter_test.go TestTheAppCannotRewriteTheScreen"},
 	{n: 36, what: "giant values", run: giantValues, long: true, also: "devserver/internal/inspect/bounds_linux_test.go TestLarge"},
@@ -124,7 +124,10 @@ func try(t *testing.T, long bool) {
 	r := newRig(t)
 	claiming(r)
 	s := launch(r, "--park", "40")
-	s.more, s.prod = launch(newRig(t), "--host", "0.0.0.0"), launchProduction(t)
+	s.prod = launchProduction(t)
+	if long {
+		s.more = launch(newRig(t), "--host", "0.0.0.0")
+	}
 	name := func(a attack) string { return fmt.Sprintf("%02d %s", a.n, a.what) }
 	var apart sync.WaitGroup
 	defer apart.Wait()
