@@ -117,7 +117,7 @@ func (l *loop) onBuilt(r binaries.Request, res binaries.Result, began time.Time,
 func (l *loop) detailBuild(res binaries.Result) {
 	if l.cfg.Verbose {
 		switch {
-		case res.Kept:
+		case res.Cached:
 			l.term.Notice("unchanged since the last run, its binary is used")
 		case res.Cold != nil && !errors.Is(res.Cold, fs.ErrNotExist):
 			l.term.Notice("build cache not used: " + res.Cold.Error())

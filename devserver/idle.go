@@ -41,7 +41,7 @@ func (l *loop) sayIfSlow() {
 // onIdle is for an app that has been ready for a while.
 func (l *loop) onIdle(a *app) {
 	a.idle = true
-	l.builds.maker.Expect(a.binary)
+	l.builds.maker.Prelink(a.binary)
 	l.prepareDebugger(false)
 }
 

@@ -21,7 +21,7 @@ type app struct {
 	gen     int
 	binary  *binaries.Binary
 	proc    *proc.Process
-	look    looking
+	view    processView
 	results answers[wire.EvalValue]
 	peeks   answers[wire.Memory]
 	idle    bool         // it has been ready for a while

@@ -72,7 +72,7 @@ func newLoop(cfg Config, dir string, s *sources) (*loop, error) {
 	l.typed = l.term.Keys()
 	var kept cache
 	options := binaries.Options{
-		Dir: dir, Name: appName(s.Graph), Linkers: kept.dir("linkers"), Keep: kept.dir("keep"), Warm: kept.of("warm", cfg),
+		Dir: dir, Name: appName(s.Graph), Linkers: kept.dir("linkers"), LinkRoots: kept.dir("keep"), BuildCache: kept.of("warm", cfg),
 		Notice: l.term.Notice,
 	}
 	if cfg.Verbose {

@@ -182,7 +182,7 @@ func (l *loop) onExited(a *app, e fault.Exit, trouble error) {
 		return
 	}
 	l.failures.ended(a)
-	a.look.close()
+	a.view.close()
 	a.results.close()
 	if l.builds.good.binary != a.binary {
 		a.binary.Close()

@@ -11,8 +11,8 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
-// looking is the view into one process, made when it is first needed.
-type looking struct {
+// processView is the view into one process, made when it is first needed.
+type processView struct {
 	mu      sync.Mutex
 	closed  bool
 	memory  *inspect.Memory // nil: it is read through the hook
@@ -23,7 +23,7 @@ type looking struct {
 // inspect is a's process, which runs the code that info describes, and in what way
 // it is read, if not in the usual one.
 func (a *app) inspect(info *inspect.Binary) (p *inspect.Process, way string, err error) {
-	k := &a.look
+	k := &a.view
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
@@ -51,7 +51,7 @@ func (a *app) inspect(info *inspect.Binary) (p *inspect.Process, way string, err
 	return p, way, nil
 }
 
-func (k *looking) close() {
+func (k *processView) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.closed, k.process = true, nil

@@ -20,10 +20,10 @@ func (m *Maker) Learn(ctx context.Context, b *Binary) {
 	m.detail("saves are built with go build: ", err)
 }
 
-// Expect has a linker begin that waits for the next build. It takes no time.
-func (m *Maker) Expect(b *Binary) {
+// Prelink has a linker begin that waits for the next build. It takes no time.
+func (m *Maker) Prelink(b *Binary) {
 	if b.Hooked() {
-		m.fast.Expect(b.request)
+		m.fast.Prelink(b.request)
 	}
 }
 
@@ -87,10 +87,10 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	}
 	kept := b.request
 	kept.Background = true
-	cold := m.keep(ctx, kept, made)
-	ahead, err := m.fast.LinkAhead(ctx, kept, made)
-	if ahead {
-		cold = m.keep(ctx, kept, made) // that, too
+	cold := m.cache(ctx, kept, made)
+	compared, err := m.fast.EnablePrelinking(ctx, kept, made)
+	if compared {
+		cold = m.cache(ctx, kept, made) // that, too
 		if m.o.Detail != nil {
 			m.o.Detail("prelinking is on")
 		}
@@ -105,13 +105,13 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	return nil
 }
 
-// keep keeps the binary for the next run.
-func (m *Maker) keep(ctx context.Context, r build.Request, made *fastbuild.Made) error {
-	if m.o.Warm == "" {
+// cache keeps the binary for the next run.
+func (m *Maker) cache(ctx context.Context, r build.Request, made *fastbuild.Made) error {
+	if m.o.BuildCache == "" {
 		return nil
 	}
-	defer tidyWarm(filepath.Dir(m.o.Warm))
-	return m.fast.Keep(ctx, m.o.Warm, r, made)
+	defer tidyBuildCache(filepath.Dir(m.o.BuildCache))
+	return m.fast.WriteCache(ctx, m.o.BuildCache, r, made)
 }
 
 func (m *Maker) compare(ctx context.Context, r build.Request, made *fastbuild.Made) error {

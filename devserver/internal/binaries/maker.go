@@ -26,7 +26,7 @@ type Options struct {
 
 	// Where something is kept for later runs, "" for nowhere: linkers, what is linked
 	// in for the console, and the binary of this app.
-	Linkers, Keep, Warm string
+	Linkers, LinkRoots, BuildCache string
 
 	Notice func(text string) // something worth knowing
 	Detail func(text string) // the same for who wants to know more; nil if nobody does
@@ -34,9 +34,9 @@ type Options struct {
 
 // Maker makes the binaries of one app.
 type Maker struct {
-	o      Options
-	fast   *fastbuild.Builder
-	keeper keeper
+	o     Options
+	fast  *fastbuild.Builder
+	roots linkRoots
 
 	mu       sync.Mutex
 	way      way
@@ -51,7 +51,7 @@ type way struct {
 	bare    bool          // without what the console can call though the app does not
 }
 
-func (w way) keeps() bool {
+func (w way) rooted() bool {
 	return !w.bare && w.overlay != nil && slices.Contains(w.overlay.Parts, "eval")
 }
 
@@ -59,7 +59,7 @@ func (w way) keeps() bool {
 func New(o Options) *Maker {
 	return &Maker{
 		o: o, fast: fastbuild.New(filepath.Join(o.Dir, "fast"), o.Linkers),
-		keeper: keeper{dir: filepath.Join(o.Dir, "hook"), cache: o.Keep, made: map[string]keptOf{}},
+		roots: linkRoots{dir: filepath.Join(o.Dir, "hook"), cache: o.LinkRoots, made: map[string]rootsOf{}},
 	}
 }
 
@@ -72,7 +72,7 @@ func (m *Maker) Hook(g *gograph.Graph) {
 		GOROOT: g.GOROOT, ModCache: g.GOMODCACHE, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
 		Dir: filepath.Join(m.o.Dir, "hook"), HTTP: g.HasHTTP,
-		Keep: m.keeper.std(g),
+		LinkRoots: m.roots.std(g),
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,7 +140,7 @@ type Result struct {
 	Link   time.Duration // the end of it, if the go command had no part in it
 	Asked  bool          // but for a question ahead of it
 	Full   string        // why go build made it, "" if it did not
-	Kept   bool          // it is the last run's
+	Cached bool          // it is the last run's
 	Cold   error         // why nothing is used of the last run
 
 	// Sources are as they are now, if they were touched during each of the builds; the
@@ -168,8 +168,8 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 	begun := m.way
 	m.mu.Unlock()
 	var cold error
-	if r.Generation == 1 && m.o.Warm != "" {
-		cold = m.fast.Restore(m.o.Warm, m.with(begun, br, r.Graph))
+	if r.Generation == 1 && m.o.BuildCache != "" {
+		cold = m.fast.ReadCache(m.o.BuildCache, m.with(begun, br, r.Graph))
 	}
 	for w, repeats := begun, 0; ; {
 		before := stamp.All(r.Sources) // what the save was about: no wait may come before
@@ -190,7 +190,7 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 		}
 		repeats = 0
 		if failure, ok := errors.AsType[*build.Failure](err); ok {
-			if w.keeps() && (failure.InHook() || failure.Unlinked()) {
+			if w.rooted() && (failure.InHook() || failure.Unlinked()) {
 				w.bare = true
 				continue
 			}
@@ -207,7 +207,7 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 			return out, err
 		}
 		m.learnt(begun, w)
-		out.Took, out.Link, out.Asked, out.Full, out.Kept, out.made = res.Took, res.Link, res.Asked, res.Full, res.Kept, res.Made
+		out.Took, out.Link, out.Asked, out.Full, out.Cached, out.made = res.Took, res.Link, res.Asked, res.Full, res.Cached, res.Made
 		if res.Same {
 			os.RemoveAll(filepath.Dir(br.Output))
 			return out, nil
@@ -243,8 +243,8 @@ func (m *Maker) with(w way, r build.Request, g *gograph.Graph) build.Request {
 		return r
 	}
 	r.Overlay, r.HookPattern, r.HookLDFlags = w.overlay.File, w.overlay.Package, w.overlay.LDFlags
-	if w.keeps() {
-		if file, err := m.keeper.overlay(r.Overlay, g.Packages); err == nil { // else the console has less to call
+	if w.rooted() {
+		if file, err := m.roots.overlay(r.Overlay, g.Packages); err == nil { // else the console has less to call
 			r.Overlay = file
 		}
 	}

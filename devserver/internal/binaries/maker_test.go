@@ -118,8 +118,8 @@ func TestLongLeftOut(t *testing.T) {
 	check := func(generation int, hooked, keeps bool, notices int) {
 		t.Helper()
 		res := m.build(t, generation, nil, untouched)
-		if res.Binary.Hooked() != hooked || m.way.keeps() != keeps {
-			t.Errorf("hooked %v (%s), with links %v", res.Binary.Hooked(), res.Binary.Unhooked, m.way.keeps())
+		if res.Binary.Hooked() != hooked || m.way.rooted() != keeps {
+			t.Errorf("hooked %v (%s), with links %v", res.Binary.Hooked(), res.Binary.Unhooked, m.way.rooted())
 		}
 		if len(m.notices) != notices {
 			t.Errorf("it is said: %q", m.notices)
@@ -128,7 +128,7 @@ func TestLongLeftOut(t *testing.T) {
 	check(2, true, true, 0)
 	spoil("keep-*.go")
 	m.write(t, "main.go", "package main\n\nimport _ \"net/http\"\n\nfunc main() { println() }\n\nfunc unused() {}\n")
-	m.keeper.made[m.dir] = keptOf{stamp.All([]string{filepath.Join(m.dir, "main.go")}), m.keeper.made[m.dir].file}
+	m.roots.made[m.dir] = rootsOf{stamp.All([]string{filepath.Join(m.dir, "main.go")}), m.roots.made[m.dir].file}
 	check(3, true, false, 1)
 	check(4, true, false, 1)
 	spoil("*.go")

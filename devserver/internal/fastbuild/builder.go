@@ -46,8 +46,8 @@ type Builder struct {
 	shapes shapes        // of files, by content; Build's
 	turn   chan struct{} // capacity 1: who runs the go command
 
-	restored *restored // for the next Build; Build's
-	ahead    ahead
+	restored   *restored // for the next Build; Build's
+	prelinking prelinking
 
 	mu     sync.Mutex
 	recipe *recipe                 // nil: the go command has not been asked
@@ -67,7 +67,7 @@ type Result struct {
 	Compile time.Duration // what Took consists of, if it did
 	Link    time.Duration
 	Made    *Made // for comparison with what go build makes; nil if that made it
-	Kept    bool  // it is the binary of an earlier run, and was not linked
+	Cached  bool  // it is the binary of an earlier run, and was not linked
 	Same    bool  // it is the program that runs, and was not linked: there is no Binary
 	Ahead   bool  // the linker had begun before there was anything to link
 }
@@ -82,7 +82,7 @@ func New(dir, cache string) *Builder {
 	return &Builder{
 		dir: dir, why: notLearned, store: newStore(filepath.Join(dir, "archives")),
 		shapes: shapes{}, turn: make(chan struct{}, 1), proven: map[string]bool{},
-		ahead: ahead{dir: dir, cache: cache},
+		prelinking: prelinking{dir: dir, cache: cache},
 	}
 }
 
@@ -243,29 +243,29 @@ func (b *Builder) isDue() bool {
 func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Result, error) {
 	b.startOver()
 	begin := time.Now()
-	rec, look, err := b.look(r, b.shapes)
+	rec, snapshot, err := b.snapshot(r, b.shapes)
 	if err != nil {
 		return Result{}, err
 	}
-	defer look.forget()
+	defer snapshot.forget()
 	tmp, err := b.temporary()
 	if err != nil {
 		return Result{}, err
 	}
 	defer os.RemoveAll(tmp)
-	c := &compilation{recipe: rec, request: r, look: look, store: b.store, tmp: tmp, ahead: &b.ahead}
+	c := &compilation{recipe: rec, request: r, snapshot: snapshot, store: b.store, tmp: tmp, prelinking: &b.prelinking}
 	c.request.Env = rec.toolEnv(r, tmp)
-	b.ahead.begin(rec, r, nil)
+	b.prelinking.begin(rec, r, nil)
 	archives, err := c.all(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	compiled := time.Now()
-	made := &Made{recipe: rec, request: r, look: look, archives: archives, binary: r.Output}
-	kept := b.restored
+	made := &Made{recipe: rec, request: r, snapshot: snapshot, archives: archives, binary: r.Output}
+	cached := b.restored
 	b.restored = nil
-	if kept.place(look, r.Output) {
-		return Result{Result: build.Result{Binary: r.Output}, Compile: compiled.Sub(begin), Made: made, Kept: true}, nil
+	if cached.place(snapshot, r.Output) {
+		return Result{Result: build.Result{Binary: r.Output}, Compile: compiled.Sub(begin), Made: made, Cached: true}, nil
 	}
 	if made.sameAs(runs) {
 		made.binary = runs.binary
@@ -284,8 +284,8 @@ func (b *Builder) direct(ctx context.Context, r build.Request, runs *Made) (Resu
 	}, nil
 }
 
-// look reads the files of an app whose build is known, or says why it is not.
-func (b *Builder) look(r build.Request, known shapes) (*recipe, *look, error) {
+// snapshot reads the files of an app whose build is known, or says why it is not.
+func (b *Builder) snapshot(r build.Request, known shapes) (*recipe, *snapshot, error) {
 	if err := ordinary(r); err != nil {
 		return nil, nil, err
 	}
@@ -296,7 +296,7 @@ func (b *Builder) look(r build.Request, known shapes) (*recipe, *look, error) {
 	if rec.settings != settings(r) {
 		return nil, nil, errors.New("flags or the environment have changed")
 	}
-	now, err := rec.lookAt(r, known)
+	now, err := rec.takeSnapshot(r, known)
 	if err == nil {
 		err = rec.differs(now)
 	}

@@ -17,15 +17,15 @@ import (
 	"devrun/devserver/internal/build"
 )
 
-// compilation is the making of the archives of one look at the files.
+// compilation is the making of the archives of one snapshot.
 type compilation struct {
-	recipe  *recipe
-	request build.Request // with the environment of the tools
-	look    *look
-	store   *store
-	tmp     string
-	ahead   *ahead // nil: the linker that links has to begin first
-	quick   bool   // the linker had begun
+	recipe     *recipe
+	request    build.Request // with the environment of the tools
+	snapshot   *snapshot
+	store      *store
+	tmp        string
+	prelinking *prelinking // nil: the linker that links has to begin first
+	quick      bool        // the linker had begun
 }
 
 // all gives the archives of all packages that may change, by import path. What
@@ -117,7 +117,7 @@ func lost(err error) error {
 
 // key is of package i, whose imports have been made.
 func (c *compilation) key(i int, made map[string]archive) key {
-	p, l := c.recipe.packages[i], c.look.packages[i]
+	p, l := c.recipe.packages[i], c.snapshot.packages[i]
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %q %q %q %q\n", c.recipe.compiler, p.args(), p.dir, p.importMap, l.embedded)
 	files := l.files
@@ -168,7 +168,7 @@ func (c *compilation) importConfig(p *pkg, made map[string]archive) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// compile makes the archive of package i at output, from what was looked at. Only
+// compile makes the archive of package i at output, from the snapshot. Only
 // files that were saved just now are copied, so that the next save cannot get in
 // between; if it does with another one, all are.
 func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, output, buildID string) (archive, error) {
@@ -182,7 +182,7 @@ func (c *compilation) compile(ctx context.Context, i int, importConfig []byte, o
 // compileOf is compile of files where they are, if inPlace says so. Should one of
 // those have been written meanwhile, it returns errMoved.
 func (c *compilation) compileOf(ctx context.Context, i int, importConfig []byte, output, buildID string, inPlace func(*file) bool) (archive, error) {
-	p, l := c.recipe.packages[i], c.look.packages[i]
+	p, l := c.recipe.packages[i], c.snapshot.packages[i]
 	tmp, err := os.MkdirTemp(c.tmp, "compile-")
 	if err != nil {
 		return archive{}, err
@@ -259,8 +259,8 @@ func run(ctx context.Context, r build.Request, tool string, args []string, moved
 	return nil
 }
 
-// moved reports that the sources are not what was looked at any more.
-func (c *compilation) moved() bool { return c.recipe.moved(c.request, c.look) }
+// moved reports that the sources are not what is in the snapshot any more.
+func (c *compilation) moved() bool { return c.recipe.moved(c.request, c.snapshot) }
 
 // link makes the binary: with the linker that has begun, if there is one, and with
 // the go command's if that does not like what it reads.
@@ -270,8 +270,8 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 		return err
 	}
 	var failed error
-	if c.ahead != nil {
-		if begun := c.ahead.take(c.recipe); begun != nil {
+	if c.prelinking != nil {
+		if begun := c.prelinking.take(c.recipe); begun != nil {
 			_, failed = begun.Link(ctx, args)
 			if c.quick = failed == nil; c.quick || ctx.Err() != nil {
 				return ctx.Err()
@@ -283,7 +283,7 @@ func (c *compilation) link(ctx context.Context, made map[string]archive) error {
 	request.Env = append(slices.Clip(request.Env), linkerMemory...)
 	err = run(ctx, request, c.recipe.linking.linker, args, c.moved)
 	if failed != nil && err == nil {
-		c.ahead.disable(fmt.Sprintf("devrun's linker has failed (%v)", failed))
+		c.prelinking.disable(fmt.Sprintf("devrun's linker has failed (%v)", failed))
 	}
 	return err
 }
@@ -304,7 +304,7 @@ func (c *compilation) linkArgs(made map[string]archive) ([]string, error) {
 		fmt.Fprintf(&config, "packagefile %s=%s\n", p.path, made[p.path].path)
 	}
 	config.WriteString(l.modinfo + "\n")
-	fmt.Fprintf(h, "%x %s", c.look.sum(), config.Bytes())
+	fmt.Fprintf(h, "%x %s", c.snapshot.sum(), config.Bytes())
 	file := filepath.Join(c.tmp, "importcfg.link")
 	if err := os.WriteFile(file, config.Bytes(), 0o600); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (b *Builder) debug(ctx context.Context, r build.Request, m *Made) error {
 	if slices.Equal(rec.linking.after, m.recipe.linking.after) {
 		return errors.New("the link has no flag for debug information")
 	}
-	c := &compilation{recipe: &rec, request: r, look: m.look, store: b.store, tmp: tmp}
+	c := &compilation{recipe: &rec, request: r, snapshot: m.snapshot, store: b.store, tmp: tmp}
 	c.request.Env = rec.toolEnv(r, tmp)
 	return c.link(ctx, m.archives)
 }
@@ -61,13 +61,13 @@ var errBuiltSince = errors.New("the app has been built since the go command was 
 
 // asMade is what go build has made of the files as they are, if all of it is known.
 func (b *Builder) asMade(ctx context.Context, r build.Request) (*Made, error) {
-	rec, look, err := b.look(r, shapes{})
+	rec, snapshot, err := b.snapshot(r, shapes{})
 	if err != nil {
 		return nil, err
 	}
-	defer look.forget()
-	m := &Made{recipe: rec, request: r, look: look, archives: map[string]archive{}}
-	c := &compilation{recipe: rec, look: look}
+	defer snapshot.forget()
+	m := &Made{recipe: rec, request: r, snapshot: snapshot, archives: map[string]archive{}}
+	c := &compilation{recipe: rec, snapshot: snapshot}
 	for i, p := range rec.packages {
 		if p.key != c.key(i, m.archives) {
 			return nil, errBuiltSince

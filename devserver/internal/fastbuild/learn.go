@@ -86,7 +86,7 @@ func (rec *recipe) fits(r build.Request) bool {
 	if rec.settings != settings(r) {
 		return false
 	}
-	now, err := rec.lookAt(r, shapes{})
+	now, err := rec.takeSnapshot(r, shapes{})
 	return err == nil && rec.differs(now) == nil
 }
 
@@ -117,7 +117,7 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 		return nil, err
 	}
 	known := shapes{}
-	before, err := rec.lookAt(r, known)
+	before, err := rec.takeSnapshot(r, known)
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +125,15 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The link names the archives of what was there after the look, the list those
-	// of what was there before it: the same ones are of what was looked at.
+	// The link names the archives of what was there after the snapshot, the list those
+	// of what was there before it: the same ones are of the snapshot.
 	if err := rec.learnLink(); err != nil {
 		return nil, err
 	}
-	if rec.look, err = rec.lookAt(r, known); err != nil {
+	if rec.snapshot, err = rec.takeSnapshot(r, known); err != nil {
 		return nil, err
 	}
-	if !rec.look.untouched(before) {
+	if !rec.snapshot.untouched(before) {
 		return nil, errMoved
 	}
 	return rec, rec.setKeys()
@@ -199,13 +199,13 @@ func (rec *recipe) agrees(cached map[string]string) error {
 }
 
 // setKeys gives the go command's archives their keys, and checks that what is
-// compiled is what was looked at.
+// compiled is what is in the snapshot.
 func (rec *recipe) setKeys() error {
 	made := map[string]archive{}
-	c := &compilation{recipe: rec, look: rec.look}
+	c := &compilation{recipe: rec, snapshot: rec.snapshot}
 	for i, p := range rec.packages {
 		for _, name := range p.files {
-			if _, ok := named(rec.look.packages[i].files, name); !ok {
+			if _, ok := named(rec.snapshot.packages[i].files, name); !ok {
 				return fmt.Errorf("%s is not in %s", name, p.dir)
 			}
 		}

@@ -52,7 +52,7 @@ func TestLinkerRefusesOtherFingerprints(t *testing.T) {
 	rec := a.builder.recipe
 	main := rec.packages[len(rec.packages)-1]
 	main.imports = nil // as if its key forgot them
-	c := &compilation{recipe: rec, look: rec.look}
+	c := &compilation{recipe: rec, snapshot: rec.snapshot}
 	main.key = c.key(len(rec.packages)-1, nil)
 	a.write("leaf/leaf.go", strings.Replace(leafGo, `"g"`, `"h"`, 1))
 	a.full("fingerprint mismatch", "f1h")
@@ -143,7 +143,7 @@ func (a *app) compilation(rec *recipe) *compilation {
 	a.t.Helper()
 	c := &compilation{recipe: rec, request: a.next(), store: a.builder.store}
 	var err error
-	if c.look, err = rec.lookAt(c.request, shapes{}); err == nil {
+	if c.snapshot, err = rec.takeSnapshot(c.request, shapes{}); err == nil {
 		c.tmp, err = a.builder.temporary()
 	}
 	if err != nil {
@@ -168,7 +168,7 @@ func (a *app) says(c *compilation, want string) {
 	}
 }
 
-// What is compiled is what was looked at, whatever is written meanwhile.
+// What is compiled is what is in the snapshot, whatever is written meanwhile.
 func TestLongMovedFile(t *testing.T) {
 	suite.Long(t)
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
@@ -180,7 +180,7 @@ func TestLongMovedFile(t *testing.T) {
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
 	a.says(c, "f2g")
 	a.direct("f3g")
-	c.look.forget()
+	c.snapshot.forget()
 	c.store = newStore(t.TempDir())
 	if _, err := c.all(t.Context()); !errors.Is(err, errMoved) {
 		t.Errorf("error %v", err)
@@ -188,7 +188,7 @@ func TestLongMovedFile(t *testing.T) {
 }
 
 // What was saved a while ago is compiled where it is; if it is written meanwhile,
-// what counts is still what was looked at.
+// what counts is still the snapshot.
 func TestLongWrittenWhileCompiled(t *testing.T) {
 	suite.Long(t)
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo, "leaf/more.go": "package leaf\n"})
@@ -252,7 +252,7 @@ func TestStoreForgets(t *testing.T) {
 		}
 		s.put(k, archive{path: s.place(k)})
 	}
-	for range keptTurns + 2 {
+	for range maxTurns + 2 {
 		if _, ok := s.get(key{1}); !ok {
 			t.Fatal("what is wanted in each turn is gone")
 		}

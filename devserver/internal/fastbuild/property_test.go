@@ -141,7 +141,7 @@ func (w *walk) rest(r build.Request, res Result) {
 	if off := w.builder.Off(); off != "" {
 		w.fail("%s", off)
 	}
-	_, err := w.builder.LinkAhead(w.t.Context(), r, res.Made)
+	_, err := w.builder.EnablePrelinking(w.t.Context(), r, res.Made)
 	if w.rested = !errors.Is(err, errBuiltSince); w.rested && err != nil {
 		w.fail("%v", err)
 	}

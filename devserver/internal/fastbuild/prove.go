@@ -30,14 +30,14 @@ func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (move
 	defer os.RemoveAll(tmp)
 	r.Background = true
 	r.Env = rec.toolEnv(r, tmp)
-	c := &compilation{recipe: rec, request: r, look: rec.look, tmp: tmp}
+	c := &compilation{recipe: rec, request: r, snapshot: rec.snapshot, tmp: tmp}
 	exports := map[string]archive{}
 	for _, p := range rec.packages {
 		exports[p.path] = archive{path: p.export}
 	}
 	for i := len(rec.packages) - 1; i >= 0; i-- {
 		p := rec.packages[i]
-		if p.proven.Load() || p.other != "" || rec.look.added(p) {
+		if p.proven.Load() || p.other != "" || rec.snapshot.added(p) {
 			continue
 		}
 		err := c.proof(ctx, i, exports)
@@ -60,7 +60,7 @@ func (b *Builder) prove(ctx context.Context, rec *recipe, r build.Request) (move
 		b.mu.Unlock()
 		p.proven.Store(true)
 	}
-	rec.look.forget()
+	rec.snapshot.forget()
 	return moved, nil
 }
 

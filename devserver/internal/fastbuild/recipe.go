@@ -26,8 +26,8 @@ type recipe struct {
 	byPath    map[string]*pkg   // by import path
 	archives  map[string]string // of all others, by import path
 	linking   linking
-	fixed     []string // files whose content, or absence, decides what all this is
-	look      *look    // the files that it is about, as they were
+	fixed     []string  // files whose content, or absence, decides what all this is
+	snapshot  *snapshot // the files that it is about, as they were
 }
 
 // pkg is a package that may change.
@@ -63,8 +63,8 @@ func (r *recipe) variable(name string) string {
 }
 
 // differs says what has changed that is more than the content of files.
-func (r *recipe) differs(now *look) error {
-	was := r.look
+func (r *recipe) differs(now *snapshot) error {
+	was := r.snapshot
 	for path, state := range now.fixed {
 		if was.fixed[path] != state {
 			return fmt.Errorf("%s has changed", path)

@@ -32,9 +32,9 @@ type stored struct {
 	used int // the turn in which it was last wanted
 }
 
-// keptTurns is for how many builds an archive that is not wanted is kept: undo,
+// maxTurns is for how many builds an archive that is not wanted is kept: undo,
 // and going back and forth between two versions, then costs a link only.
-const keptTurns = 16
+const maxTurns = 16
 
 func newStore(dir string) *store { return &store{dir: dir, made: map[key]*stored{}} }
 
@@ -56,7 +56,7 @@ func (s *store) put(k key, a archive) { s.made[k] = &stored{a, s.turn} }
 // prune removes what was not wanted for long, at the end of a build.
 func (s *store) prune() {
 	for k, a := range s.made {
-		if s.turn-a.used > keptTurns {
+		if s.turn-a.used > maxTurns {
 			delete(s.made, k)
 			_ = os.Remove(a.path) // a file more does no harm
 		}

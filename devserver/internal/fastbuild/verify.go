@@ -16,7 +16,7 @@ type Made struct {
 	binary   string
 	recipe   *recipe
 	request  build.Request
-	look     *look
+	snapshot *snapshot
 	archives map[string]archive
 }
 
@@ -46,7 +46,7 @@ func (b *Builder) Verify(ctx context.Context, r build.Request, m *Made) error {
 	defer b.end()
 	defer os.Remove(r.Output)
 	if _, err := build.Run(ctx, r); err != nil {
-		if ctx.Err() == nil && m.recipe.moved(m.request, m.look) {
+		if ctx.Err() == nil && m.recipe.moved(m.request, m.snapshot) {
 			return nil // as a checkout does while it goes on
 		}
 		return err
@@ -75,7 +75,7 @@ func (b *Builder) symbolAt(ctx context.Context, r build.Request, m *Made, at uin
 
 // check compares with what go build has made.
 func (m *Made) check(honest string) error {
-	if m.recipe.moved(m.request, m.look) {
+	if m.recipe.moved(m.request, m.snapshot) {
 		return nil // a newer build is due
 	}
 	ours, err := elf.Open(m.binary)

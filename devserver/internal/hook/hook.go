@@ -49,7 +49,7 @@ type Target struct {
 	MainDir               string
 	Dir                   string // private to this run; files in it are overwritten
 	HTTP                  bool   // net/http is in the import graph
-	Keep                  string // source of a file for the hook's package, with the evaluator; "" for none
+	LinkRoots             string // source of a file for the hook's package, with the evaluator; "" for none
 	GOOS, GOARCH          string // "" is devrun's own
 }
 
@@ -195,8 +195,8 @@ func Prepare(t Target) (*Overlay, error) {
 			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, err))
 			continue
 		}
-		if p.name == "eval" && t.Keep != "" {
-			texts["keep.go"] = t.Keep
+		if p.name == "eval" && t.LinkRoots != "" {
+			texts["linkroots.go"] = t.LinkRoots
 		}
 		active[p.name] = true
 		o.Parts = append(o.Parts, p.name)

@@ -2,7 +2,7 @@
 //
 // Half of a link is reading symbols, nearly all of packages that no save changes.
 // [Make] builds the linker of a toolchain from its own source with a few changes:
-// started by [Begin], it reads archives, gives each name in them a number, and waits
+// started by [Prelink], it reads archives, gives each name in them a number, and waits
 // for its arguments. Then it links as it always does; that numbers stand for names
 // changes neither the order of anything nor a byte of what it writes. There is one
 // process for each link, so nothing has to be put back.
@@ -54,7 +54,7 @@ const linked = "\x00linked\n"
 const kept = 4
 
 // Make gives the linker that works as tool does, the one of the toolchain in goroot,
-// and that [Begin] can start. It is in cache, a directory that nobody else can write
+// and that [Prelink] can start. It is in cache, a directory that nobody else can write
 // to, or is built there with the go command in the environment of c, which takes as
 // long as a small program. An error says why there is none.
 func Make(ctx context.Context, c gocmd.Command, goroot, tool, cache string) (string, error) {
@@ -163,9 +163,9 @@ func tidy(cache, newest string) error {
 	return err
 }
 
-// Begun is a linker that waits for its arguments. Exactly one of Link and End has
+// Prelinked is a linker that waits for its arguments. Exactly one of Link and End has
 // to be called.
-type Begun struct {
+type Prelinked struct {
 	args *os.File
 	said *output
 	stop context.CancelFunc
@@ -175,10 +175,10 @@ type Begun struct {
 	list  string
 }
 
-// Begin starts c, a linker made by [Make], and has it read archives; list is a file
+// Prelink starts c, a linker made by [Make], and has it read archives; list is a file
 // that it may write for that and that is removed at the end. It takes no time; what
 // goes wrong is Link's error.
-func Begin(c gocmd.Command, list string, archives []string) (*Begun, error) {
+func Prelink(c gocmd.Command, list string, archives []string) (*Prelinked, error) {
 	if err := os.WriteFile(list, []byte(strings.Join(archives, "\n")), 0o600); err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func Begin(c gocmd.Command, list string, archives []string) (*Begun, error) {
 		return nil, errors.Join(err, os.Remove(list))
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	b := &Begun{args: write, said: &output{complete: make(chan struct{})}, stop: stop, ended: make(chan struct{}), list: list}
+	b := &Prelinked{args: write, said: &output{complete: make(chan struct{})}, stop: stop, ended: make(chan struct{}), list: list}
 	c.Env = append(slices.Clip(c.Env), "DEVRUN_LINK_AHEAD="+list)
 	c.Stdin, c.Stdout, c.Stderr = read, b.said, b.said
 	go func() {
@@ -202,7 +202,7 @@ func Begin(c gocmd.Command, list string, archives []string) (*Begun, error) {
 // Link has the linker link, with the arguments of the ordinary one. It returns what
 // that prints. When ctx ends the process is gone before Link returns; when all went
 // well it is about to go.
-func (b *Begun) Link(ctx context.Context, args []string) (output string, err error) {
+func (b *Prelinked) Link(ctx context.Context, args []string) (output string, err error) {
 	text, err := json.Marshal(args)
 	if err != nil {
 		b.End()
@@ -225,7 +225,7 @@ func (b *Begun) Link(ctx context.Context, args []string) (output string, err err
 }
 
 // End ends a linker that is not needed. It returns when the process is gone.
-func (b *Begun) End() {
+func (b *Prelinked) End() {
 	b.stop()
 	b.args.Close()
 	<-b.ended

@@ -147,13 +147,13 @@ func (p *program) args(output string) []string {
 	return []string{"-o", output, "-importcfg", filepath.Join(p.dir, "importcfg"), "-buildmode=exe", "-buildid=a/b/c/d", "-extld=gcc", p.archives["example.com/app"]}
 }
 
-func (p *program) begin() *Begun {
+func (p *program) begin() *Prelinked {
 	p.t.Helper()
 	var archives []string
 	for _, a := range p.archives {
 		archives = append(archives, a)
 	}
-	b, err := Begin(p.command(p.linker), filepath.Join(p.dir, "list"), archives)
+	b, err := Prelink(p.command(p.linker), filepath.Join(p.dir, "list"), archives)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func (p *program) begin() *Begun {
 
 // same links with b and with the toolchain's linker, and checks that both give the
 // same program, which says want.
-func (p *program) same(b *Begun, want string) {
+func (p *program) same(b *Prelinked, want string) {
 	p.t.Helper()
 	ours, theirs := filepath.Join(p.dir, "ours"), filepath.Join(p.dir, "theirs")
 	p.run(p.tool(), p.args(theirs)...)

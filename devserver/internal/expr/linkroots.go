@@ -13,18 +13,18 @@ import (
 	"strings"
 )
 
-// KeepName is the file that keeps the functions of a user's package linked in.
-const KeepName = "zz_devrun_keep.go"
+// LinkRootsFile is the file that keeps the functions of a user's package linked in.
+const LinkRootsFile = "zz_devrun_keep.go"
 
-// KeepVersion changes with what KeepStdSource gives for a toolchain.
-const KeepVersion = 1
+// LinkRootsVersion changes with what StdLinkRoots gives for a toolchain.
+const LinkRootsVersion = 1
 
-// KeepStd are the packages whose functions are kept for the console, whether
+// RootedStd are the packages whose functions are kept for the console, whether
 // the app uses them or not.
-var KeepStd = []string{"bytes", "encoding/base64", "encoding/json", "errors", "fmt", "html", "maps", "math",
+var RootedStd = []string{"bytes", "encoding/base64", "encoding/json", "errors", "fmt", "html", "maps", "math",
 	"net/url", "path", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode"}
 
-// KeepSource is the text of a file that belongs into the package of the files,
+// LinkRoots is the text of a file that belongs into the package of the files,
 // which are those of one build. The linker leaves out what nothing refers to;
 // the file refers to the functions, methods and types of the package, and runs
 // none of them. nil: there is nothing to keep, or the package gives predeclared
@@ -33,25 +33,25 @@ var KeepStd = []string{"bytes", "encoding/base64", "encoding/json", "errors", "f
 // Left out are what no expression can name by itself (generic functions and
 // types, init, blank names, interfaces that are constraints only) and what
 // belongs to cgo.
-func KeepSource(files []*ast.File) []byte {
+func LinkRoots(files []*ast.File) []byte {
 	if len(files) == 0 {
 		return nil
 	}
-	k := newKeeper(files)
+	k := newLinkRoots(files)
 	if k == nil {
 		return nil
 	}
 	return k.source(files[0].Name.Name, "", nil)
 }
 
-// KeepStdSource is a file of the package called name that keeps the exported
-// functions and types of KeepStd, as they are in goroot for a platform.
-func KeepStdSource(name, goroot, goos, goarch string) ([]byte, error) {
+// StdLinkRoots is a file of the package called name that keeps the exported
+// functions and types of RootedStd, as they are in goroot for a platform.
+func StdLinkRoots(name, goroot, goos, goarch string) ([]byte, error) {
 	ctx := build.Default
 	ctx.GOROOT, ctx.GOOS, ctx.GOARCH, ctx.CgoEnabled, ctx.BuildTags = goroot, goos, goarch, false, nil
 	var body bytes.Buffer
 	var imports []string
-	for i, path := range KeepStd {
+	for i, path := range RootedStd {
 		dir := filepath.Join(goroot, "src", filepath.FromSlash(path))
 		p, err := ctx.ImportDir(dir, 0)
 		if err != nil {
@@ -71,7 +71,7 @@ func KeepStdSource(name, goroot, goos, goarch string) ([]byte, error) {
 			body.WriteString("\t\t" + strings.Join(list, ",\n\t\t") + ",\n")
 			continue
 		}
-		if k := newKeeper(files); k != nil {
+		if k := newLinkRoots(files); k != nil {
 			k.exported = true
 			if lines := k.lines(alias + "."); len(lines) > 0 {
 				imports = append(imports, fmt.Sprintf("%s %q", alias, path))
@@ -120,8 +120,8 @@ func frameSource(name string, imports []string, body string) []byte {
 
 func indent(s string) string { return strings.ReplaceAll(s, "\t\t", "\t\t\t") }
 
-// keeper collects what a package declares.
-type keeper struct {
+// linkRoots collects what a package declares.
+type linkRoots struct {
 	exported bool
 	types    map[string]*ast.TypeSpec
 	funcs    []*ast.FuncDecl
@@ -129,9 +129,9 @@ type keeper struct {
 	cgo      map[string]bool
 }
 
-// newKeeper returns nil if the package declares a name that the file needs.
-func newKeeper(files []*ast.File) *keeper {
-	k := &keeper{types: map[string]*ast.TypeSpec{}, cgo: map[string]bool{}}
+// newLinkRoots returns nil if the package declares a name that the file needs.
+func newLinkRoots(files []*ast.File) *linkRoots {
+	k := &linkRoots{types: map[string]*ast.TypeSpec{}, cgo: map[string]bool{}}
 	for _, f := range files {
 		for _, d := range f.Decls {
 			switch d := d.(type) {
@@ -172,7 +172,7 @@ func newKeeper(files []*ast.File) *keeper {
 
 func needed(name string) bool { return name == "nil" || name == "bool" || name == "zzDevrunKeep" }
 
-func (k *keeper) source(name, qualifier string, imports []string) []byte {
+func (k *linkRoots) source(name, qualifier string, imports []string) []byte {
 	lines := k.lines(qualifier)
 	if len(lines) == 0 {
 		return nil
@@ -185,7 +185,7 @@ func (k *keeper) source(name, qualifier string, imports []string) []byte {
 }
 
 // lines are the expressions that refer to everything, in order.
-func (k *keeper) lines(qualifier string) (lines []string) {
+func (k *linkRoots) lines(qualifier string) (lines []string) {
 	wanted := func(name string) bool {
 		return name != "_" && !strings.HasPrefix(name, "_C") && !strings.HasPrefix(name, "_cgo") && !strings.HasPrefix(name, "zz_devrun") &&
 			(!k.exported || ast.IsExported(name))
@@ -232,12 +232,12 @@ func (k *keeper) lines(qualifier string) (lines []string) {
 
 // plain reports whether a value can have the type: it is neither generic nor a
 // constraint. Where the source alone does not say, it is not.
-func (k *keeper) plain(name string, depth int) bool {
+func (k *linkRoots) plain(name string, depth int) bool {
 	spec := k.types[name]
 	return spec != nil && spec.TypeParams == nil && depth < 20 && k.ordinary(spec.Type, depth)
 }
 
-func (k *keeper) ordinary(t ast.Expr, depth int) bool {
+func (k *linkRoots) ordinary(t ast.Expr, depth int) bool {
 	switch t := ast.Unparen(t).(type) {
 	case *ast.Ident:
 		if k.types[t.Name] != nil {

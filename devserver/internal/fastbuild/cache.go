@@ -19,27 +19,27 @@ import (
 	"devrun/devserver/internal/diskcache"
 )
 
-// kept is what is known of an app, for the next run of devrun. No conclusion is in
+// cached is what is known of an app, for the next run of devrun. No conclusion is in
 // it, but what the go command said and what that was about.
-type kept struct {
+type cached struct {
 	Format   int
 	Settings [sha256.Size]byte
 	Said     answers
-	Files    []byte   // sum of the look at them
+	Files    []byte   // sum of their snapshot
 	Proven   []string // ways of compiling
 	Binary   string   // sha256 of it, in hex
 }
 
 const (
-	keptFormat = 1
-	keptFile   = "app.json"
-	keptBinary = "binary-" // and the beginning of its sum
+	cacheFormat = 1
+	cacheFile   = "app.json"
+	cacheBinary = "binary-" // and the beginning of its sum
 )
 
-// Keep writes to dir, which it makes, what Restore needs: the binary of the build
+// WriteCache writes to dir, which it makes, what ReadCache needs: the binary of the build
 // that r and m are of, and what the app consists of. m is nil for a binary of go
 // build's. The go command is asked again if it has to be; a build ends that.
-func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made) error {
+func (b *Builder) WriteCache(ctx context.Context, dir string, r build.Request, m *Made) error {
 	now, err := b.asMade(ctx, r)
 	if err != nil {
 		rec, err := b.question(ctx, r)
@@ -54,7 +54,7 @@ func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made
 	binary := r.Output
 	if m != nil {
 		binary = m.binary
-		if !m.look.same(now.look) {
+		if !m.snapshot.same(now.snapshot) {
 			return errMoved
 		}
 	} else if err := now.recipe.linking.made(binary); err != nil {
@@ -67,7 +67,7 @@ func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made
 	if err != nil {
 		return err
 	}
-	k := kept{Format: keptFormat, Settings: now.recipe.settings, Said: now.recipe.said, Files: now.look.sum(), Binary: sum}
+	k := cached{Format: cacheFormat, Settings: now.recipe.settings, Said: now.recipe.said, Files: now.snapshot.sum(), Binary: sum}
 	b.mu.Lock()
 	k.Proven = slices.Sorted(maps.Keys(b.proven))
 	b.mu.Unlock()
@@ -81,10 +81,10 @@ func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made
 			return err
 		}
 	}
-	if err := diskcache.Write(filepath.Join(dir, keptFile), text); err != nil {
+	if err := diskcache.Write(filepath.Join(dir, cacheFile), text); err != nil {
 		return err
 	}
-	older, err := filepath.Glob(filepath.Join(dir, keptBinary+"*"))
+	older, err := filepath.Glob(filepath.Join(dir, cacheBinary+"*"))
 	for _, file := range older {
 		if file != place {
 			err = errors.Join(err, os.Remove(file))
@@ -93,22 +93,22 @@ func (b *Builder) Keep(ctx context.Context, dir string, r build.Request, m *Made
 	return err
 }
 
-// Restore takes up what Keep has left in dir. If the app is still what it was, the
+// ReadCache takes up what WriteCache has left in dir. If the app is still what it was, the
 // next Build gives its binary and needs no go command, nor do those after it. An
 // error says why all begins anew, which is no harm.
-func (b *Builder) Restore(dir string, r build.Request) error {
-	text, err := os.ReadFile(filepath.Join(dir, keptFile))
+func (b *Builder) ReadCache(dir string, r build.Request) error {
+	text, err := os.ReadFile(filepath.Join(dir, cacheFile))
 	if err != nil {
 		return err
 	}
-	var k kept
+	var k cached
 	if err := json.Unmarshal(text, &k); err != nil {
-		return fmt.Errorf("read %s: %w", keptFile, err)
+		return fmt.Errorf("read %s: %w", cacheFile, err)
 	}
 	if err := ordinary(r); err != nil {
 		return err
 	}
-	if k.Format != keptFormat || k.Settings != settings(r) {
+	if k.Format != cacheFormat || k.Settings != settings(r) {
 		return errors.New("flags or the environment have changed")
 	}
 	rec, err := newRecipe(r, k.Said)
@@ -116,12 +116,12 @@ func (b *Builder) Restore(dir string, r build.Request) error {
 		err = rec.learnLink()
 	}
 	if err == nil {
-		rec.look, err = rec.lookAt(r, b.shapes)
+		rec.snapshot, err = rec.takeSnapshot(r, b.shapes)
 	}
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(rec.look.sum(), k.Files) {
+	if !slices.Equal(rec.snapshot.sum(), k.Files) {
 		return errors.New("files have changed")
 	}
 	if err := rec.setKeys(); err != nil {
@@ -137,7 +137,7 @@ func (b *Builder) Restore(dir string, r build.Request) error {
 	}
 	b.mu.Unlock()
 	b.set(rec, nil)
-	rec.look.forget()
+	rec.snapshot.forget()
 	b.restored = &restored{binary, k.Files}
 	return nil
 }
@@ -145,11 +145,11 @@ func (b *Builder) Restore(dir string, r build.Request) error {
 // restored is a binary of another run.
 type restored struct {
 	binary string
-	files  []byte // sum of the look at what it was made of
+	files  []byte // sum of the snapshot that it was made of
 }
 
 // place puts the binary at output if it is of the files in l.
-func (k *restored) place(l *look, output string) bool {
+func (k *restored) place(l *snapshot, output string) bool {
 	return k != nil && slices.Equal(k.files, l.sum()) && (os.Link(k.binary, output) == nil || diskcache.Copy(k.binary, output) == nil)
 }
 
@@ -176,7 +176,7 @@ func (l linking) made(binary string) error {
 	return nil
 }
 
-func binaryName(sum string) string { return keptBinary + sum[:min(16, len(sum))] }
+func binaryName(sum string) string { return cacheBinary + sum[:min(16, len(sum))] }
 
 func sumOf(file string) (string, error) {
 	f, err := os.Open(file)

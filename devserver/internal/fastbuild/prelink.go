@@ -16,31 +16,31 @@ import (
 	"devrun/devserver/internal/linker"
 )
 
-// ahead has a linker begin before there is anything to link.
-type ahead struct {
+// prelinking has a linker begin before there is anything to link.
+type prelinking struct {
 	dir   string // for what the linkers that have begun need
 	cache string // where linkers are kept, "" for none
 
-	mu     sync.Mutex
-	off    string // why no linker begins in this run
-	path   string // of one that is known to link as tool does, "" for none
-	tool   string
-	sought bool // in the cache, by Expect
-	begun  *linker.Begun
-	env    string // of begun, as linkerEnv has it
-	closed bool
-	count  int
+	mu        sync.Mutex
+	off       string // why no linker begins in this run
+	path      string // of one that is known to link as tool does, "" for none
+	tool      string
+	sought    bool // in the cache, by Prelink
+	prelinked *linker.Prelinked
+	env       string // of prelinked, as linkerEnv has it
+	closed    bool
+	count     int
 }
 
 var errNoCache = errors.New("there is no directory for a linker that nobody else can write to")
 
-// LinkAhead makes links quicker: it has a linker begin that waits for the next one.
+// EnablePrelinking makes links quicker: it has a linker begin that waits for the next one.
 // The first time with a toolchain that linker is built, and the first time with an
 // app its binary is compared with what the go command's linker makes of m, or if that
 // is nil of what go build has made for r. It reports whether the comparison has been
 // made; an error says why links take as long as they did.
-func (b *Builder) LinkAhead(ctx context.Context, r build.Request, m *Made) (compared bool, err error) {
-	a := &b.ahead
+func (b *Builder) EnablePrelinking(ctx context.Context, r build.Request, m *Made) (compared bool, err error) {
+	a := &b.prelinking
 	a.mu.Lock()
 	off := a.off
 	a.mu.Unlock()
@@ -81,11 +81,11 @@ func (b *Builder) LinkAhead(ctx context.Context, r build.Request, m *Made) (comp
 	return compared, nil
 }
 
-// Expect has a linker begin that waits for the next build, if one is known to be right.
+// Prelink has a linker begin that waits for the next build, if one is known to be right.
 // It takes no time.
-func (b *Builder) Expect(r build.Request) {
+func (b *Builder) Prelink(r build.Request) {
 	rec, err := b.known()
-	a := &b.ahead
+	a := &b.prelinking
 	if err != nil || a.cache == "" {
 		return
 	}
@@ -113,7 +113,7 @@ func (b *Builder) Expect(r build.Request) {
 func linkerWay(path string) string { return "link " + path }
 
 // use has the linker at path prelink from now on, in the place of tool.
-func (a *ahead) use(path, tool string) {
+func (a *prelinking) use(path, tool string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.off == "" {
@@ -123,13 +123,13 @@ func (a *ahead) use(path, tool string) {
 
 // Close ends what waits for the next build.
 func (b *Builder) Close() {
-	a := &b.ahead
+	a := &b.prelinking
 	a.mu.Lock()
-	begun := a.begun
-	a.begun, a.closed = nil, true
+	prelinked := a.prelinked
+	a.prelinked, a.closed = nil, true
 	a.mu.Unlock()
-	if begun != nil {
-		begun.End()
+	if prelinked != nil {
+		prelinked.End()
 	}
 }
 
@@ -139,7 +139,7 @@ func (b *Builder) makeLinker(ctx context.Context, r build.Request, rec *recipe) 
 		return "", err
 	}
 	defer b.end()
-	return linker.Make(ctx, r.Command(""), rec.variable("GOROOT"), rec.linking.linker, b.ahead.cache)
+	return linker.Make(ctx, r.Command(""), rec.variable("GOROOT"), rec.linking.linker, b.prelinking.cache)
 }
 
 // proveLinker links twice and compares.
@@ -152,7 +152,7 @@ func (b *Builder) proveLinker(ctx context.Context, path string, r build.Request,
 	r.Background = true
 	r.Env = m.recipe.toolEnv(r, tmp)
 	r.Output = filepath.Join(tmp, "stock")
-	c := &compilation{recipe: m.recipe, request: r, look: m.look, store: b.store, tmp: tmp}
+	c := &compilation{recipe: m.recipe, request: r, snapshot: m.snapshot, store: b.store, tmp: tmp}
 	if err := c.link(ctx, m.archives); err != nil {
 		return err
 	}
@@ -161,17 +161,17 @@ func (b *Builder) proveLinker(ctx context.Context, path string, r build.Request,
 		return err
 	}
 	r.Env = append(slices.Clip(r.Env), linkerMemory...)
-	begun, err := linker.Begin(r.Command(path), filepath.Join(tmp, "list"), m.recipe.archivesWith(m.archives))
+	prelinked, err := linker.Prelink(r.Command(path), filepath.Join(tmp, "list"), m.recipe.archivesWith(m.archives))
 	if err != nil {
 		return err
 	}
 	c.request.Output = filepath.Join(tmp, "ahead")
 	args, err := c.linkArgs(m.archives)
 	if err != nil {
-		begun.End()
+		prelinked.End()
 		return err
 	}
-	said, err := begun.Link(ctx, args)
+	said, err := prelinked.Link(ctx, args)
 	var ours []byte
 	if err == nil {
 		ours, err = os.ReadFile(c.request.Output)
@@ -186,12 +186,12 @@ func (b *Builder) proveLinker(ctx context.Context, path string, r build.Request,
 	default:
 		return nil
 	}
-	b.ahead.disable(err.Error())
+	b.prelinking.disable(err.Error())
 	return err
 }
 
 // disable has every link done by the go command's linker from now on.
-func (a *ahead) disable(why string) {
+func (a *prelinking) disable(why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.off, a.path = why, ""
@@ -199,15 +199,15 @@ func (a *ahead) disable(why string) {
 
 // begin starts a linker for the next link, unless one waits or none is known to be
 // right.
-func (a *ahead) begin(rec *recipe, r build.Request, made map[string]archive) {
+func (a *prelinking) begin(rec *recipe, r build.Request, made map[string]archive) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	env := rec.linkerEnv()
-	if a.closed || a.path == "" || a.tool != rec.linking.linker || a.begun != nil && a.env == env {
+	if a.closed || a.path == "" || a.tool != rec.linking.linker || a.prelinked != nil && a.env == env {
 		return
 	}
-	if old := a.begun; old != nil {
-		a.begun = nil
+	if old := a.prelinked; old != nil {
+		a.prelinked = nil
 		go old.End()
 	}
 	a.count++
@@ -217,7 +217,7 @@ func (a *ahead) begin(rec *recipe, r build.Request, made map[string]archive) {
 		r.Env = slices.Concat(rec.toolEnv(r, tmp), linkerMemory)
 		r.Background = false
 		list := filepath.Join(tmp, fmt.Sprintf("archives-%d", a.count))
-		a.begun, err = linker.Begin(r.Command(a.path), list, rec.archivesWith(made))
+		a.prelinked, err = linker.Prelink(r.Command(a.path), list, rec.archivesWith(made))
 	}
 	if err != nil {
 		a.off, a.path = err.Error(), ""
@@ -227,15 +227,15 @@ func (a *ahead) begin(rec *recipe, r build.Request, made map[string]archive) {
 
 // take gives the linker that waits, if there is one for such a link; it is the
 // caller's then.
-func (a *ahead) take(rec *recipe) *linker.Begun {
+func (a *prelinking) take(rec *recipe) *linker.Prelinked {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.begun == nil || a.path == "" || a.tool != rec.linking.linker || a.env != rec.linkerEnv() {
+	if a.prelinked == nil || a.path == "" || a.tool != rec.linking.linker || a.env != rec.linkerEnv() {
 		return nil
 	}
-	begun := a.begun
-	a.begun = nil
-	return begun
+	prelinked := a.prelinked
+	a.prelinked = nil
+	return prelinked
 }
 
 // linkerEnv stands for what a linker may heed of its environment.

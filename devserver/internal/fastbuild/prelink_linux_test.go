@@ -12,26 +12,26 @@ import (
 
 // One linker waits, from one question to the go command to the next, and links what
 // is built next.
-func TestLinkAhead(t *testing.T) {
+func TestPrelinking(t *testing.T) {
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	first := a.build()
-	if _, err := a.builder.LinkAhead(t.Context(), a.next(), first.Made); err == nil {
+	if _, err := a.builder.EnablePrelinking(t.Context(), a.next(), first.Made); err == nil {
 		t.Error("links are compared before it is known how they are made")
 	}
 	a.learn()
 	for _, want := range []bool{true, false} {
-		if compared, err := a.builder.LinkAhead(t.Context(), a.next(), first.Made); compared != want || err != nil {
+		if compared, err := a.builder.EnablePrelinking(t.Context(), a.next(), first.Made); compared != want || err != nil {
 			t.Errorf("compared %v, %v, want %v", compared, err, want)
 		}
 	}
-	waits := a.builder.ahead.begun
+	waits := a.builder.prelinking.prelinked
 	edit := func(version string) {
 		t.Helper()
 		a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", version, 1))
 		if res := a.direct(version + "g"); !res.Ahead {
 			t.Error("the linker had not begun")
 		}
-		if a.builder.ahead.begun != nil {
+		if a.builder.prelinking.prelinked != nil {
 			t.Error("a linker that has linked waits")
 		}
 	}
@@ -39,12 +39,12 @@ func TestLinkAhead(t *testing.T) {
 	a.write("leaf/more.go", "package leaf\n")
 	a.full("a file was added", "f1g")
 	a.learn()
-	a.builder.Expect(a.next())
-	if a.builder.ahead.begun != waits {
+	a.builder.Prelink(a.next())
+	if a.builder.prelinking.prelinked != waits {
 		t.Error("a linker that waited has been replaced")
 	}
 	edit("f2")
-	a.builder.Expect(a.next())
+	a.builder.Prelink(a.next())
 	edit("f3")
 	edit("f4") // it begins with the build
 
@@ -53,26 +53,26 @@ func TestLinkAhead(t *testing.T) {
 	r := a.next()
 	a.learn()
 	made := a.build()
-	if err := a.builder.Keep(t.Context(), dir, r, nil); err == nil {
+	if err := a.builder.WriteCache(t.Context(), dir, r, nil); err == nil {
 		t.Error("a binary is kept that is not there")
 	}
 	r = a.next()
 	r.Output = made.Binary
-	if err := a.builder.Keep(t.Context(), dir, r, made.Made); err != nil {
+	if err := a.builder.WriteCache(t.Context(), dir, r, made.Made); err != nil {
 		t.Fatal(err)
 	}
-	cache := a.builder.ahead.cache
+	cache := a.builder.prelinking.cache
 	a.builder.Close()
 	a.builder = New(filepath.Join(t.TempDir(), "fast"), cache)
 	defer a.builder.Close()
-	if err := a.builder.Restore(dir, r); err != nil {
+	if err := a.builder.ReadCache(dir, r); err != nil {
 		t.Fatal(err)
 	}
-	a.builder.Expect(a.next())
+	a.builder.Prelink(a.next())
 	suite.Until(t, "the linker that is known to be right begins", func() error {
-		a.builder.ahead.mu.Lock()
-		defer a.builder.ahead.mu.Unlock()
-		if a.builder.ahead.begun == nil {
+		a.builder.prelinking.mu.Lock()
+		defer a.builder.prelinking.mu.Unlock()
+		if a.builder.prelinking.prelinked == nil {
 			return errors.New("none does")
 		}
 		return nil
@@ -81,7 +81,7 @@ func TestLinkAhead(t *testing.T) {
 	edit("f5")
 
 	// One that fails is not asked again, and the build passes.
-	linker := a.builder.ahead.path
+	linker := a.builder.prelinking.path
 	if err := os.Remove(linker); err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +92,13 @@ func TestLinkAhead(t *testing.T) {
 	if res := a.direct("f6g"); res.Ahead {
 		t.Error("what has failed has linked")
 	}
-	if _, err := a.builder.LinkAhead(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), "devrun's linker has failed (exit status 3)") {
+	if _, err := a.builder.EnablePrelinking(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), "devrun's linker has failed (exit status 3)") {
 		t.Error(err)
 	}
 }
 
 // A linker that makes something else is not used.
-func TestLongLinkAheadDiffers(t *testing.T) {
+func TestLongPrelinkingDiffers(t *testing.T) {
 	suite.Long(t)
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	a.build()
@@ -121,11 +121,11 @@ func TestLongLinkAheadDiffers(t *testing.T) {
 		if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		a.builder.ahead.off = ""
-		if _, err := a.builder.LinkAhead(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), want) {
+		a.builder.prelinking.off = ""
+		if _, err := a.builder.EnablePrelinking(t.Context(), a.next(), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v", script, err)
 		}
-		if a.builder.ahead.begun != nil {
+		if a.builder.prelinking.prelinked != nil {
 			t.Errorf("%q waits", script)
 		}
 	}

@@ -19,15 +19,15 @@ import (
 	"devrun/devserver/internal/stamp"
 )
 
-// look is what the files of an app are at one time, with their contents: what is
+// snapshot is what the files of an app are at one time, with their contents: what is
 // saved later has no part in what is made of it.
-type look struct {
+type snapshot struct {
 	fixed    map[string]string // state of each of the recipe's fixed files
 	overlay  map[string]string // path in the build -> file to read instead
-	packages []packageLook     // in the order of the recipe's
+	packages []packageSnapshot // in the order of the recipe's
 }
 
-type packageLook struct {
+type packageSnapshot struct {
 	files    []file // all of source in its directory, sorted
 	embeds   []file // what go:embed puts in, sorted
 	embedded map[string][]string
@@ -52,10 +52,10 @@ func isSource(name string) bool {
 	return ext == ".go" || slices.Contains(gocmd.SourceExts, ext) || name == "default.pgo" || name == "go.mod"
 }
 
-// lookAt reads all files that may change. Shapes are kept in known for the next
+// takeSnapshot reads all files that may change. Shapes are kept in known for the next
 // time.
-func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
-	l := &look{fixed: map[string]string{}, packages: make([]packageLook, len(r.packages))}
+func (r *recipe) takeSnapshot(req build.Request, known shapes) (*snapshot, error) {
+	l := &snapshot{fixed: map[string]string{}, packages: make([]packageSnapshot, len(r.packages))}
 	for _, path := range r.fixed {
 		l.fixed[path] = stateOf(path)
 	}
@@ -75,7 +75,7 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 	}
 	fresh := shapes{}
 	for i, p := range r.packages {
-		if l.packages[i], err = p.look(added[p.dir], l.overlay, known, fresh); err != nil {
+		if l.packages[i], err = p.snapshot(added[p.dir], l.overlay, known, fresh); err != nil {
 			return nil, err
 		}
 	}
@@ -95,14 +95,14 @@ func (r *recipe) lookAt(req build.Request, known shapes) (*look, error) {
 	return l, nil
 }
 
-// moved reports that the files of a build are not what was looked at any more.
-func (r *recipe) moved(req build.Request, l *look) bool {
-	now, err := r.lookAt(req, shapes{})
+// moved reports that the files of a build are not what is in its snapshot any more.
+func (r *recipe) moved(req build.Request, l *snapshot) bool {
+	now, err := r.takeSnapshot(req, shapes{})
 	return err != nil || !now.same(l)
 }
 
-func (p *pkg) look(added []string, overlay map[string]string, known, fresh shapes) (packageLook, error) {
-	var l packageLook
+func (p *pkg) snapshot(added []string, overlay map[string]string, known, fresh shapes) (packageSnapshot, error) {
+	var l packageSnapshot
 	entries, err := os.ReadDir(p.dir)
 	if err != nil && !(errors.Is(err, fs.ErrNotExist) && len(added) > 0) {
 		return l, err
@@ -143,10 +143,10 @@ func (p *pkg) look(added []string, overlay map[string]string, known, fresh shape
 	slices.Sort(imports)
 	fmt.Fprintf(&b, "%q\n", slices.Compact(imports))
 	l.shape = b.String()
-	return l, p.lookEmbedded(&l)
+	return l, p.findEmbedded(&l)
 }
 
-func (p *pkg) lookEmbedded(l *packageLook) (err error) {
+func (p *pkg) findEmbedded(l *packageSnapshot) (err error) {
 	if len(p.patterns) == 0 {
 		return nil
 	}
@@ -207,15 +207,15 @@ func (f file) copy(to string) error {
 }
 
 // added reports that a package is not the user's: the overlay has all of it.
-func (l *look) added(p *pkg) bool {
+func (l *snapshot) added(p *pkg) bool {
 	return !slices.ContainsFunc(p.files, func(name string) bool { return l.overlay[filepath.Join(p.dir, name)] == "" })
 }
 
-// errMoved is a file that was written between two looks at it.
+// errMoved is a file that was written between two snapshots.
 var errMoved = errors.New("a file was written while it was built")
 
 // forget frees the contents, when they have been compiled.
-func (l *look) forget() {
+func (l *snapshot) forget() {
 	for _, p := range l.packages {
 		for _, files := range [][]file{p.files, p.embeds} {
 			for i := range files {
@@ -235,18 +235,18 @@ func named(files []file, name string) (file, bool) {
 }
 
 // same reports that all has the same content.
-func (l *look) same(o *look) bool {
+func (l *snapshot) same(o *snapshot) bool {
 	return bytes.Equal(l.sum(), o.sum())
 }
 
 // untouched reports that nothing was written since o, not even to what it was.
-func (l *look) untouched(o *look) bool {
+func (l *snapshot) untouched(o *snapshot) bool {
 	return bytes.Equal(l.hash(true), o.hash(true))
 }
 
-func (l *look) sum() []byte { return l.hash(false) }
+func (l *snapshot) sum() []byte { return l.hash(false) }
 
-func (l *look) hash(stamps bool) []byte {
+func (l *snapshot) hash(stamps bool) []byte {
 	h := sha256.New()
 	// What stands in for a file of the overlay is looked at with its package.
 	fmt.Fprintf(h, "%q\n%q\n", l.fixed, slices.Sorted(maps.Keys(l.overlay))) // fmt sorts maps

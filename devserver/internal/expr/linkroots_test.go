@@ -17,7 +17,7 @@ import (
 // keepAll puts the files into the app under test.
 func keepAll(dir string, put func(string, []byte) error) error {
 	for _, pkg := range []string{".", "shop"} {
-		if err := put(filepath.Join(pkg, KeepName), KeepSource(parsed(filepath.Join(dir, pkg)))); err != nil {
+		if err := put(filepath.Join(pkg, LinkRootsFile), LinkRoots(parsed(filepath.Join(dir, pkg)))); err != nil {
 			return err
 		}
 	}
@@ -25,11 +25,11 @@ func keepAll(dir string, put func(string, []byte) error) error {
 	if err != nil {
 		return err
 	}
-	std, err := KeepStdSource("hook", strings.TrimSpace(string(root)), runtime.GOOS, runtime.GOARCH)
+	std, err := StdLinkRoots("hook", strings.TrimSpace(string(root)), runtime.GOOS, runtime.GOARCH)
 	if err != nil {
 		return err
 	}
-	return put("hook/"+KeepName, std)
+	return put("hook/"+LinkRootsFile, std)
 }
 
 func parsed(dir string) (files []*ast.File) {
@@ -77,7 +77,7 @@ func variadic(a ...interface{})  {}
 func main()                      { var nil_ Plain; nil_.value() }
 `
 
-func TestKeepAwkward(t *testing.T) {
+func TestLinkRootsAwkward(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -87,13 +87,13 @@ func TestKeepAwkward(t *testing.T) {
 	}
 	write("go.mod", "module example.com/awkward\n\ngo 1.25\n")
 	write("main.go", awkward)
-	text := string(KeepSource(parsed(dir)))
+	text := string(LinkRoots(parsed(dir)))
 	for _, want := range []string{"(*Plain)(nil)", "(*Plain).pointer", "Plain.value", "Alias.viaAlias", "Func.Call", "\tvariadic", "\tmain,", "(*Reader)(nil)", "(*Both)(nil)", "(*recursive)(nil)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not kept:\n%s", want, text)
 		}
 	}
-	write(KeepName, text)
+	write(LinkRootsFile, text)
 	cmd := exec.Command("go", "build", "-o", os.DevNull, ".")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -104,13 +104,13 @@ func TestKeepAwkward(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if k := KeepSource([]*ast.File{f}); k != nil {
+		if k := LinkRoots([]*ast.File{f}); k != nil {
 			t.Errorf("with %s: %s", s, k)
 		}
 	}
 }
 
-func TestKeepSize(t *testing.T) {
+func TestLinkRootsSize(t *testing.T) {
 	kept, err := builtOnce()
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func (a *app) again() {
 
 // The next run gives the binary of the last one if nothing has changed, and goes on
 // without the go command.
-func TestKeep(t *testing.T) {
+func TestCache(t *testing.T) {
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := filepath.Join(t.TempDir(), "kept", "app")
 	log := filepath.Join(a.watched(t), "log")
@@ -30,7 +30,7 @@ func TestKeep(t *testing.T) {
 	a.learn()
 	keep := func(r build.Request, m *Made) {
 		t.Helper()
-		if err := a.builder.Keep(t.Context(), dir, r, m); err != nil {
+		if err := a.builder.WriteCache(t.Context(), dir, r, m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,10 +41,10 @@ func TestKeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.builder.Restore(dir, a.request); err != nil {
+		if err := a.builder.ReadCache(dir, a.request); err != nil {
 			t.Fatal(err)
 		}
-		if res := a.direct(says); !res.Kept {
+		if res := a.direct(says); !res.Cached {
 			t.Error("it was linked")
 		}
 		if after, err := os.ReadFile(log); err != nil || string(after) != string(before) {
@@ -55,11 +55,11 @@ func TestKeep(t *testing.T) {
 	restored("f1g")
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
 	res := a.direct("f2g")
-	if res.Kept {
+	if res.Cached {
 		t.Error("the kept binary is given twice")
 	}
 	a.again()
-	if err := a.builder.Restore(dir, a.request); err == nil || err.Error() != "files have changed" {
+	if err := a.builder.ReadCache(dir, a.request); err == nil || err.Error() != "files have changed" {
 		t.Errorf("error %v", err)
 	}
 	a.full(notLearned, "f2g")
@@ -83,7 +83,7 @@ func TestKeep(t *testing.T) {
 }
 
 // A binary is kept only with what it was made of, and given only as it was kept.
-func TestLongKeepRefuses(t *testing.T) {
+func TestLongCacheRefuses(t *testing.T) {
 	suite.Long(t)
 	a := newApp(t, map[string]string{"main.go": mainGo, "leaf/leaf.go": leafGo})
 	dir := t.TempDir()
@@ -93,25 +93,25 @@ func TestLongKeepRefuses(t *testing.T) {
 	}
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
 	a.learn()
-	if err := a.builder.Keep(t.Context(), dir, r, nil); !errors.Is(err, errMoved) {
+	if err := a.builder.WriteCache(t.Context(), dir, r, nil); !errors.Is(err, errMoved) {
 		t.Errorf("a binary of other files: %v", err)
 	}
 	old := a.direct("f2g")
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f3", 1))
-	if err := a.builder.Keep(t.Context(), dir, r, old.Made); !errors.Is(err, errMoved) {
+	if err := a.builder.WriteCache(t.Context(), dir, r, old.Made); !errors.Is(err, errMoved) {
 		t.Errorf("a binary of other files: %v", err)
 	}
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
 		t.Errorf("there are %q (%v)", files, err)
 	}
 	a.write("leaf/leaf.go", strings.Replace(leafGo, "f1", "f2", 1))
-	if err := a.builder.Keep(t.Context(), dir, r, old.Made); err != nil {
+	if err := a.builder.WriteCache(t.Context(), dir, r, old.Made); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(why string) {
 		t.Helper()
 		a.again()
-		if err := a.builder.Restore(dir, a.request); err == nil || !strings.Contains(err.Error(), why) {
+		if err := a.builder.ReadCache(dir, a.request); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("error %v, want one with %q", err, why)
 		}
 		a.full(notLearned, "f2g")
@@ -125,7 +125,7 @@ func TestLongKeepRefuses(t *testing.T) {
 	a.write("leaf/more_windows.go", "package leaf\n")
 	refused("files have changed")
 	a.remove("leaf/more_windows.go")
-	binary, err := filepath.Glob(filepath.Join(dir, keptBinary+"*"))
+	binary, err := filepath.Glob(filepath.Join(dir, cacheBinary+"*"))
 	if err != nil || len(binary) != 1 {
 		t.Fatal(binary, err)
 	}
@@ -133,7 +133,7 @@ func TestLongKeepRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("not what it was")
-	if err := os.WriteFile(filepath.Join(dir, keptFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, cacheFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused("read app.json")

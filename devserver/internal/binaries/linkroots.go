@@ -21,13 +21,13 @@ import (
 // std is the source of a file of the hook's package that keeps functions of the
 // standard library linked in, for the console; "" when it cannot be made. It takes a
 // moment, so it is kept for the next run.
-func (k *keeper) std(g *gograph.Graph) string {
+func (k *linkRoots) std(g *gograph.Graph) string {
 	toolchain := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\ `, r) {
 			return '-'
 		}
 		return r
-	}, fmt.Sprintf("%s-%s-%s-%d", g.GoVersion, g.GOOS, g.GOARCH, expr.KeepVersion))
+	}, fmt.Sprintf("%s-%s-%s-%d", g.GoVersion, g.GOOS, g.GOARCH, expr.LinkRootsVersion))
 	var file string
 	if k.cache != "" {
 		file = filepath.Join(k.cache, toolchain+".go")
@@ -35,7 +35,7 @@ func (k *keeper) std(g *gograph.Graph) string {
 			return string(b)
 		}
 	}
-	source, err := expr.KeepStdSource("hook", g.GOROOT, g.GOOS, g.GOARCH)
+	source, err := expr.StdLinkRoots("hook", g.GOROOT, g.GOOS, g.GOARCH)
 	if err != nil {
 		return ""
 	}
@@ -46,32 +46,32 @@ func (k *keeper) std(g *gograph.Graph) string {
 	return string(source)
 }
 
-// maxKept is how many files of the user are parsed for what to keep: with more
+// maxRooted is how many files of the user are parsed for what to keep: with more
 // it would be felt at each start.
-const maxKept = 2000
+const maxRooted = 2000
 
-// keeper adds to an overlay the files that keep the functions of the user's
+// linkRoots adds to an overlay the files that keep the functions of the user's
 // packages linked in, also those that nothing calls. One build at a time uses it.
-type keeper struct {
-	dir   string            // where the files are, private to this run
-	cache string            // of what is the same for all apps, "" for none
-	made  map[string]keptOf // by directory of the package
+type linkRoots struct {
+	dir   string             // where the files are, private to this run
+	cache string             // of what is the same for all apps, "" for none
+	made  map[string]rootsOf // by directory of the package
 }
 
-// keptOf is what was made of a package, and from what.
-type keptOf struct {
+// rootsOf is what was made of a package, and from what.
+type rootsOf struct {
 	from stamp.Stamps
 	file string // "" for none
 }
 
 // overlay gives an overlay file that has what the one of the hook has, and the
 // keep files of pkgs as their source is now. Whatever cannot be made is left out.
-func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
+func (k *linkRoots) overlay(hook string, pkgs []gograph.Package) (string, error) {
 	replace, err := gocmd.ReadOverlay(hook)
 	if err != nil {
 		return "", err
 	}
-	left := maxKept
+	left := maxRooted
 	for _, p := range pkgs {
 		var files []string
 		for _, f := range p.Files {
@@ -83,7 +83,7 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 			break
 		}
 		if file := k.file(p.Dir, files); file != "" {
-			replace[filepath.Join(p.Dir, expr.KeepName)] = file
+			replace[filepath.Join(p.Dir, expr.LinkRootsFile)] = file
 		}
 	}
 	file := filepath.Join(k.dir, "overlay-keep.json")
@@ -91,14 +91,14 @@ func (k *keeper) overlay(hook string, pkgs []gograph.Package) (string, error) {
 }
 
 // file is the keep file of the package in dir, "" for none.
-func (k *keeper) file(dir string, files []string) string {
+func (k *linkRoots) file(dir string, files []string) string {
 	now := stamp.All(files)
 	if was, ok := k.made[dir]; ok && was.from.Equal(now) {
 		return was.file
 	}
-	made := keptOf{from: now}
-	if _, err := os.Lstat(filepath.Join(dir, expr.KeepName)); err != nil {
-		if source := keepSource(files); source != nil {
+	made := rootsOf{from: now}
+	if _, err := os.Lstat(filepath.Join(dir, expr.LinkRootsFile)); err != nil {
+		if source := rootsIn(files); source != nil {
 			id := sha256.Sum256([]byte(dir))
 			file := filepath.Join(k.dir, "keep-"+hex.EncodeToString(id[:8])+".go")
 			if diskcache.Write(file, source) == nil {
@@ -110,9 +110,9 @@ func (k *keeper) file(dir string, files []string) string {
 	return made.file
 }
 
-// keepSource is nil if a file cannot be read or does not parse: the build says so
+// rootsIn is nil if a file cannot be read or does not parse: the build says so
 // in better words.
-func keepSource(files []string) []byte {
+func rootsIn(files []string) []byte {
 	fset := token.NewFileSet()
 	var parsed []*ast.File
 	for _, f := range files {
@@ -122,5 +122,5 @@ func keepSource(files []string) []byte {
 		}
 		parsed = append(parsed, file)
 	}
-	return expr.KeepSource(parsed)
+	return expr.LinkRoots(parsed)
 }
