@@ -15,7 +15,7 @@ func TestImports(t *testing.T) {
 	const (
 		internal = "devrun/devserver/internal/"
 		sample   = "devrun/sample"
-		rig      = "devrun/cmd/devrun/internal/rig" // runs devrun for its tests, and may use what they need
+		e2e      = "devrun/cmd/devrun/internal/e2e" // runs devrun for its tests, and may use what they need
 		suite    = "devrun/devserver/suite"         // what tests have in common
 	)
 	// Whoever runs the go command or its tools runs them in one way, that of gocmd.
@@ -54,7 +54,7 @@ func TestImports(t *testing.T) {
 				drawing[short][strings.TrimPrefix(strings.TrimPrefix(i, "devrun/"), "devserver/internal/")] = true
 			}
 			switch {
-			case i == rig || strings.HasPrefix(i, suite) && p.ImportPath != rig && !strings.HasPrefix(p.ImportPath, suite):
+			case i == e2e || strings.HasPrefix(i, suite) && p.ImportPath != e2e && !strings.HasPrefix(p.ImportPath, suite):
 				t.Errorf("%s imports %s: it is for tests", p.ImportPath, i)
 			case strings.HasPrefix(p.ImportPath, sample) && own && !strings.HasPrefix(i, sample):
 				t.Errorf("%s imports %s: the app knows nothing of devrun", p.ImportPath, i)
@@ -69,7 +69,7 @@ func TestImports(t *testing.T) {
 				if strings.HasPrefix(p.ImportPath, sample) {
 					continue // an app of its own
 				}
-				if (i == dep || strings.HasPrefix(i, dep+"/")) && p.ImportPath != rule.where && p.ImportPath != rig {
+				if (i == dep || strings.HasPrefix(i, dep+"/")) && p.ImportPath != rule.where && p.ImportPath != e2e {
 					t.Errorf("%s imports %s, which is for %s alone: %s", p.ImportPath, i, rule.where, rule.why)
 				}
 			}

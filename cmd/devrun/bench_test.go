@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/devserver/suite/chrome"
 )
@@ -107,7 +107,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 		source func(version string, port int) map[string]string
 	}{{"small-7MB", onePackage}, {"multi-7MB", fivePackages}} {
 		b.Run(app.name, func(b *testing.B) {
-			rig.Binary(b) // built by now, and not with an empty cache
+			e2e.Binary(b) // built by now, and not with an empty cache
 			var hand, dev []float64
 			for b.Loop() {
 				plain, runner := newBenchApp(b, "", app.source), newBenchApp(b, "", app.source)
@@ -242,7 +242,7 @@ type benchApp struct {
 	port   int
 	source func(version string, port int) map[string]string
 	cmd    *exec.Cmd
-	out    *rig.Output // of the newest process
+	out    *e2e.Output // of the newest process
 }
 
 func newBenchApp(b *testing.B, deps string, source func(version string, port int) map[string]string) *benchApp {
@@ -363,7 +363,7 @@ func (a *benchApp) start(name string, args ...string) {
 	a.b.Helper()
 	a.cmd = exec.Command(name, args...)
 	a.cmd.Dir, a.cmd.Env = a.dir, append(os.Environ(), "APP_ENV=development")
-	a.out = &rig.Output{}
+	a.out = &e2e.Output{}
 	a.cmd.Stdout, a.cmd.Stderr = a.out, a.out
 	if err := a.cmd.Start(); err != nil {
 		a.b.Fatal(err)
@@ -396,7 +396,7 @@ func (a *benchApp) byHand(version string) time.Duration {
 }
 
 func (a *benchApp) devrun(args ...string) {
-	a.start(rig.Binary(a.b), args...)
+	a.start(e2e.Binary(a.b), args...)
 	a.b.Cleanup(func() { a.stop(os.Interrupt) })
 }
 
@@ -417,7 +417,7 @@ func (a *benchApp) waitEvery(version string, pause time.Duration) (failed int) {
 	deadline := time.Now().Add(5 * time.Minute)
 	last := ""
 	for time.Now().Before(deadline) {
-		resp, err := rig.Client.Get(url)
+		resp, err := e2e.Client.Get(url)
 		if err != nil {
 			failed++
 			last = err.Error()
@@ -445,7 +445,7 @@ func (a *benchApp) rest() {
 	suite.Until(a.b, "devrun comes to rest", func() error {
 		before := usedBy(a.b, a.cmd.Process.Pid)
 		time.Sleep(4500 * time.Millisecond)
-		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(rig.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
+		if used, n := usedBy(a.b, a.cmd.Process.Pid)-before, len(e2e.Children(a.cmd.Process.Pid)); used > 20*time.Millisecond || n > 1 {
 			return fmt.Errorf("it used %v and has %d children", used, n)
 		}
 		return nil
@@ -459,11 +459,11 @@ func (a *benchApp) rest() {
 func BenchmarkStylesheet(b *testing.B) {
 	chromium := chrome.Start(b)
 	dir := filepath.Join(b.TempDir(), "app")
-	if err := os.CopyFS(dir, os.DirFS(rig.App(b))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(e2e.App(b))); err != nil {
 		b.Fatal(err)
 	}
 	port := suite.FreePort(b)
-	cmd := exec.Command(rig.Binary(b))
+	cmd := exec.Command(e2e.Binary(b))
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprintf("PORT=%d", port))
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -471,14 +471,14 @@ func BenchmarkStylesheet(b *testing.B) {
 	b.Cleanup(func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() })
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
 	suite.Until(b, "the app answers", func() error {
-		resp, err := rig.Client.Get(url)
+		resp, err := e2e.Client.Get(url)
 		if err == nil {
 			resp.Body.Close()
 		}
 		return err
 	})
-	p := rig.NewTab(b, chromium, url)
-	p.Becomes(rig.BodyText, "^v1 ")
+	p := e2e.NewTab(b, chromium, url)
+	p.Becomes(e2e.BodyText, "^v1 ")
 	// The page takes the time itself: polling it from here would be slower
 	// than what is measured.
 	p.Do(`window.colour = "", window.at = 0;

@@ -9,39 +9,39 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 )
 
 // Bad input is one clear sentence and an exit status, never a trace.
 func TestBadInput(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		with func(*rig.Rig) []string
+		with func(*e2e.Rig) []string
 		code int
 		want string
 	}{
-		{"no such directory", func(r *rig.Rig) []string { return []string{"-C", "/nowhere/at all"} }, 2, `/nowhere/at all`},
-		{"no such package", func(r *rig.Rig) []string { return []string{"./nope"} }, 2, `nope`},
-		{"no main package", func(r *rig.Rig) []string { return []string{"./web"} }, 2, `web.*not.*main`},
-		{"two main packages", func(r *rig.Rig) []string {
+		{"no such directory", func(r *e2e.Rig) []string { return []string{"-C", "/nowhere/at all"} }, 2, `/nowhere/at all`},
+		{"no such package", func(r *e2e.Rig) []string { return []string{"./nope"} }, 2, `nope`},
+		{"no main package", func(r *e2e.Rig) []string { return []string{"./web"} }, 2, `web.*not.*main`},
+		{"two main packages", func(r *e2e.Rig) []string {
 			os.Remove(r.Dir + "/main.go")
 			r.Write("cmd/one/main.go", "package main\n\nfunc main() {}\n")
 			r.Write("cmd/two/main.go", "package main\n\nfunc main() {}\n")
 			return nil
 		}, 2, `(?s)\./cmd/one.*\./cmd/two`},
-		{"no module", func(r *rig.Rig) []string { os.Remove(r.Dir + "/go.mod"); return nil }, 2, `go mod init`},
-		{"no go command", func(r *rig.Rig) []string { r.Env = append(r.Env, "PATH=/nonexistent"); return nil }, 2, `go`},
-		{"unknown APP_ENV", func(r *rig.Rig) []string { r.Env = append(r.Env, "APP_ENV=staging"); return nil }, 2, `APP_ENV is "staging"; it must be production or development`},
-		{"unknown setting", func(r *rig.Rig) []string { r.Env = append(r.Env, "DEVRUN_GRACEE=1s"); return nil }, 2, `DEVRUN_GRACE\b`},
-		{"unknown flag", func(r *rig.Rig) []string { return []string{"--pol"} }, 2, `--pol`},
-		{"bad duration", func(r *rig.Rig) []string { return []string{"--grace", "soon"} }, 2, `soon`},
-		{"bad .env", func(r *rig.Rig) []string { r.Write(".env", "A=1\nB=\"x\n"); return nil }, 2, `\.env line 2`},
-		{"bad --addr", func(r *rig.Rig) []string { return []string{"--addr", "nonsense"} }, 2, `nonsense`},
-		{"temporary directory that can't be written", func(r *rig.Rig) []string { r.Env = append(r.Env, "TMPDIR=/nonexistent"); return nil }, 1, `TMPDIR`},
+		{"no module", func(r *e2e.Rig) []string { os.Remove(r.Dir + "/go.mod"); return nil }, 2, `go mod init`},
+		{"no go command", func(r *e2e.Rig) []string { r.Env = append(r.Env, "PATH=/nonexistent"); return nil }, 2, `go`},
+		{"unknown APP_ENV", func(r *e2e.Rig) []string { r.Env = append(r.Env, "APP_ENV=staging"); return nil }, 2, `APP_ENV is "staging"; it must be production or development`},
+		{"unknown setting", func(r *e2e.Rig) []string { r.Env = append(r.Env, "DEVRUN_GRACEE=1s"); return nil }, 2, `DEVRUN_GRACE\b`},
+		{"unknown flag", func(r *e2e.Rig) []string { return []string{"--pol"} }, 2, `--pol`},
+		{"bad duration", func(r *e2e.Rig) []string { return []string{"--grace", "soon"} }, 2, `soon`},
+		{"bad .env", func(r *e2e.Rig) []string { r.Write(".env", "A=1\nB=\"x\n"); return nil }, 2, `\.env line 2`},
+		{"bad --addr", func(r *e2e.Rig) []string { return []string{"--addr", "nonsense"} }, 2, `nonsense`},
+		{"temporary directory that can't be written", func(r *e2e.Rig) []string { r.Env = append(r.Env, "TMPDIR=/nonexistent"); return nil }, 1, `TMPDIR`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := rig.New(t, "notify")
+			r := e2e.New(t, "notify")
 			r.Launch(c.with(r)...)
 			if code := r.Exit(); code != c.code {
 				t.Errorf("exit status %d, want %d", code, c.code)
@@ -59,7 +59,7 @@ func TestBadInput(t *testing.T) {
 
 // A directory that can't be written is no obstacle: nothing is written there.
 func TestReadOnlyDirectory(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.SetVersion("v1")
 	if err := exec.Command("chmod", "-R", "a-w", r.Dir).Run(); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -30,7 +30,7 @@ func TestLongProduction(t *testing.T) {
 func inProduction(t *testing.T, envs ...string) {
 	for _, env := range envs {
 		t.Run(env, func(t *testing.T) {
-			r := rig.New(t, "notify")
+			r := e2e.New(t, "notify")
 			r.LaunchWith(func(c *exec.Cmd) {
 				for i, e := range c.Env {
 					if e == "APP_ENV=development" {
@@ -121,7 +121,7 @@ func noDevrun(t *testing.T, exe string) {
 
 // A build that fails in production says so and ends with an error.
 func TestProductionBuildFails(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Replace("main.go", `const version = "v1"`, `const version = nothing`)
 	r.Env = append(r.Env, "APP_ENV=production")
 	r.LaunchWith(func(c *exec.Cmd) {
@@ -146,7 +146,7 @@ func deleteEnv(env []string, entry string) []string {
 
 // Development is refused where the process looks deployed.
 func TestDeployed(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Env = append(r.Env, "KUBERNETES_SERVICE_HOST=10.0.0.1")
 	r.Launch()
 	if code := r.Exit(); code != 2 {
@@ -174,13 +174,13 @@ func TestLongSample(t *testing.T) {
 		}
 	}
 	database := "DATABASE_URL=sqlite:///" + filepath.Join(t.TempDir(), "sample.db")
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Dir, r.Env = root, append(r.Env, database)
 	r.Launch("./sample")
 	shows := func(path, want string) {
 		t.Helper()
 		suite.Until(t, path+" shows "+want, func() error {
-			resp, body, err := rig.Ask("GET", r.URL(path), nil)
+			resp, body, err := e2e.Ask("GET", r.URL(path), nil)
 			if err != nil {
 				return err
 			}
@@ -206,18 +206,18 @@ func TestLongSample(t *testing.T) {
 		t.Errorf("devrun left something behind: %v %v", entries, err)
 	}
 
-	p := rig.New(t, "notify")
+	p := e2e.New(t, "notify")
 	p.Dir = root
 	p.Env = append(p.Env, "APP_ENV=production", "SECRET_KEY=x", database)
 	p.LaunchWith(func(c *exec.Cmd) { c.Env = deleteEnv(c.Env, "APP_ENV=development") }, "./sample")
 	suite.Until(t, "production serves", func() error {
-		_, body, err := rig.Ask("GET", p.URL("/login"), nil)
+		_, body, err := e2e.Ask("GET", p.URL("/login"), nil)
 		if err == nil && !strings.Contains(body, "<h1>Come In</h1>") {
 			return errors.New(body)
 		}
 		return err
 	})
-	if resp, body, err := rig.Ask("GET", p.URL("/__devrun/reload.js"), nil); err != nil || resp.StatusCode != 404 || !strings.Contains(body, "<h1>Not Found</h1>") {
+	if resp, body, err := e2e.Ask("GET", p.URL("/__devrun/reload.js"), nil); err != nil || resp.StatusCode != 404 || !strings.Contains(body, "<h1>Not Found</h1>") {
 		t.Errorf("%v %v %s", resp, err, body)
 	}
 }

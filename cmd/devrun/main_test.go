@@ -6,7 +6,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 )
 
 // update rewrites what tests compare with: scripts, the help, .env.example, the table
@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the files that tests compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(rig.Tests{M: m}, map[string]func(){"devrun": main})
+	testscript.Main(e2e.Tests{M: m}, map[string]func(){"devrun": main})
 }
 
 // A mistake of the user is told before anything is built or run. The scripts are

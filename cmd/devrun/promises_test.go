@@ -140,7 +140,7 @@ func readTests(root, dir string) (*testPackage, error) {
 					if !ok {
 						continue
 					}
-					if isOf(list.Type, "rig", "Cases") || isOf(list.Type, "rig", "Behaviours") {
+					if isOf(list.Type, "e2e", "Cases") || isOf(list.Type, "e2e", "Behaviours") {
 						p.tables = append(p.tables, &testTable{name: v.Names[0].Name, cases: casesOf(list)})
 					}
 					if array, ok := list.Type.(*ast.ArrayType); ok && isOf(array.Elt, "", "attack") {

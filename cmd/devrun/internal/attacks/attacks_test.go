@@ -14,11 +14,11 @@ import (
 	"sync"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 // attack is one kind of attack. The site is shared by all attacks but those that
 // are apart, which start a devrun of their own in other surroundings and are given
@@ -168,7 +168,7 @@ func TestComplete(t *testing.T) {
 			continue
 		}
 		file, function, _ := strings.Cut(a.also, " ")
-		text, err := os.ReadFile(rig.Path(t, file))
+		text, err := os.ReadFile(e2e.Path(t, file))
 		if err != nil || !strings.Contains(string(text), "func "+function+"(t *testing.T)") {
 			t.Errorf("attack %d names %s, which is not there: %v", a.n, a.also, err)
 		}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 )
 
 var nothing = []int{400, 403, 404}
@@ -68,7 +68,7 @@ var claims = []string{
 }
 
 // claiming writes a file whose functions fail at the places that they claim.
-func claiming(r *rig.Rig) {
+func claiming(r *e2e.Rig) {
 	r.T.Helper()
 	var b strings.Builder
 	b.WriteString("package main\n\nimport \"net/http\"\n\nfunc init() {\n")
@@ -98,7 +98,7 @@ func (s *site) shown(t *testing.T, path string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, accept := range []string{"application/json", "text/markdown", "text/plain", "text/html"} {
-		resp, body, err := rig.Ask("GET", s.URL(path), nil, "Accept", accept, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")
+		resp, body, err := e2e.Ask("GET", s.URL(path), nil, "Accept", accept, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func (s *site) shown(t *testing.T, path string) map[string]string {
 		}
 		all[accept] = body
 	}
-	_, body, err := rig.Ask("GET", s.own+"/failures/"+s.newest(t), nil, "Accept", "text/html")
+	_, body, err := e2e.Ask("GET", s.own+"/failures/"+s.newest(t), nil, "Accept", "text/html")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -82,7 +82,7 @@ func manyStreams(t *testing.T, s *site) {
 	leave(conns)
 	s.settles(t, before+room)
 
-	resp, page, err := rig.Ask("GET", s.URL("/fail"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	resp, page, err := e2e.Ask("GET", s.URL("/fail"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	wait := regexp.MustCompile(`data-wait="[^"]*(/wait/[\w-]+)"`).FindStringSubmatch(page)
 	if err != nil || wait == nil {
 		t.Fatalf("no page waits: %v %v", resp, err)
@@ -130,7 +130,7 @@ func slowConnections(t *testing.T, s *site) {
 // streams shows that what the app sends in parts arrives in parts.
 func (s *site) streams(t *testing.T) {
 	t.Helper()
-	resp, err := rig.Client.Get(s.URL("/slow"))
+	resp, err := e2e.Client.Get(s.URL("/slow"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func abuseEval(t *testing.T, s *site) {
 	old := s.failure
 	pid := s.AppPid()
 	s.eval("os.Exit(0)") // its answer is lost with the process
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	s.crashed(t, "exit")
 	if status, a, err := s.eval("1"); err != nil || status != 410 || !strings.Contains(a.Error, "ended") {
 		t.Errorf("of a process that has ended: %d %+v %v", status, a, err)
@@ -242,12 +242,12 @@ func abuseEval(t *testing.T, s *site) {
 // cut, and it is said so.
 func hold(t *testing.T, s *site) {
 	open := crowd(t, fmt.Sprint("127.0.0.1:", s.Port), 20, s.get("/fail", fmt.Sprint("Host: localhost:", s.Port), "Connection: keep-alive")) // nobody reads the answers
-	stop := rig.Hammer(s.URL("/ok"), 20*time.Millisecond)
+	stop := e2e.Hammer(s.URL("/ok"), 20*time.Millisecond)
 	var wg sync.WaitGroup
 	var pages, cut atomic.Int64
 	for range 100 {
 		wg.Go(func() {
-			switch resp, body, err := rig.Ask("GET", s.URL("/fail"), nil); {
+			switch resp, body, err := e2e.Ask("GET", s.URL("/fail"), nil); {
 			case err != nil:
 				t.Error(err)
 			case resp.StatusCode == 500 && strings.Contains(body, "failed on purpose"):

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite/chrome"
 )
 
@@ -42,7 +42,7 @@ func redaction(t *testing.T, s *site) {
 		}
 	}
 	for _, accept := range []string{"text/html", "application/json", "text/markdown", "text/plain"} {
-		_, body, err := rig.Ask("GET", s.URL(path), nil, append(header, "Accept", accept)...)
+		_, body, err := e2e.Ask("GET", s.URL(path), nil, append(header, "Accept", accept)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func redaction(t *testing.T, s *site) {
 			t.Errorf("%s does not say that something is left out", accept)
 		}
 		for _, address := range []string{"/failures/" + s.newest(t), "/"} {
-			_, body, err := rig.Ask("GET", s.own+address, nil, "Accept", accept)
+			_, body, err := e2e.Ask("GET", s.own+address, nil, "Accept", accept)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func redaction(t *testing.T, s *site) {
 // What is copied from a page has no headers, cookies and variables in it, and the
 // page loads nothing from elsewhere.
 func copied(t *testing.T, s *site) {
-	_, markdown, err := rig.Ask("GET", s.URL("/fail?q=visible-query"), nil, "Accept", "text/markdown", "Cookie", "plain=visible-cookie", "X-Custom", "visible-header", "User-Agent", "visible-agent")
+	_, markdown, err := e2e.Ask("GET", s.URL("/fail?q=visible-query"), nil, "Accept", "text/markdown", "Cookie", "plain=visible-cookie", "X-Custom", "visible-header", "User-Agent", "visible-agent")
 	if err != nil || !strings.Contains(markdown, "failed on purpose") {
 		t.Fatal(err, markdown)
 	}
@@ -103,8 +103,8 @@ func copied(t *testing.T, s *site) {
 			s.inert(t, as, page) // looks at the links as well: none leads to another host
 		}
 	}
-	p := rig.NewTab(t, chrome.Start(t), s.URL("/fail"))
-	p.Becomes(rig.BodyText, "failed on purpose")
+	p := e2e.NewTab(t, chrome.Start(t), s.URL("/fail"))
+	p.Becomes(e2e.BodyText, "failed on purpose")
 	for _, asked := range p.Asked() {
 		if !strings.HasPrefix(asked, s.URL("/")) && !strings.HasPrefix(asked, s.own) && !strings.HasPrefix(asked, "data:") {
 			t.Errorf("the page asks for %s", asked)
@@ -164,7 +164,7 @@ func embed(t *testing.T, s *site) {
 		}
 	}
 	for _, accept := range []string{"text/html", "application/json", "text/plain"} {
-		resp, _, err := rig.Ask("GET", s.URL("/fail"), nil, "Accept", accept)
+		resp, _, err := e2e.Ask("GET", s.URL("/fail"), nil, "Accept", accept)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func embed(t *testing.T, s *site) {
 	}
 	for _, base := range []string{s.own, s.URL("")} {
 		for _, script := range []string{"/__devrun/page.js", "/__devrun/failure.js", "/__devrun/reload.js", "/__devrun/worker.js"} {
-			resp, body, err := rig.Ask("GET", base+script, nil)
+			resp, body, err := e2e.Ask("GET", base+script, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func crossStreams(t *testing.T, s *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := rig.Client.Do(req)
+	resp, err := e2e.Client.Do(req)
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatal(resp, err)
 	}
@@ -283,7 +283,7 @@ func prefetch(t *testing.T, s *site) {
 	before := len(s.listed(t))
 	for link := range links {
 		for range 2 {
-			if _, _, err := rig.Ask("GET", link, nil, "Sec-Purpose", "prefetch", "Purpose", "prefetch", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none", "Sec-Fetch-User", "?1"); err != nil {
+			if _, _, err := e2e.Ask("GET", link, nil, "Sec-Purpose", "prefetch", "Purpose", "prefetch", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none", "Sec-Fetch-User", "?1"); err != nil {
 				t.Errorf("%s: %v", link, err)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite/chrome"
 )
 
@@ -113,7 +113,7 @@ func markupInValues(t *testing.T, s *site) {
 	if err != nil || status != 200 || a.Text != `"<img src=x onerror=alert(1)>"` {
 		t.Errorf("%d %+v %v", status, a, err)
 	}
-	p := rig.NewTab(t, chrome.Start(t), s.own+"/failures/"+s.ID)
+	p := e2e.NewTab(t, chrome.Start(t), s.own+"/failures/"+s.ID)
 	p.Do(`window.alert = () => { document.title = "owned" }`)
 	p.Becomes(`document.querySelector(".con").dataset.state`, "^locked$")
 	p.Type("#pin", s.pin)
@@ -180,7 +180,7 @@ func markupInNames(t *testing.T, _ *site) {
 	s.honest(t)
 	s.Write("x'onmouseover=alert(1).go", "package main\n\n//line <script>alert(1)</script>:1\nvar _ int = `<img src=x onerror=alert(2)>`\n")
 	s.Says(`^devrun: build failed`)
-	resp, body, err := rig.Ask("GET", s.URL("/"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	resp, body, err := e2e.Ask("GET", s.URL("/"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	if err != nil || resp.StatusCode == 200 || !strings.Contains(body, "&lt;img src=x") {
 		t.Fatalf("%v %v %.2000s", resp, err, body)
 	}
@@ -195,7 +195,7 @@ func hostileLinks(t *testing.T, s *site) {
 	}
 	s.inertAt(t, "/says?text="+url.QueryEscape("see javascript:alert(1) and [it](javascript:alert(2)) and https://evil.test/ and vbscript:x"))
 	for _, editor := range []string{"javascript:alert(1)//{file}", "javascript://{file}", "data:text/html,{file}", "file://{file}", "evil://{file}", "vscode://{line}", "JavaScript://%0aalert(1)//{file}"} {
-		cmd := exec.Command(rig.Binary(t))
+		cmd := exec.Command(e2e.Binary(t))
 		cmd.Dir = s.Dir
 		cmd.Env = append(os.Environ(), "APP_ENV=development", "DEVRUN_EDITOR="+editor)
 		out, err := cmd.CombinedOutput()
@@ -237,7 +237,7 @@ func startEditor(t *testing.T, s *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, child := range rig.Children(s.Cmd.Process.Pid) {
+	for _, child := range e2e.Children(s.Cmd.Process.Pid) {
 		if child != strings.TrimSpace(string(app)) && !strings.HasPrefix(child, "go ") && child != "link" && child != "compile" {
 			t.Errorf("devrun has started %s", child)
 		}

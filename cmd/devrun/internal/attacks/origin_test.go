@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite/chrome"
 )
 
@@ -18,7 +18,7 @@ import (
 // the console nothing. A script in a page of the app wants what the page of a failure
 // has.
 func pivotOf(t *testing.T, s *site) {
-	p := rig.NewTab(t, chrome.Start(t), s.URL("/xss#"+url.PathEscape(s.own)))
+	p := e2e.NewTab(t, chrome.Start(t), s.URL("/xss#"+url.PathEscape(s.own)))
 	p.Becomes("document.title", "^done$")
 	var got map[string]string
 	if err := json.Unmarshal([]byte(p.Eval("JSON.stringify(got)")), &got); err != nil {
@@ -86,7 +86,7 @@ func forwardedPeer(t *testing.T, s *site) {
 
 // The app is told who asked by devrun, and not what the client says of itself.
 func forwardedToTheApp(t *testing.T, s *site) {
-	_, body, err := rig.Ask("GET", s.URL("/echo"), nil, "X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6", "X-Forwarded-Host", "evil.test", "X-Forwarded-Proto", "https", "X-Real-Ip", "6.6.6.6")
+	_, body, err := e2e.Ask("GET", s.URL("/echo"), nil, "X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6", "X-Forwarded-Host", "evil.test", "X-Forwarded-Proto", "https", "X-Real-Ip", "6.6.6.6")
 	if err != nil {
 		t.Fatal(err)
 	}

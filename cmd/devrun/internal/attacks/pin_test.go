@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -301,7 +301,7 @@ func noCookies(t *testing.T, s *site) {
 
 // The app is sent none of devrun's cookies, and all of its own.
 func cookiesOfTheApp(t *testing.T, s *site) {
-	resp, body, err := rig.Ask("GET", s.URL("/echo"), nil, "Cookie", "a=1; devrun_session=secret; DEVRUN_x=secret; b=2", "X-Devrun-Token", "secret")
+	resp, body, err := e2e.Ask("GET", s.URL("/echo"), nil, "Cookie", "a=1; devrun_session=secret; DEVRUN_x=secret; b=2", "X-Devrun-Token", "secret")
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatal(resp, err)
 	}

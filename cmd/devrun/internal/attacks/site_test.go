@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -27,14 +27,14 @@ const (
 // site is a devrun on a terminal with an app that fails, somebody who is trusted,
 // and a failure that can be asked.
 type site struct {
-	*rig.Screen
+	*e2e.Screen
 	own   string // devrun's own origin
 	pin   string
 	token string
 	failure
 
 	more *site    // see wide
-	prod *rig.Rig // see production
+	prod *e2e.Rig // see production
 }
 
 // failure is the form of the page for programs.
@@ -78,21 +78,21 @@ type value struct {
 }
 
 // newRig is a devrun that has not been started, with the app of these directories.
-func newRig(t *testing.T, dirs ...string) *rig.Rig {
+func newRig(t *testing.T, dirs ...string) *e2e.Rig {
 	t.Helper()
-	paths := []string{rig.Path(t, fixtures+"app")}
+	paths := []string{e2e.Path(t, fixtures+"app")}
 	for _, d := range dirs {
-		paths = append(paths, rig.Path(t, fixtures+d))
+		paths = append(paths, e2e.Path(t, fixtures+d))
 	}
-	r := rig.NewOf(t, "notify", paths...)
+	r := e2e.NewOf(t, "notify", paths...)
 	r.Env = append(r.Env, "APP_SECRET=hunter2-environment")
 	return r
 }
 
 // launch starts a devrun on a terminal and waits for nothing.
-func launch(r *rig.Rig, args ...string) *site {
+func launch(r *e2e.Rig, args ...string) *site {
 	r.T.Helper()
-	s := &site{Screen: rig.NewScreenOn(r)}
+	s := &site{Screen: e2e.NewScreenOn(r)}
 	s.Launch(args...)
 	return s
 }
@@ -148,13 +148,13 @@ func (s *site) as(t *testing.T) (back func()) {
 	return func() { s.Rig.T = before }
 }
 
-func consoleOf(r *rig.Rig) string {
+func consoleOf(r *e2e.Rig) string {
 	r.T.Helper()
 	return strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
 }
 
 // warm waits until the variables of a failure are read.
-func warm(t testing.TB, r *rig.Rig, path string) {
+func warm(t testing.TB, r *e2e.Rig, path string) {
 	t.Helper()
 	suite.Until(t, "variables are read", func() error {
 		f, _, err := failureAt(r.URL(path))
@@ -166,7 +166,7 @@ func warm(t testing.TB, r *rig.Rig, path string) {
 }
 
 func failureAt(url string, header ...string) (f failure, body string, err error) {
-	resp, body, err := rig.Ask("GET", url, nil, append([]string{"Accept", "application/json"}, header...)...)
+	resp, body, err := e2e.Ask("GET", url, nil, append([]string{"Accept", "application/json"}, header...)...)
 	if err != nil {
 		return f, body, err
 	}
@@ -177,7 +177,7 @@ func failureAt(url string, header ...string) (f failure, body string, err error)
 }
 
 // fails makes a request that fails.
-func fails(t *testing.T, r *rig.Rig, path string, header ...string) failure {
+func fails(t *testing.T, r *e2e.Rig, path string, header ...string) failure {
 	t.Helper()
 	f, _, err := failureAt(r.URL(path), header...)
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *site) ask(what string, body any) (status int, a answered, err error) {
 	if err != nil {
 		return 0, a, err
 	}
-	resp, text, err := rig.Ask("POST", s.own+"/api/"+what, bytes.NewReader(b),
+	resp, text, err := e2e.Ask("POST", s.own+"/api/"+what, bytes.NewReader(b),
 		"Content-Type", "application/json", "X-Devrun", "1", "Origin", s.own, "Authorization", "Bearer "+s.token)
 	if err != nil {
 		return 0, a, err
@@ -270,9 +270,9 @@ func (s *site) honest(t *testing.T) {
 	}
 }
 
-func served(t *testing.T, r *rig.Rig) {
+func served(t *testing.T, r *e2e.Rig) {
 	t.Helper()
-	resp, body, err := rig.Ask("GET", r.URL("/ok"), nil)
+	resp, body, err := e2e.Ask("GET", r.URL("/ok"), nil)
 	if err != nil || resp.StatusCode != 200 || body != "ok\n" {
 		t.Fatalf("the honest visitor of the app got %v %q %v", resp, body, err)
 	}

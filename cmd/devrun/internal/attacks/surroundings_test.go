@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -179,7 +179,7 @@ func tunnel(t *testing.T, s *site) {
 
 // launchProduction starts devrun in production, as it is without being told anything
 // but what other tools call production.
-func launchProduction(t *testing.T) *rig.Rig {
+func launchProduction(t *testing.T) *e2e.Rig {
 	t.Helper()
 	r := newRig(t)
 	r.Env = append(r.Env, "APP_ENV=", "GO_ENV=production", "NODE_ENV=production")
@@ -188,7 +188,7 @@ func launchProduction(t *testing.T) *rig.Rig {
 }
 
 // production is the devrun that runs there.
-func (s *site) production(t *testing.T) *rig.Rig {
+func (s *site) production(t *testing.T) *e2e.Rig {
 	t.Helper()
 	r, before := s.prod, s.prod.T
 	r.T = t
@@ -205,16 +205,16 @@ func productionRuns(t *testing.T, s *site) {
 	paths := []string{"/?__debugger__=yes&cmd=resource&f=debugger.js", "/console", "/__devrun/", "/__devrun/page.css", "/__devrun/page.js", "/__devrun/failure.js", "/__devrun/reload.js", "/__devrun/worker.js", "/__devrun/events", "/api/eval", "/api/unlock", "/failures/x", "/wait/x"}
 	for _, path := range paths {
 		for _, method := range []string{"GET", "POST"} {
-			resp, body, err := rig.Ask(method, r.URL(path), nil, "X-Devrun", "1", "Accept", "text/html")
+			resp, body, err := e2e.Ask(method, r.URL(path), nil, "X-Devrun", "1", "Accept", "text/html")
 			if err != nil || resp.StatusCode != 404 || body != "404 page not found\n" {
 				t.Errorf("%s %s: %v %v %s", method, path, resp, err, body)
 			}
 		}
 	}
-	if resp, body, err := rig.Ask("GET", r.URL("/fail"), nil, "Accept", "text/html"); err == nil {
+	if resp, body, err := e2e.Ask("GET", r.URL("/fail"), nil, "Accept", "text/html"); err == nil {
 		t.Errorf("a panic is answered: %s %s", resp.Status, body)
 	}
-	resp, body, err := rig.Ask("GET", r.URL("/header?text=x"), nil, "Accept", "text/html")
+	resp, body, err := e2e.Ask("GET", r.URL("/header?text=x"), nil, "Accept", "text/html")
 	if err != nil || resp.StatusCode != 500 || body != "" {
 		t.Fatal(resp, body, err)
 	}
@@ -223,7 +223,7 @@ func productionRuns(t *testing.T, s *site) {
 			t.Errorf("a header %s: %v", name, resp.Header[name])
 		}
 	}
-	if resp, body, err := rig.Ask("GET", r.URL("/page"), nil, "Accept", "text/html"); err != nil || resp.StatusCode != 200 || strings.Contains(body, "<script") {
+	if resp, body, err := e2e.Ask("GET", r.URL("/page"), nil, "Accept", "text/html"); err != nil || resp.StatusCode != 200 || strings.Contains(body, "<script") {
 		t.Errorf("%v %v %s", resp, err, body)
 	}
 	if pid := r.AppPid(); pid != r.Cmd.Process.Pid {
@@ -290,7 +290,7 @@ func misuse(t *testing.T, s *site) {
 	r.Says(`console off: stderr is not a terminal`)
 	own := consoleOf(r)
 	for what, pin := range map[string]string{"unlock": `{"pin":"000000000"}`, "eval": `{"failure":"x","frame":0,"src":"1"}`} {
-		resp, body, err := rig.Ask("POST", own+"/api/"+what, strings.NewReader(pin), "Content-Type", "application/json", "X-Devrun", "1", "Origin", own)
+		resp, body, err := e2e.Ask("POST", own+"/api/"+what, strings.NewReader(pin), "Content-Type", "application/json", "X-Devrun", "1", "Origin", own)
 		if err != nil || resp.StatusCode != 403 || !strings.Contains(body, `"off"`) {
 			t.Errorf("%s without a terminal: %v %v %s", what, resp, err, body)
 		}

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -28,7 +28,7 @@ import (
 func forgeReports(t *testing.T, s *site) {
 	forge := func(body string) {
 		t.Helper()
-		resp, said, err := rig.Ask("POST", s.URL("/forge"), strings.NewReader(body))
+		resp, said, err := e2e.Ask("POST", s.URL("/forge"), strings.NewReader(body))
 		if err != nil || resp.StatusCode != 200 || !strings.HasPrefix(said, "forged on ") && !strings.Contains(said, "broken pipe") {
 			t.Fatalf("nothing was forged: %v %v %s", resp, err, said)
 		}
@@ -113,7 +113,7 @@ func forgeReports(t *testing.T, s *site) {
 func imitatePage(t *testing.T, s *site) {
 	for _, header := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, {"Accept", "text/html"}, {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}} {
 		for _, path := range []string{"/imitation", "/page"} {
-			resp, body, err := rig.Ask("GET", s.URL(path), nil, header...)
+			resp, body, err := e2e.Ask("GET", s.URL(path), nil, header...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -331,7 +331,7 @@ func temporaryFiles(t *testing.T, _ *site) {
 	pid := r.AppPid()
 	must(r.Cmd.Process.Kill())
 	<-r.Ended
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	if info, err := os.Lstat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("after a kill: %v %v", info, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -23,7 +23,7 @@ type listedFailure struct {
 // listed are the failures that are kept, the newest first.
 func (s *site) listed(t *testing.T) []listedFailure {
 	t.Helper()
-	_, body, err := rig.Ask("GET", s.own+"/", nil, "Accept", "application/json")
+	_, body, err := e2e.Ask("GET", s.own+"/", nil, "Accept", "application/json")
 	var l struct{ Failures []listedFailure }
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &l)
@@ -37,7 +37,7 @@ func (s *site) listed(t *testing.T) []listedFailure {
 // small shows that a page, on both addresses, is below 1 MB.
 func (s *site) small(t *testing.T, path string) {
 	t.Helper()
-	resp, page, err := rig.Ask("GET", s.URL(path), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	resp, page, err := e2e.Ask("GET", s.URL(path), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	if err != nil || resp.StatusCode != 500 || len(page) > 1<<20 {
 		t.Errorf("%s: %v %v, %d bytes", path, resp, err, len(page))
 	}
@@ -181,10 +181,10 @@ func noted(c chained) bool {
 // panic of a package's init is that of a start that fails.
 func stackExtremes(t *testing.T, s *site) {
 	before := len(s.listed(t))
-	if resp, _, err := rig.Ask("GET", s.URL("/abort"), nil); err == nil && resp.StatusCode != 502 {
+	if resp, _, err := e2e.Ask("GET", s.URL("/abort"), nil); err == nil && resp.StatusCode != 502 {
 		t.Errorf("ErrAbortHandler is answered with %s", resp.Status)
 	}
-	if resp, body, err := rig.Ask("GET", s.URL("/goexit"), nil); err == nil && strings.Contains(body, "failures/") {
+	if resp, body, err := e2e.Ask("GET", s.URL("/goexit"), nil); err == nil && strings.Contains(body, "failures/") {
 		t.Errorf("Goexit is answered with %s %s", resp.Status, body)
 	}
 	if now := s.listed(t); len(now) != before && now[0].URI != "/fail" {
@@ -201,8 +201,8 @@ func stackExtremes(t *testing.T, s *site) {
 	s.honest(t)
 	for by, want := range map[string]string{"overflow": "stack overflow", "goroutine": "in a goroutine", "locked": "unlock of unlocked mutex", "map": "concurrent map", "address": "fatal error: fault"} {
 		pid := s.AppPid()
-		rig.Ask("GET", s.URL("/crash?by="+by), nil) // its answer may be anything
-		rig.Gone(t, pid)
+		e2e.Ask("GET", s.URL("/crash?by="+by), nil) // its answer may be anything
+		e2e.Gone(t, pid)
 		s.crashed(t, want)
 		s.Types("r")
 		s.Served("v1")
@@ -223,7 +223,7 @@ func stackExtremes(t *testing.T, s *site) {
 func (s *site) crashed(t *testing.T, want string) {
 	t.Helper()
 	suite.Until(t, "the page of the crash says "+want, func() error {
-		resp, body, err := rig.Ask("GET", s.URL("/"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+		resp, body, err := e2e.Ask("GET", s.URL("/"), nil, "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		switch {
 		case err != nil:
 			return err

@@ -13,22 +13,22 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 func TestCorners(t *testing.T) { corners.Run(t, "notify") }
 
 func TestLongCorners(t *testing.T) { suite.Long(t); longCorners.Run(t, "notify") }
 
 var (
-	corners = rig.Behaviours{
+	corners = e2e.Behaviours{
 		{"what an app keeps beside its binary", testBeside},
 		{"a cache that somebody else can write", testForeignCache},
 	}
-	longCorners = rig.Behaviours{
+	longCorners = e2e.Behaviours{
 		{"an app that dies in C", testDiesInC},
 		{"an app that tries its port before it uses it", testTriesPort},
 		{"a typo in the package clause", testPackageClause},
@@ -47,7 +47,7 @@ var (
 // file stands in the same package: the go command names it when the user's file says
 // it is another one, and the hook is not to blame.
 func testPackageClause(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	for _, v := range []string{"v2", "v3"} {
 		r.Replace("main.go", "package main", "package mai")
 		r.Says(`(?s)` + strings.Repeat(`devrun: build failed.*`, len(v)-1))
@@ -63,7 +63,7 @@ func testPackageClause(t *testing.T, mode string) {
 // Three thousand of them hold up neither the start nor a save.
 func testOpensMany(t *testing.T, mode string) {
 	const n = 3000
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	dir := t.TempDir()
 	for i := range n {
 		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".html"), nil, 0o600); err != nil {
@@ -81,7 +81,7 @@ func testOpensMany(t *testing.T, mode string) {
 
 // A port that is opened, closed and opened again is served like any other.
 func testTriesPort(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "TRY_PORT=1")
 	r.Start()
 	for _, v := range []string{"v2", "v3"} {
@@ -92,7 +92,7 @@ func testTriesPort(t *testing.T, mode string) {
 
 // The source is built, and the app keeps the values that it had.
 func testEnvAndSource(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write(".env", "GREETING=hello\n")
 	r.Start()
 	// Both appear in one step.
@@ -119,10 +119,10 @@ func testEnvAndSource(t *testing.T, mode string) {
 // Where the user has a file with the hook's name, the app is built without the hook,
 // has its own port, and devrun serves it on another one.
 func testWithoutHook(t *testing.T, mode string) {
-	first := rig.New(t, mode)
+	first := e2e.New(t, mode)
 	port := first.Port
 	first.Write("zz_devrun.go", "package main\n")
-	for _, r := range []*rig.Rig{first, rig.New(t, mode)} {
+	for _, r := range []*e2e.Rig{first, e2e.New(t, mode)} {
 		r.Dir, r.Port, r.Env = first.Dir, port, first.Env
 		r.Launch()
 		line := r.Says(`^devrun: serving http://localhost:\d+`)
@@ -132,7 +132,7 @@ func testWithoutHook(t *testing.T, mode string) {
 			t.Errorf("devrun has the app's port")
 		}
 		r.Served("v1")
-		if _, body, err := rig.Ask("GET", fmt.Sprintf("http://127.0.0.1:%d/version", own), nil); err != nil || body != "v1\n" {
+		if _, body, err := e2e.Ask("GET", fmt.Sprintf("http://127.0.0.1:%d/version", own), nil); err != nil || body != "v1\n" {
 			t.Errorf("the app's own port: %q %v", body, err)
 		}
 		r.SetVersion("v2")
@@ -149,7 +149,7 @@ func testWithoutHook(t *testing.T, mode string) {
 // nothing calls. Where that does not link the app is built without them, and is so
 // from then on.
 func testNotToBeKept(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("lib.s", "")
 	r.Write("lib.go", "package main\n\nfunc nowhere()\n\nfunc unused() { nowhere() }\n")
 	r.Start()
@@ -164,7 +164,7 @@ func testNotToBeKept(t *testing.T, mode string) {
 
 // The newest binary that was built is started, and the page says what is broken.
 func testBrokenWhileStopping(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "DRAIN_MS=4000")
 	r.Start("--grace", "20s")
 	old := r.AppPid()
@@ -172,10 +172,10 @@ func testBrokenWhileStopping(t *testing.T, mode string) {
 	r.Says(`(?s)devrun: built in.*devrun: built in`) // the old app is draining
 	r.Write("broken.go", "package main\n\nvar x int = \"no number\"\n")
 	r.Says(`^devrun: build failed`)
-	rig.Gone(t, old)
+	e2e.Gone(t, old)
 	// What was built last is there for the requests of pages that are open.
 	suite.Until(t, "the newest binary runs", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
+		resp, body, err := e2e.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func testBrokenWhileStopping(t *testing.T, mode string) {
 
 // It made room for a binary that the save has taken back: that is the newest there is.
 func testBrokenWhenStopped(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "DRAIN_MS=1000")
 	r.Start("--grace", "20s")
 	old := r.AppPid()
@@ -203,16 +203,16 @@ func testBrokenWhenStopped(t *testing.T, mode string) {
 	r.Says(`(?s)devrun: built in.*devrun: built in`) // the old app is draining
 	// What is wrong with main is said when web has been compiled.
 	for i := range 4 {
-		r.Write(fmt.Sprintf("web/slow%d.go", i), strings.NewReplacer("package main", "package web", "func slow", fmt.Sprintf("func slow%d_", i)).Replace(rig.SlowSource(i)))
+		r.Write(fmt.Sprintf("web/slow%d.go", i), strings.NewReplacer("package main", "package web", "func slow", fmt.Sprintf("func slow%d_", i)).Replace(e2e.SlowSource(i)))
 	}
 	r.Write("broken.go", "package main\n\nvar x int = \"no number\"\n")
-	rig.Gone(t, old)
+	e2e.Gone(t, old)
 	if strings.Contains(r.Stderr.String(), "devrun: build failed") {
 		t.Fatal("the build has failed before the app had stopped, which is another case")
 	}
 	r.Says(`^devrun: build failed`)
 	suite.Until(t, "the newest binary runs", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
+		resp, body, err := e2e.Ask("GET", r.URL("/version"), nil, "Sec-Fetch-Dest", "empty")
 		if err != nil {
 			return err
 		}
@@ -235,7 +235,7 @@ func testStopDuringList(t *testing.T, mode string) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "GOPROXY=http://"+silent.Addr().String(), "GOFLAGS=-mod=mod", "GONOSUMDB=*", "GOMODCACHE="+t.TempDir())
 	r.Start()
 	r.Write("go.mod", r.Read("go.mod")+"\nrequire example.test/nowhere v1.0.0\n")
@@ -258,7 +258,7 @@ func testStopDuringList(t *testing.T, mode string) {
 // testDiesInC: a signal that C code gets is told as one and not as a panic, though
 // its report ends with more lines of goroutines and registers than are kept of a log.
 func testDiesInC(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("web/inc.go", `package web
 
 // static void poke(int *p) { *p = 1; }
@@ -278,10 +278,10 @@ func inC(mux *http.ServeMux) {
 `)
 	r.Replace("web/web.go", "mux := http.NewServeMux()", "mux := http.NewServeMux()\n\tinC(mux)")
 	r.Start()
-	go rig.Ask("GET", r.URL("/poke"), nil) // its answer is cut off
+	go e2e.Ask("GET", r.URL("/poke"), nil) // its answer is cut off
 	r.Says(`^devrun: app crashed, exit status 2 `)
 	suite.Until(t, "the page of the crash", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/plain")
+		resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/plain")
 		if err != nil {
 			return err
 		}
@@ -297,7 +297,7 @@ func inC(mux *http.ServeMux) {
 // testHurry: somebody who saves again as soon as the last save is served is not taken
 // for the app, though it reads the file at each start.
 func testHurry(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("read.go", `package main
 
 import (

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -44,9 +44,9 @@ func init() {
 // testBeside: what an app keeps beside its binary is there in every generation and
 // every run, and devrun takes away nothing but the binary.
 func testBeside(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("beside.go", beside)
-	begin := func(r *rig.Rig) string {
+	begin := func(r *e2e.Rig) string {
 		r.Start()
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.AppPid()))
 		if err != nil {
@@ -80,7 +80,7 @@ func testBeside(t *testing.T, mode string) {
 	suite.Until(t, "the same binary starts again", func() error { return started(exe, 4) })
 
 	// Another devrun on the same app has a place of its own.
-	other := rig.New(t, mode)
+	other := e2e.New(t, mode)
 	other.Dir, other.Env = r.Dir, r.Env
 	if second := begin(other); second == exe {
 		t.Errorf("two devruns have their binary at %s", exe)
@@ -104,7 +104,7 @@ func testBeside(t *testing.T, mode string) {
 	if names := left(); !slices.Equal(names, []string{"data"}) {
 		t.Errorf("beside the binary there is %q", names)
 	}
-	next := rig.New(t, mode)
+	next := e2e.New(t, mode)
 	next.Dir, next.Env = r.Dir, r.Env
 	if again := begin(next); again != exe {
 		t.Errorf("the next run has its binary at %s, not at %s", again, exe)
@@ -118,7 +118,7 @@ func testForeignCache(t *testing.T, mode string) {
 	if os.Getuid() != 0 {
 		t.Skip("NOT TESTED: only root can make files of another user")
 	}
-	first := rig.New(t, mode)
+	first := e2e.New(t, mode)
 	keep := filepath.Join(first.Cache, "keep")
 	if err := os.Remove(keep); err != nil { // the user's own
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func testForeignCache(t *testing.T, mode string) {
 	if err := os.Chown(keep, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Dir, r.Env = first.Dir, first.Env
 	r.Start()
 	r.Says(`^devrun: cache not used: ` + keep + ` belongs to another user$`)

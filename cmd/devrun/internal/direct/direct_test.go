@@ -19,16 +19,16 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 // direct waits until a save is built without the go command, and without a question
 // to it: what the app consists of is asked in the background, and a save may come
 // before the answer.
-func direct(r *rig.Rig, save func(version string)) {
+func direct(r *e2e.Rig, save func(version string)) {
 	r.T.Helper()
 	n := 1
 	suite.Until(r.T, "a save is built without the go command", func() error {
@@ -48,7 +48,7 @@ func direct(r *rig.Rig, save func(version string)) {
 // files has changed; how devrun learns of it makes no difference here.
 func TestFast(t *testing.T) {
 	t.Parallel()
-	r := rig.New(t, "notify").Start("-v").Hurry()
+	r := e2e.New(t, "notify").Start("-v").Hurry()
 	direct(r, r.SetVersion)
 	r.Says(`^devrun: built with go build: the go command has not been asked yet`)
 	r.Says(`^devrun: watch \d+ · compile \d+ · link \d+ · stop \d+ · start \d+ · ready \d+ ms$`)
@@ -73,7 +73,7 @@ func TestFast(t *testing.T) {
 }
 
 // compareOverview compares devrun's page with what it has said of the saves.
-func compareOverview(r *rig.Rig) {
+func compareOverview(r *e2e.Rig) {
 	r.T.Helper()
 	var said []string // newest first
 	for _, line := range phaseLine.FindAllStringSubmatch(r.Stderr.String(), -1) {
@@ -142,7 +142,7 @@ var phaseLine = regexp.MustCompile(`(?m)^devrun: (watch \d.*) ms$`)
 func TestLongHonestBinary(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	base := filepath.Dir(r.Dir)
 	cache := filepath.Join(base, "modcache")
 	proxy(t, filepath.Join(base, "proxy"), "example.test/dep", "v1.0.0", map[string]string{
@@ -180,7 +180,7 @@ func TestLongHonestBinary(t *testing.T) {
 func TestLongWarmStart(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	first := rig.New(t, "notify").Start().Hurry()
+	first := e2e.New(t, "notify").Start().Hurry()
 	kept := filepath.Join(first.Cache, "warm", "*", "app.json")
 	written := func() (at time.Time) {
 		if files, err := filepath.Glob(kept); err == nil && len(files) == 1 {
@@ -200,11 +200,11 @@ func TestLongWarmStart(t *testing.T) {
 		})
 	}
 	keeps(time.Time{})
-	run := func(before *rig.Rig) *rig.Rig {
+	run := func(before *e2e.Rig) *e2e.Rig {
 		t.Helper()
 		before.Cmd.Process.Signal(os.Interrupt)
 		before.Exit()
-		r := &rig.Rig{T: t, Dir: first.Dir, Port: first.Port, Env: first.Env, Ended: make(chan struct{})}
+		r := &e2e.Rig{T: t, Dir: first.Dir, Port: first.Port, Env: first.Env, Ended: make(chan struct{})}
 		r.Launch("-v")
 		return r.Hurry()
 	}
@@ -234,11 +234,11 @@ func TestLongWarmStart(t *testing.T) {
 func TestLongLinkAhead(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	r := rig.New(t, "notify").Start("-v").Hurry()
+	r := e2e.New(t, "notify").Start("-v").Hurry()
 	waiting := func(not int) (pid int) {
 		t.Helper()
 		suite.Until(t, "a linker waits", func() error {
-			pids := rig.Waiting(r.Cmd.Process.Pid)
+			pids := e2e.Waiting(r.Cmd.Process.Pid)
 			if len(pids) != 1 || pids[0] == not {
 				return fmt.Errorf("there are %v after %d; devrun says %s", pids, not, r.Stderr.String())
 			}
@@ -253,7 +253,7 @@ func TestLongLinkAhead(t *testing.T) {
 		v := fmt.Sprintf("v%d", i+2)
 		r.SetVersion(v)
 		r.Served(v)
-		rig.Gone(t, first)
+		e2e.Gone(t, first)
 		first = waiting(first)
 	}
 	// One that does not live until then is none the less a save.
@@ -266,16 +266,16 @@ func TestLongLinkAhead(t *testing.T) {
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
 
-	second := rig.New(t, "notify").Start().Hurry()
+	second := e2e.New(t, "notify").Start().Hurry()
 	suite.Until(t, "a linker waits", func() error {
-		if pids := rig.Waiting(second.Cmd.Process.Pid); len(pids) == 1 {
+		if pids := e2e.Waiting(second.Cmd.Process.Pid); len(pids) == 1 {
 			first = pids[0]
 			return nil
 		}
 		return errors.New("there is none")
 	})
 	second.Cmd.Process.Kill() // without a chance to tidy up
-	rig.Gone(t, first)
+	e2e.Gone(t, first)
 }
 
 // proxy writes a module as the go command finds it at a GOPROXY.

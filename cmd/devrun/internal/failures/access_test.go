@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -19,7 +19,7 @@ func TestLongAccess(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
-	warm(t, rig.Client, r.URL("/ways/nil"))
+	warm(t, e2e.Client, r.URL("/ways/nil"))
 	const path = "/ways/nil?q=asked-for"
 	mark := "&#34;winter&#34;"
 
@@ -39,7 +39,7 @@ func TestLongAccess(t *testing.T) {
 	} {
 		for _, as := range []string{"text/html", "application/json", "text/markdown", "text/plain"} {
 			header := append([]string{"Accept", as}, c.header...)
-			resp, body, err := ask(rig.Client, r.URL(path), header...)
+			resp, body, err := ask(e2e.Client, r.URL(path), header...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestLongAccess(t *testing.T) {
 }
 
 // console is devrun's own origin, as the terminal names it.
-func console(t *testing.T, r *rig.Rig) string {
+func console(t *testing.T, r *e2e.Rig) string {
 	t.Helper()
 	return strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
 }

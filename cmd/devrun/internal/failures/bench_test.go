@@ -22,7 +22,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -32,7 +32,7 @@ type measured struct {
 	b      *testing.B
 	url    string
 	client *http.Client
-	shown  rig.Output
+	shown  e2e.Output
 	dir    string
 	pid    int // of devrun
 }
@@ -40,12 +40,12 @@ type measured struct {
 func measure(b *testing.B, app string) *measured {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "app")
-	if err := os.CopyFS(dir, os.DirFS(rig.Path(b, own+app))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(e2e.Path(b, own+app))); err != nil {
 		b.Fatal(err)
 	}
 	port := suite.FreePort(b)
 	m := &measured{b: b, dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), client: &http.Client{Timeout: suite.Patience}}
-	cmd := exec.Command(rig.Binary(b))
+	cmd := exec.Command(e2e.Binary(b))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "APP_ENV=development", "HOST=127.0.0.1", fmt.Sprint("PORT=", port))
 	terminal, err := pty.Start(cmd)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/devserver/suite/chrome"
 )
@@ -24,11 +24,11 @@ func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	b := chrome.Start(t)
-	s := rig.NewScreenOn(plain(t)).Start()
-	warm(t, rig.Client, s.URL("/ways/nil"))
+	s := e2e.NewScreenOn(plain(t)).Start()
+	warm(t, e2e.Client, s.URL("/ways/nil"))
 	own := console(t, s.Rig)
 	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())
-	shoot := func(p *rig.Tab, name string) {
+	shoot := func(p *e2e.Tab, name string) {
 		for _, theme := range []string{"light", "dark"} {
 			p.Do(`document.documentElement.dataset.theme = "` + theme + `"`)
 			p.Shoot(filepath.Join(shots, name+"-"+theme+".png"), 1440, 1400)
@@ -38,13 +38,13 @@ func TestLongBrowser(t *testing.T) {
 	}
 
 	// The page on the app's own address, which stays open.
-	app := rig.NewTab(t, b, s.URL("/profile?name=nobody"))
-	app.Becomes(rig.BodyText, `(?s)invalid memory address.*u is nil.*heading.*main\.go:\d+.*"Hello"`)
+	app := e2e.NewTab(t, b, s.URL("/profile?name=nobody"))
+	app.Becomes(e2e.BodyText, `(?s)invalid memory address.*u is nil.*heading.*main\.go:\d+.*"Hello"`)
 	app.Becomes(`self.origin`, `^null$`)
 	shoot(app, "app")
 
 	// From another one like it to the console.
-	p := rig.NewTab(t, b, s.URL("/profile?name=nobody"))
+	p := e2e.NewTab(t, b, s.URL("/profile?name=nobody"))
 	p.Becomes(`document.querySelector(".con a").href`, `^`+regexp.QuoteMeta(own)+`/failures/\w+$`)
 	p.Act(chromedp.Click(`.acts [data-copy]`))
 	p.Becomes(`document.querySelector(".toast").textContent`, "Copied as Markdown")
@@ -103,21 +103,21 @@ func TestLongBrowser(t *testing.T) {
 	p.Becomes(`document.querySelector("#expr").value`, `(?s)^## panic\n\n    runtime error: invalid memory address.*main\.heading`)
 	p.Do(`document.querySelector("#expr").value = ""`)
 
-	list := rig.NewTab(t, b, own+"/")
-	list.Becomes(rig.BodyText, `(?s)invalid memory address.*GET /profile\?name=nobody.*generation 1`)
+	list := e2e.NewTab(t, b, own+"/")
+	list.Becomes(e2e.BodyText, `(?s)invalid memory address.*GET /profile\?name=nobody.*generation 1`)
 	shoot(list, "list")
 
 	// The bug is mended: the page of the request goes by itself, the console says
 	// why it has nothing to say any more.
 	s.Replace("main.go", `u := s.users[name]`, "u := s.users[strings.Replace(name, `nobody`, `susan`, 1)]")
-	app.Becomes(rig.BodyText, `^Hello Susan$`)
+	app.Becomes(e2e.BodyText, `^Hello Susan$`)
 	p.Type("#expr", "name")
 	p.Enter()
 	p.Becomes(state, "^ended$")
 	p.Becomes(`document.querySelector("[data-ended]").textContent`, "process has ended")
 	shoot(p, "ended")
 
-	for name, tab := range map[string]*rig.Tab{"app": app, "console": p, "list": list} {
+	for name, tab := range map[string]*e2e.Tab{"app": app, "console": p, "list": list} {
 		for _, line := range tab.Said() {
 			// The failing answer, a wrong PIN and a question too late have such a status.
 			if !strings.Contains(line, "the server responded with a status of") {

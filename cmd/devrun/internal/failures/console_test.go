@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 )
 
 // trusted is a client of devrun's own origin that has unlocked the console.
@@ -28,13 +28,13 @@ type answered struct {
 var pinShown = `^devrun: console PIN \d{3}-\d{3}-\d{3}`
 
 // pin is the PIN on the screen.
-func pin(s *rig.Screen) string {
+func pin(s *e2e.Screen) string {
 	s.T.Helper()
 	return strings.TrimPrefix(s.Says(pinShown), "devrun: console PIN ")
 }
 
 // unlocked enters the PIN.
-func unlocked(t testing.TB, s *rig.Screen) trusted {
+func unlocked(t testing.TB, s *e2e.Screen) trusted {
 	t.Helper()
 	c := trusted{t: t, own: console(s.T, s.Rig)}
 	status, a := c.post("unlock", map[string]any{"pin": pin(s)})
@@ -55,7 +55,7 @@ func (c trusted) post(what string, body any) (status int, a answered) {
 	if c.token != "" {
 		header = append(header, "Authorization", "Bearer "+c.token)
 	}
-	resp, text, err := rig.Ask("POST", c.own+"/api/"+what, strings.NewReader(string(b)), header...)
+	resp, text, err := e2e.Ask("POST", c.own+"/api/"+what, strings.NewReader(string(b)), header...)
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &a)
 	}
@@ -90,8 +90,8 @@ func (c trusted) eval(failure string, frame int, src string) string {
 // process that goes on.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	s := rig.NewScreenOn(plain(t)).Start()
-	warm(t, rig.Client, s.URL("/profile?name=nobody"))
+	s := e2e.NewScreenOn(plain(t)).Start()
+	warm(t, e2e.Client, s.URL("/profile?name=nobody"))
 	f := fails(s.Rig, "/profile?name=nobody")
 	c := trusted{t: t, own: console(t, s.Rig)}
 	if status, a := c.ask("eval", f.ID, 0, "name"); status != http.StatusForbidden || a.Code != "pin" {

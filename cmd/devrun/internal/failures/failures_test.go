@@ -16,18 +16,18 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 const own = "cmd/devrun/internal/failures/testdata/"
 
 // plain is a rig with the app on net/http alone.
-func plain(t *testing.T) *rig.Rig {
+func plain(t *testing.T) *e2e.Rig {
 	t.Helper()
-	return rig.NewOf(t, "notify", rig.Path(t, own+"nethttp"))
+	return e2e.NewOf(t, "notify", e2e.Path(t, own+"nethttp"))
 }
 
 // failure is the form of the page for programs.
@@ -130,9 +130,9 @@ func ask(client *http.Client, url string, header ...string) (*http.Response, str
 }
 
 // fails makes a request that fails and returns what was answered.
-func fails(r *rig.Rig, path string, header ...string) failure {
+func fails(r *e2e.Rig, path string, header ...string) failure {
 	r.T.Helper()
-	status, f, _, err := asked(rig.Client, r.URL(path), header...)
+	status, f, _, err := asked(e2e.Client, r.URL(path), header...)
 	if err != nil {
 		r.T.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -70,9 +70,9 @@ func TestLongFrameworks(t *testing.T) {
 		t.Run(fw.name, func(t *testing.T) {
 			t.Parallel()
 			r := framework(t, fw.name).Start()
-			warm(t, rig.Client, r.URL("/ways/nil"))
+			warm(t, e2e.Client, r.URL("/ways/nil"))
 			for _, w := range append(panics[:len(panics):len(panics)], fw.ways...) {
-				w.test(t, rig.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "recovered")
+				w.test(t, e2e.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "recovered")
 			}
 			for _, l := range fw.lost {
 				l.test(r)
@@ -103,10 +103,10 @@ func TestLongFrameworks(t *testing.T) {
 }
 
 // test looks at the answers for people and programs.
-func (l lost) test(r *rig.Rig) {
+func (l lost) test(r *e2e.Rig) {
 	t := r.T
 	t.Helper()
-	status, f, _, err := asked(rig.Client, r.URL(l.path))
+	status, f, _, err := asked(e2e.Client, r.URL(l.path))
 	if err != nil {
 		t.Error(err)
 		return
@@ -124,7 +124,7 @@ func (l lost) test(r *rig.Rig) {
 	if said := strings.Join(append(f.Notes, f.Values.Why), "\n"); !strings.Contains(said, l.note) {
 		t.Errorf("%s: it says %q, not %q", l.path, said, l.note)
 	}
-	_, page, err := ask(rig.Client, r.URL(l.path), "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	_, page, err := ask(e2e.Client, r.URL(l.path), "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 	if err != nil || !strings.Contains(html.UnescapeString(page), l.note) {
 		t.Errorf("%s: %v, the page does not say %q:\n%s", l.path, err, l.note, page)
 	}
@@ -140,10 +140,10 @@ func TestLongFiber(t *testing.T) {
 		t.Errorf("fiber's own answer is %d %q", status, body)
 	}
 	r.Served("v1")
-	_, _, _ = rig.Ask("GET", r.URL("/nil"), nil)
+	_, _, _ = e2e.Ask("GET", r.URL("/nil"), nil)
 	want := fmt.Sprintf("main.go:%d", line(t, filepath.Join(r.Dir, "main.go"), "GREET"))
 	suite.Until(t, "the crash is a page", func() error {
-		resp, body, err := ask(rig.Client, r.URL("/version"))
+		resp, body, err := ask(e2e.Client, r.URL("/version"))
 		if err == nil && (resp.StatusCode < 500 || !strings.Contains(body, "nil pointer dereference") || !strings.Contains(body, want)) {
 			err = fmt.Errorf("%s\n%s", resp.Status, body)
 		}
@@ -155,13 +155,13 @@ func TestLongFiber(t *testing.T) {
 
 // framework is a rig with an app of testdata, whose modules are on this machine;
 // otherwise the test is skipped.
-func framework(t *testing.T, name string) *rig.Rig {
+func framework(t *testing.T, name string) *e2e.Rig {
 	t.Helper()
-	dir := rig.Path(t, own+name)
+	dir := e2e.Path(t, own+name)
 	get := exec.Command("go", "mod", "download")
 	get.Dir = dir
 	if out, err := get.CombinedOutput(); err != nil {
 		t.Skipf("NOT TESTED, needs the network: %v\n%s", err, out)
 	}
-	return rig.NewOf(t, "notify", dir)
+	return e2e.NewOf(t, "notify", dir)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -16,8 +16,8 @@ import (
 func TestLongHeldStatus(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	s := rig.NewScreenOn(plain(t)).Start("--park", "2,5xx")
-	warm(t, rig.Client, s.URL("/ways/nil"))
+	s := e2e.NewScreenOn(plain(t)).Start("--park", "2,5xx")
+	warm(t, e2e.Client, s.URL("/ways/nil"))
 	f := fails(s.Rig, "/ways/status")
 	if f.How != "status" || f.Gone != "" || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
 		t.Errorf("%+v", f)
@@ -43,7 +43,7 @@ func TestLongStatusGoesOn(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
-	warm(t, rig.Client, r.URL("/ways/nil"))
+	warm(t, e2e.Client, r.URL("/ways/nil"))
 	if f := fails(r, "/ways/status"); !strings.Contains(f.Gone, "--park=10,5xx") || f.root().of("tries") != "3" || f.Production == nil || f.Production.Status != 503 {
 		t.Errorf("%+v", f)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -25,9 +25,9 @@ type list struct {
 	}
 }
 
-func listed(t *testing.T, r *rig.Rig) (l list) {
+func listed(t *testing.T, r *e2e.Rig) (l list) {
 	t.Helper()
-	_, body, err := ask(rig.Client, console(t, r)+"/", "Accept", "application/json")
+	_, body, err := ask(e2e.Client, console(t, r)+"/", "Accept", "application/json")
 	if err == nil {
 		err = json.Unmarshal([]byte(body), &l)
 	}
@@ -43,11 +43,11 @@ func TestLongMeanwhile(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
-	stop := rig.Hammer(r.URL("/ok"), 5*time.Millisecond)
+	stop := e2e.Hammer(r.URL("/ok"), 5*time.Millisecond)
 	first := fails(r, "/ways/nil") // has the debugger linked
 	// Its variables may be read when it is too late for its answer.
 	suite.Until(t, "the first failure has its variables", func() error {
-		_, f, _, err := asked(rig.Client, first.Console)
+		_, f, _, err := asked(e2e.Client, first.Console)
 		if err == nil && !f.Values.Here {
 			err = errors.New(f.Values.Why)
 		}
@@ -73,8 +73,8 @@ func TestLongMeanwhile(t *testing.T) {
 func TestLongRestart(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	s := rig.NewScreenOn(plain(t)).Start()
-	warm(t, rig.Client, s.URL("/ways/nil"))
+	s := e2e.NewScreenOn(plain(t)).Start()
+	warm(t, e2e.Client, s.URL("/ways/nil"))
 	f := fails(s.Rig, "/ways/index")
 	c := unlocked(t, s)
 	s.Replace("ways.go", `const version = "v1"`, `const version = "v2"`)
@@ -83,7 +83,7 @@ func TestLongRestart(t *testing.T) {
 	if status != http.StatusGone || said.Code != "gone" || !strings.Contains(said.Error, "process has ended") || !strings.HasSuffix(said.Error, ".") {
 		t.Errorf("evaluated in a process that is gone: %d %+v", status, said)
 	}
-	_, again, _, err := asked(rig.Client, f.Console)
+	_, again, _, err := asked(e2e.Client, f.Console)
 	if err != nil || !again.Values.Here || again.root().of("scores") != f.root().of("scores") || again.root().of("at") != "6" || !strings.Contains(again.Gone, "ended") {
 		t.Errorf("%v, %+v", err, again)
 	}
@@ -100,7 +100,7 @@ func TestLongRestart(t *testing.T) {
 		t.Errorf("the list has %+v", before)
 	}
 	// In the terminal, too, and for people.
-	_, page, err := ask(rig.Client, console(t, s.Rig)+"/", navigation...)
+	_, page, err := ask(e2e.Client, console(t, s.Rig)+"/", navigation...)
 	for _, want := range []string{"GET /ways/division", "GET /ways/index", "generation 1", "generation 2", "integer divide by zero", "/failures/" + f.ID} {
 		if err != nil || !strings.Contains(page, want) {
 			t.Errorf("the list has no %q: %v", want, err)
@@ -113,7 +113,7 @@ func TestLongFifty(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	r := plain(t).Start()
-	warm(t, rig.Client, r.URL("/ways/nil"))
+	warm(t, e2e.Client, r.URL("/ways/nil"))
 	first := fails(r, "/ways/index?n=-1")
 	for n := range 50 {
 		if f := fails(r, fmt.Sprint("/ways/index?n=", n)); !f.Values.Here {
@@ -137,11 +137,11 @@ func TestLongFifty(t *testing.T) {
 	if len(l.Failures) != 50 || l.Failures[0].URI != "/ways/index?n=49" || l.Failures[49].URI != "/ways/index?n=0" {
 		t.Errorf("%d are kept, of %q to %q", len(l.Failures), l.Failures[0].URI, l.Failures[len(l.Failures)-1].URI)
 	}
-	resp, body, err := ask(rig.Client, first.Console)
+	resp, body, err := ask(e2e.Client, first.Console)
 	if err != nil || resp.StatusCode != 404 || !strings.Contains(body, "not kept any more") {
 		t.Errorf("%v %v %s", resp, err, body)
 	}
-	_, last, _, err := asked(rig.Client, console(t, r)+"/failures/"+l.Failures[49].ID)
+	_, last, _, err := asked(e2e.Client, console(t, r)+"/failures/"+l.Failures[49].ID)
 	if err != nil || !last.Values.Here || last.root().of("label") != `"ababab"` || last.Gone == "" {
 		t.Errorf("%v %+v", err, last)
 	}
@@ -156,8 +156,8 @@ func TestLongRace(t *testing.T) {
 		t.Skip("NOT TESTED: the race detector needs gcc")
 	}
 	r := plain(t).Prebuild("-race").Start("--race")
-	warm(t, rig.Client, r.URL("/ways/nil"))
-	testWays(t, rig.Client, r.URL(""), r.Dir+"/ways.go", "panic")
+	warm(t, e2e.Client, r.URL("/ways/nil"))
+	testWays(t, e2e.Client, r.URL(""), r.Dir+"/ways.go", "panic")
 	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "DATA RACE") || strings.Contains(s, "checkptr") {
 		t.Error("the race detector has found something")
 	}

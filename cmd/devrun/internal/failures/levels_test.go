@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -39,9 +39,9 @@ func TestLongLevels(t *testing.T) {
 			if level.secretive {
 				r.Env = append(r.Env, "SECRETIVE=1")
 			}
-			s := rig.NewScreenOn(r).Start()
-			warm(t, rig.Client, s.URL("/ways/nil"))
-			testWays(t, rig.Client, s.URL(""), filepath.Join(s.Dir, "ways.go"), "panic")
+			s := e2e.NewScreenOn(r).Start()
+			warm(t, e2e.Client, s.URL("/ways/nil"))
+			testWays(t, e2e.Client, s.URL(""), filepath.Join(s.Dir, "ways.go"), "panic")
 
 			f := fails(s.Rig, "/ways/index")
 			c := unlocked(t, s)
@@ -57,11 +57,11 @@ func TestLongLevels(t *testing.T) {
 				}
 			}
 
-			_, text, err := ask(rig.Client, s.URL("/ways/index"))
+			_, text, err := ask(e2e.Client, s.URL("/ways/index"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, html, err := ask(rig.Client, s.URL("/ways/index"), navigation...)
+			_, html, err := ask(e2e.Client, s.URL("/ways/index"), navigation...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestLongLevels(t *testing.T) {
 				}
 			}
 			// A script of the app's is told nothing of it.
-			if _, f, body, err := asked(rig.Client, s.URL("/ways/index"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Values.Way != "" {
+			if _, f, body, err := asked(e2e.Client, s.URL("/ways/index"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Values.Way != "" {
 				t.Errorf("to a script: %v\n%s", err, body)
 			}
 			if status, body := s.Get("/ok"); status != 200 || !strings.HasPrefix(body, "ok ") {
@@ -92,7 +92,7 @@ func TestLongLevels(t *testing.T) {
 		fmt.Sscanf(serving, "devrun: serving http://localhost:%d", &r.Port) // the app has the other
 		r.Served("v1")
 		testUnhooked(t, r)
-		if resp, _, err := ask(rig.Client, r.URL("/end")); err == nil && resp.StatusCode < 500 {
+		if resp, _, err := ask(e2e.Client, r.URL("/end")); err == nil && resp.StatusCode < 500 {
 			t.Errorf("the app lives: %s", resp.Status)
 		}
 		end := line(t, filepath.Join(r.Dir, "levels.go"), "END")
@@ -108,7 +108,7 @@ func TestLongLevels(t *testing.T) {
 			}
 
 			suite.Until(t, "the page as "+accept, func() error {
-				_, body, err := ask(rig.Client, r.URL("/ok"), "Accept", accept)
+				_, body, err := ask(e2e.Client, r.URL("/ok"), "Accept", accept)
 				if err != nil {
 					return err
 				}
@@ -126,7 +126,7 @@ func TestLongLevels(t *testing.T) {
 
 // testUnhooked looks at handlers that panic in an app of which devrun has only what
 // net/http logs.
-func testUnhooked(t *testing.T, r *rig.Rig) {
+func testUnhooked(t *testing.T, r *e2e.Rig) {
 	t.Helper()
 	at := fmt.Sprintf("ways.go:%d", line(t, filepath.Join(r.Dir, "ways.go"), "INDEX"))
 	const says = "index out of range [6] with length 3"
@@ -134,7 +134,7 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 		filepath.Join(r.Dir, "zz_devrun.go") + " exists, and devrun needs the name."
 	plain := strings.NewReplacer("&#39;", "'")
 	for as, header := range map[string][]string{"html": navigation, "text": {"Accept", "text/plain"}} {
-		resp, body, err := ask(rig.Client, r.URL("/ways/index?q=asked-for"), header...)
+		resp, body, err := ask(e2e.Client, r.URL("/ways/index?q=asked-for"), header...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,10 +156,10 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 		t.Errorf("values %+v, gone %q, request %+v", f.Values, f.Gone, f.Request)
 	}
 	// A script of the app's is told no more than that it failed.
-	if _, f, body, err := asked(rig.Client, r.URL("/ways/index?q=asked-for"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Request != nil || strings.Contains(body, "asked-for") {
+	if _, f, body, err := asked(e2e.Client, r.URL("/ways/index?q=asked-for"), "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"); err != nil || f.Request != nil || strings.Contains(body, "asked-for") {
 		t.Errorf("to a script: %v\n%s", err, body)
 	}
-	resp, err := rig.Client.Post(r.URL("/post"), "application/x-www-form-urlencoded", strings.NewReader("name=susan"))
+	resp, err := e2e.Client.Post(r.URL("/post"), "application/x-www-form-urlencoded", strings.NewReader("name=susan"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,11 +177,11 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 
 	// On devrun's own address it is listed, and has a page without a console.
 	own := console(t, r)
-	_, body, err := ask(rig.Client, own+"/", "Accept", "text/plain")
+	_, body, err := ask(e2e.Client, own+"/", "Accept", "text/plain")
 	if err != nil || strings.Count(body, says) < 4 || !strings.Contains(body, at) || strings.Contains(body, "parked") {
 		t.Errorf("overview: %v\n%s", err, body)
 	}
-	_, body, err = ask(rig.Client, own+"/failures/"+f.ID, "Accept", "text/html")
+	_, body, err = ask(e2e.Client, own+"/failures/"+f.ID, "Accept", "text/html")
 	if body = plain.Replace(body); err != nil || strings.Count(body, unhooked) != 1 || !strings.Contains(body, f.Gone) || !strings.Contains(body, `data-state="ended"`) {
 		t.Errorf("its own page: %v\n%s", err, body)
 	}
@@ -209,9 +209,9 @@ func testUnhooked(t *testing.T, r *rig.Rig) {
 }
 
 // leveled is a rig with an app that can close its memory, and end.
-func leveled(t *testing.T) *rig.Rig {
+func leveled(t *testing.T) *e2e.Rig {
 	t.Helper()
-	return rig.NewOf(t, "notify", rig.Path(t, own+"nethttp"), rig.Path(t, own+"levels"))
+	return e2e.NewOf(t, "notify", e2e.Path(t, own+"nethttp"), e2e.Path(t, own+"levels"))
 }
 
 // withoutTracing makes what the test starts from now on a user's like any other,

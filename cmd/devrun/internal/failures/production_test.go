@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 )
 
 // In production a request that fails is net/http's own business, and has no page.
@@ -20,10 +20,10 @@ func TestProduction(t *testing.T) {
 		c.Env = slices.DeleteFunc(c.Env, func(e string) bool { return e == "APP_ENV=development" })
 	})
 	r.Served("v1")
-	if resp, body, err := ask(rig.Client, r.URL("/ways/nil"), navigation...); err == nil {
+	if resp, body, err := ask(e2e.Client, r.URL("/ways/nil"), navigation...); err == nil {
 		t.Errorf("a panic is answered: %s %q", resp.Status, body)
 	}
-	resp, body, err := ask(rig.Client, r.URL("/ways/status"), navigation...)
+	resp, body, err := ask(e2e.Client, r.URL("/ways/status"), navigation...)
 	if err != nil || resp.StatusCode != 503 || body != "no such table: users\n3 map[4:four]\n" {
 		t.Fatalf("%v %v %q", err, resp, body)
 	}

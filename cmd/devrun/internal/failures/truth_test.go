@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -40,21 +40,21 @@ func TestLongTruth(t *testing.T) {
 }
 
 func testTruth(t *testing.T, toolchain string) {
-	r := rig.NewOf(t, "notify", rig.Path(t, own+"churn"))
+	r := e2e.NewOf(t, "notify", e2e.Path(t, own+"churn"))
 	version := "go"
 	if toolchain != "" {
 		r.Env, version = append(r.Env, "GOTOOLCHAIN="+toolchain), toolchain
 	}
-	s := rig.NewScreenOn(r.Prebuild())
+	s := e2e.NewScreenOn(r.Prebuild())
 	s.Launch()
 	suite.Until(t, "the app answers", func() error {
-		_, body, err := rig.Ask("GET", s.URL("/version"), nil)
+		_, body, err := e2e.Ask("GET", s.URL("/version"), nil)
 		if err == nil && !strings.HasPrefix(body, version) {
 			err = errors.New(body)
 		}
 		return err
 	})
-	warm(t, rig.Client, s.URL("/deep?n=1"))
+	warm(t, e2e.Client, s.URL("/deep?n=1"))
 	c := unlocked(t, s)
 	first, began := collections(s.Rig), time.Now()
 
@@ -117,7 +117,7 @@ func testTruth(t *testing.T, toolchain string) {
 		wg.Go(func() {
 			for i := range 5 {
 				n := 1_000_000 + 100*client + i
-				_, f, _, err := asked(rig.Client, s.URL(fmt.Sprint("/deep?n=", n)))
+				_, f, _, err := asked(e2e.Client, s.URL(fmt.Sprint("/deep?n=", n)))
 				if err != nil || !f.Values.Here {
 					t.Errorf("one of many at once: %v %+v", err, f.Values)
 					continue
@@ -144,7 +144,7 @@ func testTruth(t *testing.T, toolchain string) {
 }
 
 // collections are how often the app's collector has run.
-func collections(r *rig.Rig) int {
+func collections(r *e2e.Rig) int {
 	r.T.Helper()
 	_, body := r.Get("/gcs")
 	n, err := strconv.Atoi(strings.TrimSpace(body))

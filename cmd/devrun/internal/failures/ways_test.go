@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -163,8 +163,8 @@ func (f failure) frame(name string) frame {
 func TestWays(t *testing.T) {
 	t.Parallel()
 	r := plain(t).Start()
-	warm(t, rig.Client, r.URL("/ways/nil"))
-	testWays(t, rig.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "panic")
+	warm(t, e2e.Client, r.URL("/ways/nil"))
+	testWays(t, e2e.Client, r.URL(""), filepath.Join(r.Dir, "ways.go"), "panic")
 
 	// http.TimeoutHandler runs a handler on a goroutine of its own, and panics
 	// again on the first with what it has recovered there.

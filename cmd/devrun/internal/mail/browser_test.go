@@ -15,7 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/devserver/suite/chrome"
 )
@@ -34,14 +34,14 @@ func TestLongBrowser(t *testing.T) {
 	var asked atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer elsewhere.Close()
-	if _, _, err := rig.Ask("GET", elsewhere.URL, nil); err != nil || asked.Swap(0) != 1 {
+	if _, _, err := e2e.Ask("GET", elsewhere.URL, nil); err != nil || asked.Swap(0) != 1 {
 		t.Fatalf("nobody would notice: %v", err)
 	}
 
-	p := rig.NewTab(t, b, own+"/mail/")
-	p.Becomes(rig.BodyText, `No mail has come since devrun started\. What the app sends to localhost:\d+ shows up here\.`)
+	p := e2e.NewTab(t, b, own+"/mail/")
+	p.Becomes(e2e.BodyText, `No mail has come since devrun started\. What the app sends to localhost:\d+ shows up here\.`)
 	send(t, r, "From: Microblog <no-reply@example.test>\nSubject: Welcome\n\nCongratulations, you are now a registered user!\n")
-	p.Becomes(rig.BodyText, `(?s)1 unread of 1.*Welcome.*Congratulations`)
+	p.Becomes(e2e.BodyText, `(?s)1 unread of 1.*Welcome.*Congratulations`)
 	p.Becomes(`document.title`, `^Mail \(1\)`)
 	send(t, r, strings.NewReplacer("MAIN", filepath.Join(r.Dir, "main.go"), "http://localhost:1", elsewhere.URL).Replace(full))
 	p.Becomes(`document.querySelectorAll(".mail.new").length`, "^2$")
@@ -51,7 +51,7 @@ func TestLongBrowser(t *testing.T) {
 	p.Becomes(`document.activeElement.querySelector("b").textContent`, `alert\(1\)`)
 	p.Enter()
 	p.Becomes(`location.pathname`, `^/mail/\w+$`)
-	p.Becomes(rig.BodyText, `(?s)1 unread of 2.*Jürgen.*Exception on / \[GET\]`)
+	p.Becomes(e2e.BodyText, `(?s)1 unread of 2.*Jürgen.*Exception on / \[GET\]`)
 	p.Becomes(`[...document.querySelectorAll("pre a")].map((a) => a.href).join()`, `^vscode://file/.*/main\.go:12:1,http://example\.test/reset\?a=1$`)
 	for _, theme := range []string{"light", "dark"} {
 		p.Do(`document.documentElement.dataset.theme = "` + theme + `"`)
@@ -63,13 +63,13 @@ func TestLongBrowser(t *testing.T) {
 
 	// The html is shown, with its own image and style, and can do nothing else.
 	p.Act(chromedp.Click(`.tabs a[href$="/html"]`))
-	p.Becomes(rig.BodyText, `3 remote images were not loaded\.`)
+	p.Becomes(e2e.BodyText, `3 remote images were not loaded\.`)
 	p.Becomes(`document.readyState`, "^complete$") // the frame, too
 	p.Shoot(filepath.Join(shots, "mail-html.png"), 1440, 900)
 	p.Act(chromedp.EmulateViewport(1280, 900))
 	// A link in it covers all of it here, and leads nowhere.
 	p.Act(chromedp.MouseClickXY(640, 450))
-	frame := rig.NewTab(t, b, p.Eval(`document.querySelector("iframe").src`))
+	frame := e2e.NewTab(t, b, p.Eval(`document.querySelector("iframe").src`))
 	frame.Becomes(`getComputedStyle(document.querySelector("h1")).color`, `^rgb\(1, 2, 3\)$`)
 	frame.Becomes(`document.getElementById("logo").naturalWidth`, `^1$`)
 	frame.Becomes(`self.origin`, `^null$`)
@@ -83,7 +83,7 @@ func TestLongBrowser(t *testing.T) {
 	p.Becomes(`location.pathname`, `^/mail/$`)
 	p.Becomes(`[...document.querySelectorAll(".mail b")].map((e) => e.textContent.replace("unread: ", "")).join()`, `^third,Welcome$`)
 	p.Act(chromedp.Click(`[data-clear]`))
-	p.Becomes(rig.BodyText, `No mail has come`)
+	p.Becomes(e2e.BodyText, `No mail has come`)
 	if n := asked.Load(); n != 0 {
 		t.Errorf("mails have asked for %d things", n)
 	}
@@ -98,7 +98,7 @@ func TestLongBrowser(t *testing.T) {
 	p.Becomes(`document.querySelectorAll(".mail").length`, "^1$")
 	p.Act(chromedp.Click(`.mail`))
 	p.Becomes(`location.pathname`, `^/mail/\w+$`)
-	resp, _, err := rig.Ask("POST", own+"/mail/delete", strings.NewReader(`{"all":true}`), "Origin", own, "Content-Type", "application/json", "X-Devrun", "1")
+	resp, _, err := e2e.Ask("POST", own+"/mail/delete", strings.NewReader(`{"all":true}`), "Origin", own, "Content-Type", "application/json", "X-Devrun", "1")
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("%v %v", resp, err)
 	}

@@ -14,24 +14,24 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func mailer(t *testing.T) *rig.Rig {
+func mailer(t *testing.T) *e2e.Rig {
 	t.Helper()
-	return rig.NewOf(t, "notify", rig.Path(t, "cmd/devrun/internal/mail/testdata/mailer"))
+	return e2e.NewOf(t, "notify", e2e.Path(t, "cmd/devrun/internal/mail/testdata/mailer"))
 }
 
-func console(t *testing.T, r *rig.Rig) string {
+func console(t *testing.T, r *e2e.Rig) string {
 	t.Helper()
 	return strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
 }
 
 // send has the app mail a text.
-func send(t *testing.T, r *rig.Rig, text string) {
+func send(t *testing.T, r *e2e.Rig, text string) {
 	t.Helper()
-	resp, body, err := rig.Ask("POST", r.URL("/mail"), strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
+	resp, body, err := e2e.Ask("POST", r.URL("/mail"), strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
 	if err != nil || resp.StatusCode != 200 {
 		t.Fatalf("%v %s %v", resp, body, err)
 	}
@@ -55,7 +55,7 @@ func list(t *testing.T, own string) (l listed) {
 
 func get(t *testing.T, url string, into any) {
 	t.Helper()
-	resp, body, err := rig.Ask("GET", url, nil, "Accept", "application/json")
+	resp, body, err := e2e.Ask("GET", url, nil, "Accept", "application/json")
 	if err == nil {
 		err = json.Unmarshal([]byte(body), into)
 	}
@@ -152,7 +152,7 @@ func TestMailbox(t *testing.T) {
 		{m.Attachments[1].URL, "application/octet-stream", `^attachment; filename=_evil\.html$`, "<script>alert(1)</script>"},
 		{l.Mails[0].URL + "/body", "text/html; charset=utf-8", `^$`, `<img id=logo src="data:image/png;base64,iVBORw0`},
 	} {
-		resp, body, err := rig.Ask("GET", own+c.path, nil)
+		resp, body, err := e2e.Ask("GET", own+c.path, nil)
 		if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != c.kind || !regexp.MustCompile(c.disposition).MatchString(resp.Header.Get("Content-Disposition")) ||
 			!strings.Contains(body, c.has) || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "sandbox") {
 			t.Errorf("%s: %v %v %s", c.path, resp, err, body)
@@ -166,7 +166,7 @@ func TestMailbox(t *testing.T) {
 		"/headers": {"<td>&lt;script&gt;alert(1)&lt;/script&gt; &amp; more</td>", "Jürgen"},
 		"/raw":     {"--alt--", "=?utf-8?q?"},
 	} {
-		resp, body, err := rig.Ask("GET", url+part, nil, "Accept", "text/html")
+		resp, body, err := e2e.Ask("GET", url+part, nil, "Accept", "text/html")
 		if err != nil || resp.StatusCode != 200 || strings.Contains(body, "<script>alert(1)") {
 			t.Errorf("%s: %v %v", part, resp, err)
 		}
@@ -177,11 +177,11 @@ func TestMailbox(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/mail/nothing", url[len(own):] + "/nothing", url[len(own):] + "/attachment/2", url[len(own):] + "/attachment/-1", "/mail/../mail/", "/mail//", "/mail", url[len(own):] + "/text/"} {
-		if resp, body, err := rig.Ask("GET", own+path, nil); err != nil || resp.StatusCode != 404 {
+		if resp, body, err := e2e.Ask("GET", own+path, nil); err != nil || resp.StatusCode != 404 {
 			t.Errorf("%s: %v %v %s", path, resp, err, body)
 		}
 	}
-	if _, body, err := rig.Ask("GET", own+"/", nil, "Accept", "text/html"); err != nil || !strings.Contains(body, `<a href="/mail/">Mail <span class="n0 new">1<`) {
+	if _, body, err := e2e.Ask("GET", own+"/", nil, "Accept", "text/html"); err != nil || !strings.Contains(body, `<a href="/mail/">Mail <span class="n0 new">1<`) {
 		t.Errorf("the overview does not lead to the mailbox: %v %s", err, body)
 	}
 }
@@ -202,7 +202,7 @@ func TestLongDelete(t *testing.T) {
 	right := []string{"Origin", own, "Content-Type", "application/json", "X-Devrun", "1"}
 	ask := func(body string, header ...string) int {
 		t.Helper()
-		resp, _, err := rig.Ask("POST", own+"/mail/delete", strings.NewReader(body), header...)
+		resp, _, err := e2e.Ask("POST", own+"/mail/delete", strings.NewReader(body), header...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +223,7 @@ func TestLongDelete(t *testing.T) {
 		}
 	}
 	for _, method := range []string{"DELETE", "PUT", "GET"} {
-		if resp, _, err := rig.Ask(method, own+"/mail/delete", nil, right...); err != nil || resp.StatusCode != 405 {
+		if resp, _, err := e2e.Ask(method, own+"/mail/delete", nil, right...); err != nil || resp.StatusCode != 405 {
 			t.Errorf("%s: %v %v", method, resp, err)
 		}
 	}
@@ -278,7 +278,7 @@ func TestLongEvents(t *testing.T) {
 	send(t, r, "Subject: a\n\n")
 	next("event: mail")
 	next("data: 1")
-	if resp, _, err := rig.Ask("GET", own+"/mail/events", nil, "Origin", r.URL("")); err != nil || resp.StatusCode != 403 {
+	if resp, _, err := e2e.Ask("GET", own+"/mail/events", nil, "Origin", r.URL("")); err != nil || resp.StatusCode != 403 {
 		t.Errorf("a page of the app: %v %v", resp, err)
 	}
 }
@@ -296,7 +296,7 @@ func TestLongMailServerOfTheApp(t *testing.T) {
 	// Taken out, it is devrun's.
 	r.Write(".env", "MAIL_SERVER=\n")
 	suite.Until(t, "the app is told devrun's", func() error {
-		_, body, err := rig.Ask("GET", r.URL("/env"), nil)
+		_, body, err := e2e.Ask("GET", r.URL("/env"), nil)
 		if err == nil && !regexp.MustCompile(`^localhost \d+\n$`).MatchString(body) {
 			err = errors.New(body)
 		}
@@ -318,11 +318,11 @@ func TestLongWithoutMailbox(t *testing.T) {
 	own := console(t, r)
 	r.Answers("/env", "")
 	for _, path := range []string{"/mail/", "/mail/delete", "/mail/events"} {
-		if resp, body, err := rig.Ask("GET", own+path, nil); err != nil || resp.StatusCode != 404 {
+		if resp, body, err := e2e.Ask("GET", own+path, nil); err != nil || resp.StatusCode != 404 {
 			t.Errorf("%s: %v %v %s", path, resp, err, body)
 		}
 	}
-	if _, body, err := rig.Ask("GET", own+"/", nil, "Accept", "text/html"); err != nil || strings.Contains(body, `"/mail/"`) {
+	if _, body, err := e2e.Ask("GET", own+"/", nil, "Accept", "text/html"); err != nil || strings.Contains(body, `"/mail/"`) {
 		t.Errorf("%v %s", err, body)
 	}
 }

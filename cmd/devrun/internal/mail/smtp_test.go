@@ -10,11 +10,11 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 // python runs a script with the port as its argument and returns what it prints.
 func python(t *testing.T, script, port string) string {
@@ -76,7 +76,7 @@ func TestPythonsErrorHandler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port, printed := rig.SMTP(t, c.args...)
+			port, printed := e2e.SMTP(t, c.args...)
 			if out := python(t, fmt.Sprintf(errorHandler, c.credentials, c.secure), port); !strings.HasPrefix(out, "Exception on") && out != "" {
 				t.Errorf("python says %s", out)
 			}
@@ -125,7 +125,7 @@ except Exception as e:
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			port, printed := rig.SMTP(t, c.args...)
+			port, printed := e2e.SMTP(t, c.args...)
 			if got := strings.TrimSpace(python(t, fmt.Sprintf(send, c.timeout, c.before), port)); got != c.want {
 				t.Errorf("python says %q, want %q", got, c.want)
 			}
@@ -147,12 +147,12 @@ func TestUsage(t *testing.T) {
 		{"extra", `takes flags only, not "extra"`},
 		{"--addr 192.0.2.1:25", "listen on 192.0.2.1:25 for mail: "},
 	} {
-		out, err := exec.Command(rig.Binary(t), append([]string{"smtp"}, strings.Fields(c.args)...)...).CombinedOutput()
+		out, err := exec.Command(e2e.Binary(t), append([]string{"smtp"}, strings.Fields(c.args)...)...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.says) || !strings.HasPrefix(string(out), "devrun: ") {
 			t.Errorf("%s: %v, %s", c.args, err, out)
 		}
 	}
-	out, err := exec.Command(rig.Binary(t), "smtp", "--help").Output()
+	out, err := exec.Command(e2e.Binary(t), "smtp", "--help").Output()
 	for _, flag := range []string{"--addr", "--fail", "--delay", "--require-auth", "--starttls"} {
 		if err != nil || !strings.Contains(string(out), flag+" ") {
 			t.Errorf("%v, no %s in %s", err, flag, out)

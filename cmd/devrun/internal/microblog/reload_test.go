@@ -22,7 +22,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/sample/pgtest"
 )
@@ -87,7 +87,7 @@ func onPostgres(t *testing.T) string {
 }
 
 // editUnderLoad edits a microblog.
-func editUnderLoad(t *testing.T, r *rig.Rig, on database) {
+func editUnderLoad(t *testing.T, r *e2e.Rig, on database) {
 	const edits = 10
 	r.Env = append(r.Env, "MICROBLOG_ENV=production", "ADMINS=ann@example.com", "MAIL_SERVER=", "MAIL_PORT=",
 		"SECRET_KEY=load", "DATABASE_URL="+on.url)
@@ -216,7 +216,7 @@ func patiently(send func() (*http.Response, error)) (int, error) {
 
 // mailedErrors counts the errors that are in the mailbox: a mail is one, or says
 // how many more there were.
-func mailedErrors(t *testing.T, r *rig.Rig) (n int) {
+func mailedErrors(t *testing.T, r *e2e.Rig) (n int) {
 	t.Helper()
 	own := strings.TrimPrefix(r.Says(`^devrun: overview http://127\.0\.0\.1:\d+`), "devrun: overview ")
 	var box struct {
@@ -247,7 +247,7 @@ var moreSince = regexp.MustCompile(`(?m)^and (\d+) more since `)
 // ask gets what devrun tells programs.
 func ask(t *testing.T, url string, into any) {
 	t.Helper()
-	_, body, err := rig.Ask("GET", url, nil, "Accept", "application/json")
+	_, body, err := e2e.Ask("GET", url, nil, "Accept", "application/json")
 	if err == nil {
 		err = json.Unmarshal([]byte(body), into)
 	}
@@ -277,14 +277,14 @@ func whole(t *testing.T, dir string) {
 var logRecord = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+: .+ \[in .+:\d+\]\n(?:  .*\n)*)+$`)
 
 // ofSample is a rig with a module that has nothing but the sample, to be edited.
-func ofSample(t *testing.T) *rig.Rig {
+func ofSample(t *testing.T) *e2e.Rig {
 	t.Helper()
-	r := rig.NewOf(t, "notify")
-	if err := os.CopyFS(filepath.Join(r.Dir, "sample"), os.DirFS(rig.Path(t, "sample"))); err != nil {
+	r := e2e.NewOf(t, "notify")
+	if err := os.CopyFS(filepath.Join(r.Dir, "sample"), os.DirFS(e2e.Path(t, "sample"))); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
-		b, err := os.ReadFile(rig.Path(t, name))
+		b, err := os.ReadFile(e2e.Path(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,12 +18,12 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/devserver/suite/chrome"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 // A person who uses microblog, from registration to the failure, meets devrun's page
 // in development and nothing else.
@@ -39,7 +39,7 @@ func walkIn(t *testing.T, env string) {
 	t.Parallel()
 	b := chrome.Start(t)
 	r := ofSample(t)
-	port, printed := rig.SMTP(t)
+	port, printed := e2e.SMTP(t)
 	r.Env = append(r.Env, "APP_ENV="+env, "SECRET_KEY=walk", "MICROBLOG_BUG=username", "DATABASE_URL=sqlite:///walk.db",
 		"MAIL_SERVER=127.0.0.1", "MAIL_PORT="+port, "ADMINS=ann@example.com,bob@example.com")
 	r.LaunchWith(func(c *exec.Cmd) {
@@ -48,10 +48,10 @@ func walkIn(t *testing.T, env string) {
 		}
 	}, "./sample")
 	suite.Until(t, "microblog answers", func() error {
-		_, _, err := rig.Ask("GET", r.URL("/login"), nil)
+		_, _, err := e2e.Ask("GET", r.URL("/login"), nil)
 		return err
 	})
-	walk(t, rig.NewTab(t, b, r.URL("/")), env)
+	walk(t, e2e.NewTab(t, b, r.URL("/")), env)
 	if env == "development" {
 		if _, err := os.Stat(filepath.Join(r.Dir, "logs")); !errors.Is(err, fs.ErrNotExist) || printed.String() != "" {
 			t.Errorf("development has a log file (%v) and mails %q", err, printed.String())
@@ -84,7 +84,7 @@ $`)
 var failureRecord = regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ERROR: Exception on /edit_profile \[POST\] .*UNIQUE constraint failed: user\.username.* \[in .+errors\.go:\d+\]
   goroutine `)
 
-func walk(t *testing.T, p *rig.Tab, env string) {
+func walk(t *testing.T, p *e2e.Tab, env string) {
 	shots := cmp.Or(os.Getenv("DEVRUN_SHOTS"), t.TempDir())
 	shoot := func(name string) {
 		p.Shoot(filepath.Join(shots, "microblog-"+env+"-"+name+".png"), 1100, 800)
@@ -94,7 +94,7 @@ func walk(t *testing.T, p *rig.Tab, env string) {
 	submit := func() { p.Act(chromedp.Click(`#submit`)) }
 	const heading = `document.querySelector("h1").innerText`
 
-	p.Becomes(rig.BodyText, `(?s)Please log in to access this page\..*Sign In`)
+	p.Becomes(e2e.BodyText, `(?s)Please log in to access this page\..*Sign In`)
 	for _, name := range []string{"john", "susan"} {
 		p.Act(chromedp.Click(`a[href="/register"]`))
 		p.Becomes(heading, `^Register$`)
@@ -103,12 +103,12 @@ func walk(t *testing.T, p *rig.Tab, env string) {
 		p.Type(`#password`, "cat")
 		p.Type(`#password2`, "dog")
 		submit()
-		p.Becomes(rig.BodyText, `\[Field must be equal to password\.\]`)
+		p.Becomes(e2e.BodyText, `\[Field must be equal to password\.\]`)
 		shoot("register")
 		p.Type(`#password`, "cat")
 		p.Type(`#password2`, "cat")
 		submit()
-		p.Becomes(rig.BodyText, `Congratulations, you are now a registered user!`)
+		p.Becomes(e2e.BodyText, `Congratulations, you are now a registered user!`)
 	}
 	p.Type(`#username`, "susan")
 	p.Type(`#password`, "cat")
@@ -116,22 +116,22 @@ func walk(t *testing.T, p *rig.Tab, env string) {
 	p.Becomes(heading, `^Hi, susan!$`)
 	p.Type(`#post`, "The Avengers movie was so cool!")
 	submit()
-	p.Becomes(rig.BodyText, `(?s)Your post is now live!.*susan says:.*The Avengers movie was so cool!`)
+	p.Becomes(e2e.BodyText, `(?s)Your post is now live!.*susan says:.*The Avengers movie was so cool!`)
 	shoot("home")
 	p.Act(chromedp.Click(`a[href="/user/susan"]`))
-	p.Becomes(rig.BodyText, `(?s)User: susan.*Last seen on: .*The Avengers movie was so cool!`)
+	p.Becomes(e2e.BodyText, `(?s)User: susan.*Last seen on: .*The Avengers movie was so cool!`)
 	shoot("profile")
 	p.Act(chromedp.Click(`a[href="/edit_profile"]`))
 	p.Becomes(heading, `^Edit Profile$`)
 	p.Type(`#about_me`, "I write about films.")
 	submit()
-	p.Becomes(rig.BodyText, `Your changes have been saved\.`)
+	p.Becomes(e2e.BodyText, `Your changes have been saved\.`)
 	p.Do(`document.querySelector("#username").value = "john"`)
 	submit()
 	if env == "production" {
-		p.Becomes(rig.BodyText, `(?s)An unexpected error has occurred.*The administrator has been notified\. Sorry for the inconvenience!.*Back`)
+		p.Becomes(e2e.BodyText, `(?s)An unexpected error has occurred.*The administrator has been notified\. Sorry for the inconvenience!.*Back`)
 	} else {
-		p.Becomes(rig.BodyText, `(?s)UNIQUE constraint failed: user\.username.*editProfile.*profile\.go:\d+`)
+		p.Becomes(e2e.BodyText, `(?s)UNIQUE constraint failed: user\.username.*editProfile.*profile\.go:\d+`)
 	}
 	shoot("failure")
 	for _, said := range p.Said() { // a refused script or style would be here

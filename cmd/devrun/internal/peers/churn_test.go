@@ -16,16 +16,16 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 // Seen in another runner, by reading: its list of browsers was read and changed
 // at the same time. Here devrun runs with the race detector.
 func testChurn(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Env = append(r.Env, "GORACE=atexit_sleep_ms=0 exitcode=66")
-	path, err := rig.Build("", "devrun-race", "devrun/cmd/devrun", "-race")
+	path, err := e2e.Build("", "devrun-race", "devrun/cmd/devrun", "-race")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,14 +77,14 @@ func testChurn(t *testing.T) {
 
 // events reads devrun's events as a browser does, as long as more says so,
 // which is told how many there were. It comes back when its stream ends.
-func events(ctx context.Context, r *rig.Rig, more func(n int) bool, to io.Writer) error {
+func events(ctx context.Context, r *e2e.Rig, more func(n int) bool, to io.Writer) error {
 	n := 0
 	for first := true; first || more(n); first = false {
 		req, err := http.NewRequestWithContext(ctx, "GET", r.URL("/__devrun/events"), nil)
 		if err != nil {
 			return err
 		}
-		resp, err := (&http.Client{Transport: rig.Client.Transport}).Do(req)
+		resp, err := (&http.Client{Transport: e2e.Client.Transport}).Do(req)
 		if err != nil {
 			return err
 		}

@@ -18,11 +18,11 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 // asIn is a test that stands in a package beside this one already: there must
 // be a behaviour of that name.
@@ -52,7 +52,7 @@ func TestPeers(t *testing.T) { peers.Run(t) }
 func TestLongPeers(t *testing.T) { suite.Long(t); longPeers.Run(t) }
 
 var (
-	peers = rig.Cases{
+	peers = e2e.Cases{
 		{"a websocket's handshake reaches the app", asIn("serving", "websockets")},
 		{"builds do not run side by side", asIn("saves", "a save during the build wins")},
 		{"a tree that is moved in is a change", asIn("saves", "a tree that is moved in")},
@@ -60,7 +60,7 @@ var (
 		{"an app that ignores SIGTERM is replaced, and stopped by one Ctrl-C", asIn("serving", "an app that ignores SIGTERM is killed after its grace")},
 		{"each part of a page arrives when it is flushed", testParts},
 	}
-	longPeers = rig.Cases{
+	longPeers = e2e.Cases{
 		{"a POST with a query keeps its body", testQueryAndBody},
 		{"an answer may take longer than a start", testLongAnswer},
 		{"a stream of events is not cut", testLongStream},
@@ -77,14 +77,14 @@ var (
 
 // Seen in other runners: the form values of the query were sent as the body.
 func testQueryAndBody(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	for _, c := range []struct{ method, kind, body string }{
 		{"POST", "application/json", `{"x":1}`},
 		{"POST", "application/x-www-form-urlencoded", "c=d"},
 		{"POST", "", ""},
 		{"GET", "", ""},
 	} {
-		_, got, err := rig.Ask(c.method, r.URL("/echo?a=b"), strings.NewReader(c.body), "Content-Type", c.kind)
+		_, got, err := e2e.Ask(c.method, r.URL("/echo?a=b"), strings.NewReader(c.body), "Content-Type", c.kind)
 		want := fmt.Sprintf("%s %q %q %q %d %x <nil>\n", c.method, "a=b", c.kind, fmt.Sprintf("127.0.0.1:%d", r.Port), len(c.body), sha256.Sum256([]byte(c.body)))
 		if err != nil || got != want {
 			t.Errorf("%+v: %v\n got %s\nwant %s", c, err, got, want)
@@ -95,14 +95,14 @@ func testQueryAndBody(t *testing.T) {
 // Seen in other runners: the time that the app had to start, 5 s, bounded
 // each answer, too.
 func testLongAnswer(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	if status, body := r.Get("/slow?ms=7000"); status != 200 || body != "slow v1\n" {
 		t.Errorf("%d %q", status, body)
 	}
 }
 
 func testLongStream(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	if status, body := r.Get("/sse?ms=1000&n=8"); status != 200 || strings.Count(body, "data: ") != 8 {
 		t.Errorf("%d %q", status, body)
 	}
@@ -112,7 +112,7 @@ func testLongStream(t *testing.T) {
 // was sent. Here the app writes a part only when the client has said that it
 // got the one before.
 func testParts(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Replace("web/web.go", `log.SetFlags(0)`, `log.SetFlags(0)
 	got := make(chan bool)
 	mux.HandleFunc("GET /got", func(w http.ResponseWriter, r *http.Request) { got <- true })
@@ -133,7 +133,7 @@ func testParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := rig.Client.Do(req)
+	resp, err := e2e.Client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func testParts(t *testing.T) {
 
 // Seen in other runners: the app got its own address as Host.
 func testHost(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	for _, host := range []string{fmt.Sprintf("localhost:%d", r.Port), "shop.localhost", "shop.example.test:1234"} {
 		resp, err := r.Raw("GET", "/echo", "Host", host)
 		if err != nil {
@@ -168,12 +168,12 @@ func testHost(t *testing.T) {
 // Seen in other runners: the page said "exit status 1" without the compiler's
 // words, and only in tabs that were open when the build failed.
 func testLateTab(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	r.Replace("main.go", `const version = "v1"`, `const version = nobody`)
 	r.Says(`^devrun: waiting for a save$`)
 	for range 3 { // the first request after the failure, and later ones
 		for _, path := range []string{"/", "/some/other?page=1"} {
-			resp, body, err := rig.Ask("GET", r.URL(path), nil, "Accept", "text/html")
+			resp, body, err := e2e.Ask("GET", r.URL(path), nil, "Accept", "text/html")
 			if err != nil || resp.StatusCode != 500 || !strings.Contains(body, "main.go:21") || !strings.Contains(body, "undefined: nobody") {
 				t.Fatalf("GET %s: %v %v\n%s", path, err, resp, body)
 			}
@@ -189,7 +189,7 @@ func testLateTab(t *testing.T) {
 func testPutBack(t *testing.T) {
 	asIn("saves", "the same bytes, a touch and a revert")(t)
 	// The same while the build of the two goes on, or is about to begin.
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	web := r.Read("web/web.go")
 	for i := range 4 {
 		r.SetVersion(fmt.Sprintf("p%d", i))
@@ -206,13 +206,13 @@ func testPutBack(t *testing.T) {
 // Seen in other runners: whatever was set, the new app was started 5 s after
 // the old one was asked to stop, and found the port in use.
 func testLongDrain(t *testing.T) {
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Env = append(r.Env, "DRAIN_MS=7000")
 	r.Start("--grace", "60s")
 	pid := r.AppPid()
 	r.SetVersion("v2")
 	r.Served("v2")
-	if rig.Running(pid) {
+	if e2e.Running(pid) {
 		t.Error("both apps run")
 	}
 	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "in use") || strings.Contains(s, "killing") || strings.Contains(s, "exited") {
@@ -224,7 +224,7 @@ func testLongDrain(t *testing.T) {
 // takes beside its build is measured; the best of some edits, as the machine
 // may be busy.
 func testNoFixedWait(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	took := regexp.MustCompile(`devrun: built in (\d+\.\d+)s`)
 	best := time.Hour
 	for i := range 5 {
@@ -248,12 +248,12 @@ func testNoFixedWait(t *testing.T) {
 // Seen in other runners: the app was stopped before the build, so that a syntax
 // error left nothing.
 func testSyntaxError(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	pid := r.AppPid()
 	r.Replace("main.go", "func main() {", "func main() {{")
 	r.Says(`^devrun: build failed`)
 	r.Says(fmt.Sprintf(`^devrun: generation 1 is still running \(pid %d\)$`, pid))
-	if !rig.Running(pid) {
+	if !e2e.Running(pid) {
 		t.Error("the old app is gone")
 	}
 	if status, body := r.Get("/pid", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"); status != 200 || strings.TrimSpace(body) != fmt.Sprint(pid) {
@@ -265,7 +265,7 @@ func testSyntaxError(t *testing.T) {
 
 // Seen in other runners: each new directory was a build, whatever was in it.
 func testEmptyDirectory(t *testing.T) {
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	before, pid := r.Builds(), r.AppPid()
 	for _, d := range []string{"empty", "deep/empty", "web/empty", "static/empty"} {
 		if err := os.MkdirAll(filepath.Join(r.Dir, d), 0o755); err != nil {

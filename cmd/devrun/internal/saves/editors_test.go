@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 // Each is one build.
 func testAtomicSaves(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	path := filepath.Join(r.Dir, "main.go")
 	must := func(err error) {
 		t.Helper()
@@ -81,7 +81,7 @@ func testAtomicSaves(t *testing.T, mode string) {
 
 // Three in a row are two builds at most, and git's own files are none.
 func testCheckout(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	branch := func(version, leaf string, dirs int) {
 		r.SetVersion(version)
 		var imports, uses strings.Builder
@@ -125,7 +125,7 @@ func testCheckout(t *testing.T, mode string) {
 
 // Its packages are built, and its files watched.
 func testNewTree(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	prepared := filepath.Join(t.TempDir(), "x")
 	if err := os.MkdirAll(filepath.Join(prepared, "y"), 0o755); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func testNewTree(t *testing.T, mode string) {
 // The app is what is on disk, whatever was removed, renamed or replaced by a
 // directory.
 func testDeleteRename(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("more/more.go", "package more\n\nconst Name = \"m1\"\n")
 	r.Write("extra.go", "package main\n\nimport \"example.test/app/more\"\n\nfunc extra() string { return more.Name }\n")
 	r.Replace("main.go", "web.Handler(version)", "web.Handler(version + extra())")
@@ -172,7 +172,7 @@ func testDeleteRename(t *testing.T, mode string) {
 	text := r.Read("extra.go")
 	os.Remove(at("extra.go"))
 	suite.Until(t, "the missing file is an error", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+		resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -59,7 +59,7 @@ func init() {
 // testOwnWrites: what the app writes whenever it starts does not start it again without
 // end, and a person's save of the same file counts.
 func testOwnWrites(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("own.go", own)
 	r.Start()
 	restarts := func() int { return strings.Count(r.Stderr.String(), "restarting without a build") }

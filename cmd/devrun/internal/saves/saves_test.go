@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 func TestSaves(t *testing.T) { t.Parallel(); slices.Concat(detected, handled).Run(t, "notify") }
 
@@ -32,11 +32,11 @@ func TestLongSaves(t *testing.T) {
 
 // detected are the saves that differ in how they are heard of.
 var (
-	detected = rig.Behaviours{
+	detected = e2e.Behaviours{
 		{"the same bytes, a touch and a revert", testNoChange},
 		{"delete and rename", testDeleteRename},
 	}
-	longDetected = rig.Behaviours{
+	longDetected = e2e.Behaviours{
 		{"git checkout", testCheckout},
 		{"every editor's way to save", testAtomicSaves},
 		{"a storm of saves ends in the last one", testSaveStorm},
@@ -47,19 +47,19 @@ var (
 
 // handled is what follows a save, however it is heard of.
 var (
-	handled = rig.Behaviours{
+	handled = e2e.Behaviours{
 		{"no request is refused or fails while the app changes", testZeroRefused},
 		{"an edit is one build and one process", testEdit},
 		{"a broken build shows a page and the old app lives", testBrokenBuild},
 		{"a template is a restart without a build", testTemplate},
 	}
-	longHandled = rig.Behaviours{
+	longHandled = e2e.Behaviours{
 		{"what the app writes itself", testOwnWrites},
 	}
 )
 
 func testEdit(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	if n := r.Builds(); n != 1 {
 		t.Errorf("%d builds at the start", n)
 	}
@@ -70,7 +70,7 @@ func testEdit(t *testing.T, mode string) {
 		if after := r.AppPid(); after == before {
 			t.Errorf("%s is served by the old process", v)
 		}
-		rig.Gone(t, before)
+		e2e.Gone(t, before)
 		if n := r.Builds() - builds; n != 1 {
 			t.Errorf("%s took %d builds", v, n)
 		}
@@ -80,15 +80,15 @@ func testEdit(t *testing.T, mode string) {
 	r.Says(fmt.Sprintf(`^devrun: serving http://localhost:%d \(pid %d\)$`, r.Port, r.AppPid()))
 	// The address is also there under its other names.
 	for _, host := range []string{"localhost", "127.0.0.1"} {
-		if _, body, err := rig.Ask("GET", fmt.Sprintf("http://%s:%d/version", host, r.Port), nil); err != nil || body != "v4\n" {
+		if _, body, err := e2e.Ask("GET", fmt.Sprintf("http://%s:%d/version", host, r.Port), nil); err != nil || body != "v4\n" {
 			t.Errorf("%s: %q %v", host, body, err)
 		}
 	}
 }
 
 func testZeroRefused(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
-	stop := rig.Hammer(r.URL("/version"), 10*time.Millisecond)
+	r := e2e.New(t, mode).Start()
+	stop := e2e.Hammer(r.URL("/version"), 10*time.Millisecond)
 	for i := range 3 {
 		v := fmt.Sprintf("w%d", i)
 		r.SetVersion(v)
@@ -104,12 +104,12 @@ func testZeroRefused(t *testing.T, mode string) {
 }
 
 func testBrokenBuild(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	pid := r.AppPid()
 	r.Replace("main.go", `const version = "v1"`, `const version = undefined + "<script>"`)
 	r.Says(`^devrun: build failed`)
 	suite.Until(t, "the page is shown", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+		resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func testBrokenBuild(t *testing.T, mode string) {
 		}
 		return nil
 	})
-	resp, body, err := rig.Ask("GET", r.URL("/nowhere"), nil, "Accept", "application/json")
+	resp, body, err := e2e.Ask("GET", r.URL("/nowhere"), nil, "Accept", "application/json")
 	if err != nil || resp.StatusCode != 500 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") || !strings.Contains(body, `main.go`) {
 		t.Errorf("JSON: %v %v\n%s", err, resp.Status, body)
 	}
@@ -135,7 +135,7 @@ func testBrokenBuild(t *testing.T, mode string) {
 	if status, body := r.Get("/pid", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"); status != 200 || strings.TrimSpace(body) != fmt.Sprint(pid) {
 		t.Errorf("a script's request: %d %q, want the old process %d", status, body, pid)
 	}
-	if !rig.Running(pid) {
+	if !e2e.Running(pid) {
 		t.Error("the old app is gone")
 	}
 	r.Says(`^  main\.go:21:\d+ +\S`)
@@ -144,11 +144,11 @@ func testBrokenBuild(t *testing.T, mode string) {
 	lists(r, `main\.go saved, \d+ ms \(watch \d+ ms · build \d+ ms\): failed, generation \d+, \d+ errors? in 1 file`)
 	r.Replace("main.go", `undefined + "<script>"`, `"v2"`)
 	r.Served("v2")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 }
 
 // lists checks that a line of the overview is a save like this.
-func lists(r *rig.Rig, pattern string) {
+func lists(r *e2e.Rig, pattern string) {
 	r.T.Helper()
 	if body := r.Overview("text/plain"); !regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  ` + pattern + `$`).MatchString(body) {
 		r.T.Errorf("no line of the overview is %s:\n%s", pattern, body)
@@ -157,7 +157,7 @@ func lists(r *rig.Rig, pattern string) {
 
 // None of them is a build, and a file that is put back is what it was.
 func testNoChange(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	r.SetVersion("v2") // from here on the watcher has seen the files
 	r.Served("v2")
 	before := r.Builds()
@@ -180,7 +180,7 @@ func testNoChange(t *testing.T, mode string) {
 }
 
 func testTemplate(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	before, pid := r.Builds(), r.AppPid()
 	r.Write("templates/page.html", "<p>t2</p>\n")
 	r.Answers("/template", "<p>t2</p>")
@@ -188,7 +188,7 @@ func testTemplate(t *testing.T, mode string) {
 	if n := r.Builds() - before; n != 0 {
 		t.Errorf("%d builds", n)
 	}
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	// A stylesheet touches nothing but the browser.
 	pid = r.AppPid()
 	r.Write("static/app.css", "p { color: rgb(2, 2, 2); }\n")
@@ -199,14 +199,14 @@ func testTemplate(t *testing.T, mode string) {
 	var status *http.Response
 	lists(r, `static/app\.css saved, \d+ ms \(watch \d+ ms\): stylesheet`)
 	lists(r, `templates/page\.html saved, \d+ ms \(watch \d+ ms · stop \d+ ms · start \d+ ms · ready \d+ ms\): restart, generation 2`)
-	status, body, err := rig.Ask("GET", r.URL("/static/app.css"), nil)
+	status, body, err := e2e.Ask("GET", r.URL("/static/app.css"), nil)
 	if err != nil || status.StatusCode != 200 || !strings.Contains(body, "2, 2, 2") {
 		t.Errorf("the stylesheet is %q %v", body, err)
 	}
 }
 
 func testSaveStorm(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	before := r.Builds()
 	watch := watchProcesses(r)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -229,13 +229,13 @@ func testSaveStorm(t *testing.T, mode string) {
 }
 
 func testSaveDuringBuild(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	watch := watchProcesses(r)
 	// The build is made long by code that takes the compiler a while.
-	r.Write("slow.go", rig.SlowSource(0))
+	r.Write("slow.go", e2e.SlowSource(0))
 	for i := range 8 {
 		suite.Until(t, "a build is under way", func() error {
-			names := rig.Children(r.Cmd.Process.Pid)
+			names := e2e.Children(r.Cmd.Process.Pid)
 			for _, tool := range []string{"go build", "compile", "link"} { // the compiler is go's or devrun's own
 				if slices.Contains(names, tool) {
 					return nil
@@ -243,7 +243,7 @@ func testSaveDuringBuild(t *testing.T, mode string) {
 			}
 			return fmt.Errorf("children: %q", names)
 		})
-		r.Write("slow.go", rig.SlowSource(i+1))
+		r.Write("slow.go", e2e.SlowSource(i+1))
 		r.SetVersion(fmt.Sprintf("d%d", i))
 	}
 	r.Served("d7")
@@ -261,7 +261,7 @@ func testSaveDuringBuild(t *testing.T, mode string) {
 // watchProcesses looks at devrun's children until the returned function is
 // called, which says how many apps and how many go commands there were at the
 // most at one time.
-func watchProcesses(r *rig.Rig) func() (apps, builds int) {
+func watchProcesses(r *e2e.Rig) func() (apps, builds int) {
 	stop := make(chan struct{})
 	done := make(chan [2]int)
 	go func() {
@@ -274,7 +274,7 @@ func watchProcesses(r *rig.Rig) func() (apps, builds int) {
 			case <-time.After(5 * time.Millisecond):
 			}
 			var now [2]int
-			for _, name := range rig.Children(r.Cmd.Process.Pid) {
+			for _, name := range e2e.Children(r.Cmd.Process.Pid) {
 				switch name {
 				case "app":
 					now[0]++

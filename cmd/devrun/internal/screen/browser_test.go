@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 	"devrun/devserver/suite/chrome"
 )
@@ -19,13 +19,13 @@ import (
 // swapped in place, and the page of a broken build or of a crash goes by itself.
 func TestBrowser(t *testing.T) {
 	b := chrome.Start(t)
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	t.Run("a save is on the screen", func(t *testing.T) {
-		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v1 ")
+		p := e2e.NewTab(t, b, r.URL("/"))
+		p.Becomes(e2e.BodyText, "^v1 ")
 		p.Do(`scrollTo(0, 1234); window.mark = 1`)
 		r.SetVersion("v2")
-		p.Becomes(rig.BodyText, "^v2 ")
+		p.Becomes(e2e.BodyText, "^v2 ")
 		p.Becomes(`scrollY`, "^1234$")
 		if got := p.Eval(`typeof window.mark`); got != "undefined" {
 			t.Error("the page was changed without a reload")
@@ -35,7 +35,7 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a stylesheet is swapped in place", func(t *testing.T) {
-		p := rig.NewTab(t, b, r.URL("/"))
+		p := e2e.NewTab(t, b, r.URL("/"))
 		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(1, 1, 1\)`)
 		pid := r.AppPid()
 		p.Do(`window.mark = 1`)
@@ -49,17 +49,17 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a broken build is a page that goes by itself", func(t *testing.T) {
-		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v2 ")
+		p := e2e.NewTab(t, b, r.URL("/"))
+		p.Becomes(e2e.BodyText, "^v2 ")
 		r.Replace("main.go", `const version = "v2"`, `const version = undefined1`)
-		p.Becomes(rig.BodyText, "undefined: undefined1")
-		another := rig.NewTab(t, b, r.URL("/anywhere"))
-		another.Becomes(rig.BodyText, "undefined: undefined1")
+		p.Becomes(e2e.BodyText, "undefined: undefined1")
+		another := e2e.NewTab(t, b, r.URL("/anywhere"))
+		another.Becomes(e2e.BodyText, "undefined: undefined1")
 		r.Replace("main.go", `undefined1`, `undefined2`)
-		p.Becomes(rig.BodyText, "undefined: undefined2")
+		p.Becomes(e2e.BodyText, "undefined: undefined2")
 		r.Replace("main.go", `undefined2`, `"v3"`)
-		p.Becomes(rig.BodyText, "^v3 ")
-		another.Becomes(rig.BodyText, "404")
+		p.Becomes(e2e.BodyText, "^v3 ")
+		another.Becomes(e2e.BodyText, "404")
 		for _, line := range slices.Concat(p.Said(), another.Said()) {
 			if !strings.Contains(line, "the server responded with a status of") {
 				t.Errorf("the console says %s", line)
@@ -67,12 +67,12 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	t.Run("a crash is a page that goes by itself", func(t *testing.T) {
-		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v3 ")
-		go rig.Ask("GET", r.URL("/crash"), nil)
-		p.Becomes(rig.BodyText, "assignment to entry in nil map")
+		p := e2e.NewTab(t, b, r.URL("/"))
+		p.Becomes(e2e.BodyText, "^v3 ")
+		go e2e.Ask("GET", r.URL("/crash"), nil)
+		p.Becomes(e2e.BodyText, "assignment to entry in nil map")
 		r.SetVersion("v4")
-		p.Becomes(rig.BodyText, "^v4 ")
+		p.Becomes(e2e.BodyText, "^v4 ")
 	})
 }
 
@@ -82,12 +82,12 @@ func TestLongBrowser(t *testing.T) {
 	suite.Long(t)
 	b := chrome.Start(t)
 	t.Run("twelve tabs, each reloaded once", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
+		r := e2e.New(t, "notify").Start()
 		const loads = `sessionStorage.n = +(sessionStorage.n || 0) + 1`
-		var tabs []*rig.Tab
+		var tabs []*e2e.Tab
 		for range 12 {
-			p := rig.NewTab(t, b, r.URL("/"))
-			p.Becomes(rig.BodyText, "^v1 ")
+			p := e2e.NewTab(t, b, r.URL("/"))
+			p.Becomes(e2e.BodyText, "^v1 ")
 			tabs = append(tabs, p)
 		}
 		for i, v := range []string{"v2", "v3"} {
@@ -96,7 +96,7 @@ func TestLongBrowser(t *testing.T) {
 			}
 			r.SetVersion(v)
 			for _, p := range tabs {
-				p.Becomes(rig.BodyText, "^"+v+" ")
+				p.Becomes(e2e.BodyText, "^"+v+" ")
 				p.Do(loads)
 			}
 		}
@@ -114,19 +114,19 @@ func TestLongBrowser(t *testing.T) {
 		}
 	})
 	t.Run("devrun is started again on the same port", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
-		p := rig.NewTab(t, b, r.URL("/"))
-		p.Becomes(rig.BodyText, "^v1 ")
+		r := e2e.New(t, "notify").Start()
+		p := e2e.NewTab(t, b, r.URL("/"))
+		p.Becomes(e2e.BodyText, "^v1 ")
 		r.Cmd.Process.Signal(os.Interrupt)
 		r.Exit()
 		r.SetVersion("v2")
-		again := rig.New(t, "notify")
+		again := e2e.New(t, "notify")
 		again.Dir, again.Port = r.Dir, r.Port
 		again.Launch()
-		p.Becomes(rig.BodyText, "^v2 ")
+		p.Becomes(e2e.BodyText, "^v2 ")
 	})
 	t.Run("a strict policy", func(t *testing.T) {
-		r := rig.New(t, "notify").Start()
+		r := e2e.New(t, "notify").Start()
 		for policy, reloads := range map[string]bool{
 			"script-src 'self'":                         true,
 			"default-src 'self'":                        true,
@@ -134,8 +134,8 @@ func TestLongBrowser(t *testing.T) {
 			"script-src 'none'":                         false,
 			"default-src 'none'":                        false,
 		} {
-			p := rig.NewTab(t, b, r.URL("/csp?policy="+strings.NewReplacer(" ", "%20", "'", "%27", ";", "%3B").Replace(policy)))
-			p.Becomes(rig.BodyText, "strict")
+			p := e2e.NewTab(t, b, r.URL("/csp?policy="+strings.NewReplacer(" ", "%20", "'", "%27", ";", "%3B").Replace(policy)))
+			p.Becomes(e2e.BodyText, "strict")
 			if got := p.Eval(`document.scripts.length`); (got == "1") != reloads {
 				t.Errorf("%s: %s scripts", policy, got)
 			}

@@ -15,24 +15,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 func TestTerminal(t *testing.T) { terminals.Run(t) }
 
 func TestLongTerminal(t *testing.T) { suite.Long(t); longTerminals.Run(t) }
 
 var (
-	terminals = rig.Cases{
+	terminals = e2e.Cases{
 		{"the keys", testKeys},
 		{"Ctrl-C", testInterrupt},
 		{"the words of a start and a save", testWordsOfSaves},
 		{"the words of a broken build", testWordsOfBuildError},
 	}
-	longTerminals = rig.Cases{
+	longTerminals = e2e.Cases{
 		{"what is typed goes to the app while it reads", testTyping},
 		{"the app cannot rewrite the screen", testHostile},
 		{"the words of a crash", testWordsOfCrash},
@@ -50,14 +50,14 @@ var (
 )
 
 func testTyping(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	if _, body := s.Get("/tty"); body != "true true true " {
 		t.Errorf("terminals: %q", body)
 	}
 	pid, builds := s.AppPid(), s.Builds()
 	answer := make(chan string, 1)
 	go func() {
-		_, body, err := rig.Ask("GET", s.URL("/stdin"), nil)
+		_, body, err := e2e.Ask("GET", s.URL("/stdin"), nil)
 		answer <- fmt.Sprint(body, err)
 	}()
 	s.ReadsStdin(pid)
@@ -86,20 +86,20 @@ func testTyping(t *testing.T) {
 
 // Each does what the list of keys says, and other keys do nothing.
 func testKeys(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	if mode := s.Mode(); mode.Lflag&(unix.ECHO|unix.ICANON) != 0 {
 		t.Error("keys are echoed, or wait for the end of a line")
 	}
 	pid, builds := s.AppPid(), s.Builds()
 	s.Types("r")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	s.Served("v1")
 	if s.Builds() != builds {
 		t.Error("r is a build")
 	}
 	pid = s.AppPid()
 	s.Types("b")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	s.Served("v1")
 	suite.Until(t, "b is a build", func() error { // the terminal may be slower than the app
 		if n := s.Builds() - builds; n != 1 {
@@ -119,24 +119,24 @@ func testKeys(t *testing.T) {
 	}
 	s.Types("q")
 	s.Left(0)
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 }
 
 // devrun and the app end, also in the middle of a build.
 func testInterrupt(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	pid := s.AppPid()
 	s.Types("\x03")
 	s.Left(130)
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	// And in the middle of a build.
-	s = rig.NewScreen(t)
-	s.Write("slow.go", rig.SlowSource(1))
+	s = e2e.NewScreen(t)
+	s.Write("slow.go", e2e.SlowSource(1))
 	s.Launch()
 	s.Says(`^devrun: building \.$`)
 	s.Types("\x03")
 	s.Left(130)
-	if names := rig.Children(s.Cmd.Process.Pid); len(names) > 0 {
+	if names := e2e.Children(s.Cmd.Process.Pid); len(names) > 0 {
 		t.Errorf("%v are left", names)
 	}
 }
@@ -144,23 +144,23 @@ func testInterrupt(t *testing.T) {
 // An app that does not stop is killed without waiting for its grace.
 func testSecondInterrupt(t *testing.T) {
 	// The grace is longer than anything here waits: who waits for it fails.
-	s := rig.NewScreen(t, "IGNORE_TERM=1").Start("--grace", "1h")
+	s := e2e.NewScreen(t, "IGNORE_TERM=1").Start("--grace", "1h")
 	pid := s.AppPid()
 	s.Types("\x03")
 	s.Says(`^devrun: stopping$`)
-	if !rig.Running(pid) {
+	if !e2e.Running(pid) {
 		t.Fatal("the app does not ignore SIGTERM")
 	}
 	time.Sleep(300 * time.Millisecond) // the pause is the case: what comes at once is an echo of the first
 	s.Types("\x03")
 	s.Says(`^devrun: killed$`)
 	s.Left(130)
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 }
 
 // devrun and the app end.
 func testHangUp(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	pid := s.AppPid()
 	s.TTY.Close()
 	if err := s.Master.Close(); err != nil {
@@ -169,13 +169,13 @@ func testHangUp(t *testing.T) {
 	if code := s.Exit(); code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 }
 
 // Who is none of the app's processes and holds its terminal, as somebody who
 // writes to it does, is not waited for.
 func testStranger(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	pid := s.AppPid()
 	inner, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/1", pid))
 	if err != nil || !strings.HasPrefix(inner, "/dev/pts/") {
@@ -187,7 +187,7 @@ func testStranger(t *testing.T) {
 	}
 	defer held.Close()
 	s.Types("r")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	s.Served("v1")
 	if now := s.AppPid(); now == pid {
 		t.Errorf("the old app answers")
@@ -229,7 +229,7 @@ func main() {
 
 // The app learns the size of the terminal, and of each change.
 func testWindowSize(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	s.Write("main.go", sizeApp)
 	s.Start()
 	for _, size := range [][2]uint16{{50, 200}, {31, 99}, {60, 120}} {
@@ -265,7 +265,7 @@ func main() {
 `
 
 func testAppLines(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	s.Write("main.go", tickApp)
 	s.Start()
 	for i := range 3 {
@@ -314,7 +314,7 @@ func main() {
 // Lines that are pasted are all the app's, though it does not read for a
 // moment after each.
 func testPaste(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	s.Write("main.go", readApp)
 	s.Start()
 	pid, builds := s.AppPid(), s.Builds()

@@ -13,12 +13,12 @@ import (
 	"syscall"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 func testWordsOfSaves(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	main := s.Read("main.go")
 	s.Write("cmd/microblog/main.go", main)
 	if err := os.Remove(filepath.Join(s.Dir, "main.go")); err != nil {
@@ -37,7 +37,7 @@ func testWordsOfSaves(t *testing.T) {
 		t.Errorf("%d lines", lines)
 	}
 
-	version := func(v string) string { return rig.WithVersion(main, v) }
+	version := func(v string) string { return e2e.WithVersion(main, v) }
 	s.Write("cmd/microblog/main.go", version("v2"))
 	s.Served("v2")
 	s.Looks(`^<dim>devrun:</> <bold>cmd/microblog/main\.go</> saved$`)
@@ -62,7 +62,7 @@ func testWordsOfSaves(t *testing.T) {
 
 	// A save during the build drops the build without a line, and names all.
 	builds, before := s.Builds(), s.Point()
-	s.Write("web/slow.go", strings.Replace(rig.SlowSource(1), "package main", "package web", 1))
+	s.Write("web/slow.go", strings.Replace(e2e.SlowSource(1), "package main", "package web", 1))
 	s.Says(`^devrun: web/slow\.go saved$`)
 	s.Write("cmd/microblog/main.go", version("v5"))
 	s.Served("v5")
@@ -75,7 +75,7 @@ func testWordsOfSaves(t *testing.T) {
 }
 
 func testWordsOfBuildError(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	s.Size(50, 70)
 	s.Start()
 	pid := s.AppPid()
@@ -126,9 +126,9 @@ devrun: waiting for a save
 }
 
 func testWordsOfCrash(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	pid := s.AppPid()
-	go rig.Ask("GET", s.URL("/crash"), nil)
+	go e2e.Ask("GET", s.URL("/crash"), nil)
 	s.Says(`^panic: assignment to entry in nil map$`)
 	s.Says(`^goroutine \d+ \[running labels:\{"devrun": "GET /crash #\d+"\}\]:$`)
 	s.Says(`^devrun: app crashed, exit status 2 after \d+\.\d\ds$`)
@@ -149,11 +149,11 @@ func testWordsOfCrash(t *testing.T) {
 	s.Says(`^devrun: app was killed \(signal: killed\), \d+ MB in use; it may have run out of memory$`)
 	s.Types("r")
 	s.NewPid(pid)
-	go rig.Ask("GET", s.URL("/exit?code=1"), nil)
+	go e2e.Ask("GET", s.URL("/exit?code=1"), nil)
 	s.Says(`^devrun: app exited, status 1 after \d+\.\d\ds: os\.Exit called in web/web\.go:\d+$`)
 
 	// Three times in a row at the start.
-	s = rig.NewScreen(t, "EXIT_AT_START=3")
+	s = e2e.NewScreen(t, "EXIT_AT_START=3")
 	s.Launch()
 	for i := range 3 {
 		s.Says(fmt.Sprintf(`(?s)(devrun: app exited, status 3.*?){%d}`, i+1))
@@ -166,19 +166,19 @@ func testWordsOfCrash(t *testing.T) {
 }
 
 func testWordsOfStop(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	s.Types("\x03")
 	s.Left(130)
 	s.Looks(`^<dim>devrun:</> <dim>stopping</>$`)
 	s.Looks(`^<dim>devrun:</> <dim>stopped after \d+\.\d\ds</>$`)
-	s = rig.NewScreen(t, "IGNORE_TERM=1").Start()
+	s = e2e.NewScreen(t, "IGNORE_TERM=1").Start()
 	s.Types("\x03")
 	s.Looks(`^<dim>devrun:</> <yellow>the app did not stop within 3s, killing it</>$`)
 	s.Left(130)
 }
 
 func testWordsOfErrors(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port))
 	if err != nil {
 		t.Fatal(err)
@@ -189,12 +189,12 @@ func testWordsOfErrors(t *testing.T) {
 	s.Looks(fmt.Sprintf(`^<red>devrun:</> listen on localhost:%d: address already in use$`, s.Port))
 	s.Looks(fmt.Sprintf(`^<dim>devrun:</> <bold>hint:</> pid %d \(\S+\) has it; stop it, or `, os.Getpid()))
 
-	s = rig.NewScreen(t, "APP_ENV=staging")
+	s = e2e.NewScreen(t, "APP_ENV=staging")
 	s.Launch()
 	s.Left(2)
 	s.Looks(`^<red>devrun:</> APP_ENV is "staging"; it must be production or development$`)
 
-	s = rig.NewScreen(t).Start()
+	s = e2e.NewScreen(t).Start()
 	pid := s.AppPid()
 	s.Write(".env", strings.Repeat("\n", 6)+"A=\"x\n")
 	s.Looks(`^<red>devrun:</> \.env line 7: `)
@@ -204,7 +204,7 @@ func testWordsOfErrors(t *testing.T) {
 
 	// Who widens the access is told where others find the app; "localhost" is
 	// no address for them.
-	s = rig.NewScreen(t).Start("--host", "0.0.0.0")
+	s = e2e.NewScreen(t).Start("--host", "0.0.0.0")
 	s.Looks(fmt.Sprintf(`^<dim>devrun:</> <yellow bold>bound to 0\.0\.0\.0, everyone on this network can reach http://\S+:%d</>$`, s.Port))
 	if strings.Contains(s.Stderr.String(), "can reach http://localhost") {
 		t.Errorf("the address for others is this machine's own name for itself")
@@ -225,7 +225,7 @@ func init() {
 `
 
 func testHostile(t *testing.T) {
-	s := rig.NewScreen(t)
+	s := e2e.NewScreen(t)
 	s.Write("main.go", s.Read("main.go")+hostileApp)
 	s.Start()
 	// Each write once from either stream; which of the two comes first is open.
@@ -254,7 +254,7 @@ func testHostile(t *testing.T) {
 		t.Error("the terminal was left in the app's colour")
 	}
 	// Where nobody looks, bytes are bytes.
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Write("main.go", r.Read("main.go")+hostileApp)
 	r.Start()
 	if want := []byte("A\x1b[2J\x1b[5A\x1b]52;c;cm0gLXJmIC8=\aB\x1b]0;owned\x1b\\C\x1b[?1049h\x9b2JD \x1b[31mred\x1b[0mE\n"); !bytes.Contains([]byte(r.Stdout.String()), want) || !bytes.Contains([]byte(r.Stderr.String()), want) {
@@ -264,7 +264,7 @@ func testHostile(t *testing.T) {
 
 // Where a line cannot be taken back, as in a pipe, both are kept.
 func testInPlace(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	s.Says(`^devrun: serving `)
 	if text := s.Stderr.String(); !strings.HasPrefix(text, "devrun: built in ") || strings.Contains(text, "building") {
 		t.Errorf("the line of the build is not replaced:\n%s", text)
@@ -273,14 +273,14 @@ func testInPlace(t *testing.T) {
 		t.Error("the build was not announced")
 	}
 	// Where a line cannot be taken back both are kept.
-	r := rig.New(t, "notify").Start()
+	r := e2e.New(t, "notify").Start()
 	r.Says(`(?s)\Adevrun: building \.\n(devrun: building \., \d+ of \d+ packages\n)?devrun: built in \d+\.\d\ds\n`)
 }
 
 // There is colour on a terminal, none where NO_COLOR, --no-color or TERM=dumb ask for
 // none, and no escape in a pipe.
 func testColour(t *testing.T) {
-	s := rig.NewScreen(t).Start()
+	s := e2e.NewScreen(t).Start()
 	s.Looks(`<green bold>serving</>`)
 	for _, c := range []struct {
 		env, flag string
@@ -290,7 +290,7 @@ func testColour(t *testing.T) {
 		{"A=1", "--no-color", regexp.MustCompile(`\x1b(\[[0-9;]*m|\])`)},
 		{"TERM=dumb", "--grace=3s", regexp.MustCompile(`\x1b`)},
 	} {
-		s := rig.NewScreen(t, c.env).Start(c.flag)
+		s := e2e.NewScreen(t, c.env).Start(c.flag)
 		s.Says(`^devrun: serving http://localhost:\d+ \(pid \d+\)$`)
 		s.Types("q")
 		s.Left(0)
@@ -298,7 +298,7 @@ func testColour(t *testing.T) {
 			t.Errorf("%s %s: %q", c.env, c.flag, found)
 		}
 	}
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Env = append(r.Env, "TERM=xterm-256color", "TERM_PROGRAM=WezTerm")
 	r.Start()
 	r.Says(`^devrun: serving `)

@@ -15,13 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 // delve builds the debugger once for all tests.
 var delve = sync.OnceValues(func() (string, error) {
-	return rig.Build("testdata/delve", "dlv", "github.com/go-delve/delve/cmd/dlv")
+	return e2e.Build("testdata/delve", "dlv", "github.com/go-delve/delve/cmd/dlv")
 })
 
 // debugger is a headless Delve that is attached to the app, and a client of it.
@@ -32,14 +32,14 @@ type debugger struct {
 }
 
 // attach starts Delve on the app's process.
-func attach(r *rig.Rig, port int) debugger {
+func attach(r *e2e.Rig, port int) debugger {
 	t := r.T
 	t.Helper()
 	path, err := delve()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out rig.Output
+	var out e2e.Output
 	cmd := exec.Command(path, "attach", fmt.Sprint(r.AppPid()), "--headless", "--accept-multiclient", "--api-version=2", fmt.Sprintf("--listen=127.0.0.1:%d", port))
 	cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=") // it keeps settings and telemetry
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -80,7 +80,7 @@ func (d debugger) call(name string, in, out any) {
 
 // stopsIn sets a breakpoint, makes a request and waits until Delve has halted
 // the app there.
-func stopsIn(r *rig.Rig, d debugger, function string) {
+func stopsIn(r *e2e.Rig, d debugger, function string) {
 	r.T.Helper()
 	var ignored any
 	d.call("CreateBreakpoint", map[string]any{"Breakpoint": map[string]any{"functionName": function}}, &ignored)
@@ -93,7 +93,7 @@ func stopsIn(r *rig.Rig, d debugger, function string) {
 		}
 	}
 	go func() { halted <- d.Call("RPCServer.Command", map[string]any{"name": "continue"}, &state) }()
-	go func() { _, _, _ = rig.Ask("POST", r.URL("/echo"), nil) }() // in flight when the app ends
+	go func() { _, _, _ = e2e.Ask("POST", r.URL("/echo"), nil) }() // in flight when the app ends
 	select {
 	case err := <-halted:
 		if at := state.State.CurrentThread.Function.Name; err != nil || at != function {
@@ -108,7 +108,7 @@ func stopsIn(r *rig.Rig, d debugger, function string) {
 // SIGTERM nor be waited for; the client goes on with the new one at the same
 // address; and an app that the debugger kills is a crash like others.
 func testDebugger(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start("--ldflags=-w=0", "--grace=500ms") // with debug info, for variables
+	r := e2e.New(t, mode).Start("--ldflags=-w=0", "--grace=500ms") // with debug info, for variables
 	port := suite.FreePort(t)
 	const function = "example.test/app/web.echo"
 	pid := r.AppPid()
@@ -125,7 +125,7 @@ func testDebugger(t *testing.T, mode string) {
 	case <-time.After(suite.Patience):
 		t.Fatal("Delve does not end with its client")
 	}
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 
 	d = attach(r, port)
 	stopsIn(r, d, function)
@@ -136,7 +136,7 @@ func testDebugger(t *testing.T, mode string) {
 	r.SetVersion("v3")
 	r.Served("v3")
 	suite.Until(t, "one app runs", func() error {
-		children := rig.Children(r.Cmd.Process.Pid) // tools that are at work with low priority, too
+		children := e2e.Children(r.Cmd.Process.Pid) // tools that are at work with low priority, too
 		if apps := strings.Count(strings.Join(children, " "), "app"); apps != 1 {
 			return errors.New(strings.Join(children, " "))
 		}

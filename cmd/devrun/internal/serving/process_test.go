@@ -16,18 +16,18 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 var (
-	processes = rig.Behaviours{
+	processes = e2e.Behaviours{
 		{"an app that drains is waited for", testDrain},
 		{"nothing survives devrun", testTreeKill},
 		{"an app that dies at the start", testDiesAtStart},
 		{"a port that somebody else has", testPortTaken},
 	}
-	longProcesses = rig.Behaviours{
+	longProcesses = e2e.Behaviours{
 		{"a second port", testSecondPort},
 		{"nothing survives devrun, whatever ends it", testTreeKillBySignals},
 		{"an app that ignores SIGTERM is killed after its grace", testIgnoreTerm},
@@ -40,35 +40,35 @@ var (
 )
 
 func testDrain(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "DRAIN_MS=2500")
 	r.Start("--grace", "20s")
 	pid := r.AppPid()
-	stop := rig.Hammer(r.URL("/version"), 50*time.Millisecond)
+	stop := e2e.Hammer(r.URL("/version"), 50*time.Millisecond)
 	r.SetVersion("v2")
 	r.Served("v2")
 	if n, failed := stop(); len(failed) > 0 {
 		t.Errorf("%d of %d requests failed, the first with %s", len(failed), n, failed[0])
 	}
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "address already in use") || strings.Contains(s, "killing it") {
 		t.Errorf("the app was not waited for")
 	}
 }
 
 func testIgnoreTerm(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "IGNORE_TERM=1")
 	r.Start("--grace", "300ms")
 	pid := r.AppPid()
 	r.SetVersion("v2")
 	r.Served("v2")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	r.Says(`^devrun: the app did not stop within 300ms, killing it$`)
 	pid = r.AppPid()
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 }
 
 func testTreeKill(t *testing.T, mode string) { treeKill(t, mode, syscall.SIGINT) }
@@ -79,7 +79,7 @@ func testTreeKillBySignals(t *testing.T, mode string) {
 
 func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
 	for _, sig := range signals {
-		r := rig.New(t, mode)
+		r := e2e.New(t, mode)
 		r.Env = append(r.Env, "FORK_CHILD=1")
 		r.Start()
 		children := func() (pids []int) {
@@ -101,7 +101,7 @@ func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
 		r.SetVersion("v2")
 		r.Served("v2")
 		for _, pid := range first {
-			rig.Gone(t, pid)
+			e2e.Gone(t, pid)
 		}
 		suite.Until(t, "the second children are known", func() error {
 			if len(children()) < 4 {
@@ -112,14 +112,14 @@ func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
 		app, second := r.AppPid(), children()[2:]
 		r.Cmd.Process.Signal(sig)
 		code := r.Exit()
-		rig.Gone(t, app)
-		rig.Gone(t, second[0])
+		e2e.Gone(t, app)
+		e2e.Gone(t, second[0])
 		if sig == syscall.SIGKILL {
 			// The documented limit: who left the app's session and was orphaned
 			// before devrun could look is not found any more.
 			syscall.Kill(second[1], syscall.SIGKILL)
 		}
-		rig.Gone(t, second[1])
+		e2e.Gone(t, second[1])
 		if want := map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 0, syscall.SIGHUP: 0, syscall.SIGKILL: -1}[sig]; code != want {
 			t.Errorf("%v: exit status %d, want %d", sig, code, want)
 		}
@@ -133,7 +133,7 @@ func treeKill(t *testing.T, mode string, signals ...syscall.Signal) {
 
 // Its last words and its crash are shown, and it is started again by a save only.
 func testDiesAtStart(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "EXIT_AT_START=3")
 	r.Launch()
 	r.Says(`^devrun: app exited, status 3`)
@@ -152,7 +152,7 @@ func testDiesAtStart(t *testing.T, mode string) {
 	r.Replace("main.go", `os.Getenv("PANIC_AT_START") != ""`, `os.Getenv("PANIC_AT_START") == ""`)
 	r.Says(`^devrun: app crashed, exit status 2`)
 	suite.Until(t, "the crash page is shown", func() error {
-		resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+		resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 		if err != nil {
 			return err
 		}
@@ -167,16 +167,16 @@ func testDiesAtStart(t *testing.T, mode string) {
 
 // The terminal and every address say how it ended, until a save.
 func testDiesLater(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	for _, c := range []struct{ path, line, page string }{
 		{"/exit?code=0", `^devrun: app exited, status 0`, "status 0"},
 		{"/exit?code=3", `^devrun: app exited, status 3`, "status 3"},
 		{"/crash", `^devrun: app crashed, exit status 2`, "assignment to entry in nil map"},
 	} {
-		go rig.Ask("GET", r.URL(c.path), nil) // its answer is cut off
+		go e2e.Ask("GET", r.URL(c.path), nil) // its answer is cut off
 		r.Says(c.line)
 		suite.Until(t, "the page for "+c.path, func() error {
-			resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+			resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 			if err != nil {
 				return err
 			}
@@ -197,7 +197,7 @@ func testDiesLater(t *testing.T, mode string) {
 
 // devrun ends and says whose it is.
 func testPortTaken(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func testPortTaken(t *testing.T, mode string) {
 
 // The app reads what devrun is given.
 func testStdin(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func testStdin(t *testing.T, mode string) {
 	}
 	answer := make(chan string)
 	go func() {
-		_, body, err := rig.Ask("GET", r.URL("/stdin"), nil)
+		_, body, err := e2e.Ask("GET", r.URL("/stdin"), nil)
 		answer <- fmt.Sprint(body, err)
 	}()
 	io.WriteString(out, "a line\n")
@@ -238,8 +238,8 @@ func testStdin(t *testing.T, mode string) {
 
 // The second is told who has the port, or works on a port of its own.
 func testTwoDevruns(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
-	second := rig.New(t, mode)
+	r := e2e.New(t, mode).Start()
+	second := e2e.New(t, mode)
 	second.Dir, second.Port = r.Dir, r.Port
 	second.Launch()
 	if code := second.Exit(); code != 1 {
@@ -254,7 +254,7 @@ func testTwoDevruns(t *testing.T, mode string) {
 		}
 	}
 	// On ports of their own both work.
-	third := rig.New(t, mode)
+	third := e2e.New(t, mode)
 	third.Dir = r.Dir
 	third.Start()
 	r.SetVersion("v2")
@@ -265,13 +265,13 @@ func testTwoDevruns(t *testing.T, mode string) {
 // It is kept over restarts as the first is, and free again when the app no longer
 // opens it.
 func testSecondPort(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	port := suite.FreePort(t)
 	r.Env = append(r.Env, "SECOND_PORT="+strconv.Itoa(port))
 	r.Start()
-	second := &rig.Rig{T: t, Port: port, Ended: r.Ended}
+	second := &e2e.Rig{T: t, Port: port, Ended: r.Ended}
 	second.Answers("/", "second v1")
-	stop := rig.Hammer(second.URL("/"), 10*time.Millisecond)
+	stop := e2e.Hammer(second.URL("/"), 10*time.Millisecond)
 	r.SetVersion("v2")
 	r.Served("v2")
 	second.Answers("/", "second v2")
@@ -292,7 +292,7 @@ func testSecondPort(t *testing.T, mode string) {
 
 // The app is there, and not where it asked to be.
 func testAddr(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	asked := r.Port
 	r.Port = suite.FreePort(t)
 	r.Env = append(r.Env, "PORT="+strconv.Itoa(asked))

@@ -17,11 +17,11 @@ import (
 	"strings"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 func TestServing(t *testing.T) { slices.Concat(requests, processes).Run(t, "notify") }
 
@@ -31,13 +31,13 @@ func TestLongServing(t *testing.T) {
 }
 
 var (
-	requests = rig.Behaviours{
+	requests = e2e.Behaviours{
 		{"websockets", testWebsocket},
 		{"requests arrive as they were sent", testFidelity},
 		{"a request in flight when its process ends", testInFlight},
 		{"devrun's own addresses are guarded", testGuarded},
 	}
-	longRequests = rig.Behaviours{
+	longRequests = e2e.Behaviours{
 		{"the build takes too long", testHoldBound},
 		{"a websocket that is silent for long", testSilentWebsocket},
 		{"long answers and streams are not cut", testStreams},
@@ -47,7 +47,7 @@ var (
 )
 
 func testFidelity(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	var form bytes.Buffer
 	mw := multipart.NewWriter(&form)
 	part, err := mw.CreateFormFile("file", "big.bin")
@@ -77,7 +77,7 @@ func testFidelity(t *testing.T, mode string) {
 					if query != "" {
 						url += "?" + query
 					}
-					_, got, err := rig.Ask(method, url, body, "Content-Type", b.kind)
+					_, got, err := e2e.Ask(method, url, body, "Content-Type", b.kind)
 					want := fmt.Sprintf("%s %q %q %q %d %x <nil>\n", method, query, b.kind, fmt.Sprintf("127.0.0.1:%d", r.Port), len(b.body), sha256.Sum256(b.body))
 					if err != nil || got != want {
 						t.Errorf("%s ?%s %s chunked=%v: %v\n got %s\nwant %s", method, query, name, chunked, err, got, want)
@@ -90,7 +90,7 @@ func testFidelity(t *testing.T, mode string) {
 
 // A GET is answered by the new app, a POST is not sent twice.
 func testInFlight(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	type reply struct {
 		status int
 		body   string
@@ -98,7 +98,7 @@ func testInFlight(t *testing.T, mode string) {
 	}
 	get, post := make(chan reply, 1), make(chan reply, 1)
 	send := func(to chan reply, method, path string, body io.Reader) {
-		resp, text, err := rig.Ask(method, r.URL(path), body)
+		resp, text, err := e2e.Ask(method, r.URL(path), body)
 		if err != nil {
 			to <- reply{err: err}
 			return
@@ -127,7 +127,7 @@ func testInFlight(t *testing.T, mode string) {
 }
 
 // appConnections counts the established TCP connections of the app.
-func appConnections(r *rig.Rig) int {
+func appConnections(r *e2e.Rig) int {
 	r.T.Helper()
 	pid := 0
 	for _, m := range strings.Split(r.Stdout.String(), "\n") {
@@ -162,7 +162,7 @@ func appConnections(r *rig.Rig) int {
 
 // Nothing is left of its request.
 func testHeldClientLeaves(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "STARTUP_MS=3000")
 	r.Start()
 	r.SetVersion("v2")
@@ -172,7 +172,7 @@ func testHeldClientLeaves(t *testing.T, mode string) {
 		go func() {
 			req, err := http.NewRequestWithContext(ctx, "GET", r.URL("/version"), nil)
 			if err == nil {
-				if resp, err := rig.Client.Do(req); err == nil {
+				if resp, err := e2e.Client.Do(req); err == nil {
 					resp.Body.Close()
 				}
 			}
@@ -195,7 +195,7 @@ func testHeldClientLeaves(t *testing.T, mode string) {
 }
 
 // openSockets counts devrun's sockets.
-func openSockets(r *rig.Rig) int {
+func openSockets(r *e2e.Rig) int {
 	r.T.Helper()
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.Cmd.Process.Pid))
 	if err != nil {
@@ -212,10 +212,10 @@ func openSockets(r *rig.Rig) int {
 
 // Who waits is told to come again.
 func testHoldBound(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	r.Replace("main.go", `time.Sleep(millis("STARTUP_MS"))`, `time.Sleep(40 * time.Second)`)
 	r.Says(`^devrun: main\.go saved$`)
-	resp, body, err := rig.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
+	resp, body, err := e2e.Ask("GET", r.URL("/"), nil, "Accept", "text/html")
 	if err != nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("%v %v\n%s", err, resp, body)
 	}
@@ -227,7 +227,7 @@ func testHoldBound(t *testing.T, mode string) {
 // They are refused to other hosts, origins and sites, and so is every page with
 // source.
 func testGuarded(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	for _, path := range []string{"/__devrun/reload.js", "/__devrun/page.css", "/__devrun/events"} {
 		for _, h := range [][]string{
 			{"Host", "evil.test"},

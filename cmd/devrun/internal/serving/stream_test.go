@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
 func testStreams(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	slow := make(chan string, 1)
 	go func() {
-		_, body, err := rig.Ask("GET", r.URL("/slow?ms=40000"), nil)
+		_, body, err := e2e.Ask("GET", r.URL("/slow?ms=40000"), nil)
 		slow <- fmt.Sprint(body, err)
 	}()
 	resp, err := http.Get(r.URL("/sse?ms=1000&n=60"))
@@ -76,7 +76,7 @@ func testSilentWebsocket(t *testing.T, mode string) { websockets(t, mode, 30*tim
 // websockets opens one and is silent on it for a while: it ends with its app and not
 // before.
 func websockets(t *testing.T, mode string, silence time.Duration) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	c, echoes := websocket(r)
 	echoes()
 	<-time.After(silence)
@@ -92,7 +92,7 @@ func websockets(t *testing.T, mode string, silence time.Duration) {
 
 // websocket opens a websocket to the app; echoes sends a few frames and wants
 // them back.
-func websocket(r *rig.Rig) (rest io.Reader, echoes func()) {
+func websocket(r *e2e.Rig) (rest io.Reader, echoes func()) {
 	t := r.T
 	t.Helper()
 	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
@@ -123,7 +123,7 @@ func websocket(r *rig.Rig) (rest io.Reader, echoes func()) {
 }
 
 func testGigabyte(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	const n = 1 << 30
 	before := rss(r)
 	resp, err := http.Get(r.URL("/zeros?n=" + strconv.Itoa(n)))
@@ -141,7 +141,7 @@ func testGigabyte(t *testing.T, mode string) {
 }
 
 // rss is devrun's resident memory in bytes.
-func rss(r *rig.Rig) int {
+func rss(r *e2e.Rig) int {
 	r.T.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", r.Cmd.Process.Pid))
 	if err != nil {

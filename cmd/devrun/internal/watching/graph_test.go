@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { e2e.Main(m) }
 
 func TestWatching(t *testing.T) { watched.Run(t, "notify") }
 
@@ -30,12 +30,12 @@ func TestLongWatching(t *testing.T) {
 }
 
 var (
-	watched = rig.Behaviours{
+	watched = e2e.Behaviours{
 		{"only what the app is made of is built", testGraph},
 		{"modules beside the app", testWorkspace},
 		{".env", testEnvFile},
 	}
-	longWatched = rig.Behaviours{
+	longWatched = e2e.Behaviours{
 		{"ignored files cost nothing", testIgnored},
 		{"cgo sources", testCgo},
 		{"a generator that writes the same again", testGenerator},
@@ -46,7 +46,7 @@ var (
 )
 
 func testIgnored(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Git("init", "-q")
 	r.Write(".gitignore", "/tmp/\nnode_modules/\n*.gen.go\n")
 	r.Write("web/.gitignore", "!keep.gen.go\n")
@@ -69,7 +69,7 @@ func testIgnored(t *testing.T, mode string) {
 	if n := r.Quiet(before, "v2"); n != 0 {
 		t.Errorf("ignored files: %d builds", n)
 	}
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	if s := r.Stderr.String(); strings.Contains(s, "x.html") || strings.Contains(s, "f1.js") || strings.Contains(s, "x.css") {
 		t.Errorf("an ignored file is named:\n%s", s)
 	}
@@ -87,7 +87,7 @@ func testIgnored(t *testing.T, mode string) {
 }
 
 func testGraph(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	before := r.Builds()
 	r.Write("unused/unused.go", "package unused\n\nconst X = 2\n")
 	r.Write("web/web_test.go", "package web\n\nimport \"testing\"\n\nfunc TestOther(t *testing.T) {}\n")
@@ -117,7 +117,7 @@ func testGraph(t *testing.T, mode string) {
 
 // Those of go.work and of a replace are the app's, too, and go.work itself is.
 func testWorkspace(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	lib := func(name, text string) {
 		t.Helper()
 		path := filepath.Join(filepath.Dir(r.Dir), name)
@@ -164,7 +164,7 @@ func testCgo(t *testing.T, mode string) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("NOT TESTED: cgo needs gcc, which is not on this machine")
 	}
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write("web/answer.go", "package web\n\n// #include \"answer.h\"\nimport \"C\"\n\nimport \"fmt\"\n\nfunc init() { page = fmt.Sprint(C.answer()) }\n")
 	r.Write("web/answer.h", "int answer(void);\n#define PLUS 0\n")
 	r.Write("web/answer.c", "#include \"answer.h\"\nint answer(void) { return 41 + PLUS; }\n")
@@ -181,7 +181,7 @@ func testCgo(t *testing.T, mode string) {
 // A save of such a file is a restart with its values and no build, and a broken one
 // changes nothing.
 func testEnvFile(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	r.Write(".env", "GREETING=hello\nGOING=soon\nPORT=1\n")
 	r.Start() // the real environment's PORT wins
 	r.Answers("/env/GREETING", `"hello" true`)
@@ -208,7 +208,7 @@ func testEnvFile(t *testing.T, mode string) {
 
 // Twenty times are one build at most.
 func testGenerator(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	r.SetVersion("v2")
 	r.Served("v2")
 	before := r.Builds()
@@ -234,7 +234,7 @@ func testGenerator(t *testing.T, mode string) {
 
 // A save is seen under either name, and told by the user's.
 func testSymlinkedRoot(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(r.Dir, link); err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func testSymlinkedRoot(t *testing.T, mode string) {
 
 // An app in such a place, with such arguments, is built and served.
 func testOddPaths(t *testing.T, mode string) {
-	r := rig.New(t, mode)
+	r := e2e.New(t, mode)
 	odd := filepath.Join(filepath.Dir(r.Dir), `it's a "größe" $HOME`)
 	if err := os.Rename(r.Dir, odd); err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func testOddPaths(t *testing.T, mode string) {
 
 // It is a save like any other.
 func testClockBackwards(t *testing.T, mode string) {
-	r := rig.New(t, mode).Start()
+	r := e2e.New(t, mode).Start()
 	path := filepath.Join(r.Dir, "main.go")
 	for i, v := range []string{"c2", "c3"} {
 		tmp := filepath.Join(t.TempDir(), "main.go")
@@ -296,7 +296,7 @@ func testClockBackwards(t *testing.T, mode string) {
 func TestLongBuildFlags(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	// A vendored dependency, as `go mod vendor` leaves it.
 	r.Write("go.mod", r.Read("go.mod")+"\nrequire example.test/dep v1.0.0\n")
 	r.Write("vendor/modules.txt", "# example.test/dep v1.0.0\n## explicit; go 1.25\nexample.test/dep\n")

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -24,7 +24,7 @@ import (
 // virtual machine's host are such.
 func TestLongWatchMount(t *testing.T) {
 	suite.Long(t)
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	mounted := filepath.Join(t.TempDir(), "mounted")
 	if err := os.Mkdir(mounted, 0o755); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"devrun/cmd/devrun/internal/rig"
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -27,7 +27,7 @@ func TestLongWatchLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := rig.New(t, "notify")
+			r := e2e.New(t, "notify")
 			limited(r, c.limit, c.value)
 			r.Start()
 			r.Says(`^devrun: .*\b` + c.says + `\b.*looking for changes every \d+ms instead$`)
@@ -39,7 +39,7 @@ func TestLongWatchLimit(t *testing.T) {
 	}
 	t.Run("the watches run out later", func(t *testing.T) {
 		t.Parallel()
-		r := rig.New(t, "notify")
+		r := e2e.New(t, "notify")
 		limited(r, "max_inotify_watches", "20")
 		r.Start()
 		r.SetVersion("w1")
@@ -56,7 +56,7 @@ func TestLongWatchLimit(t *testing.T) {
 }
 
 // limited makes devrun start in a user namespace with a limit of its own.
-func limited(r *rig.Rig, limit, value string) {
+func limited(r *e2e.Rig, limit, value string) {
 	r.T.Helper()
 	const set = `echo "$1" >"/proc/sys/user/$0" && shift && exec "$@"`
 	namespace := &syscall.SysProcAttr{
@@ -78,7 +78,7 @@ func limited(r *rig.Rig, limit, value string) {
 }
 
 // watches counts devrun's inotify watches.
-func watches(r *rig.Rig) int {
+func watches(r *e2e.Rig) int {
 	r.T.Helper()
 	infos, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", r.Cmd.Process.Pid))
 	if err != nil || len(infos) == 0 {
@@ -97,7 +97,7 @@ func watches(r *rig.Rig) int {
 
 // seesEdits shows that an edit, a file in a new directory and a removal are
 // seen.
-func seesEdits(r *rig.Rig) {
+func seesEdits(r *e2e.Rig) {
 	r.T.Helper()
 	for _, v := range []string{"e1", "e2"} {
 		r.SetVersion(v)
@@ -130,7 +130,7 @@ func TestLongWatchOverflow(t *testing.T) {
 	if size, err := strconv.Atoi(strings.TrimSpace(string(text))); err != nil || size > 40_000 {
 		t.Skipf("NOT TESTED: a queue of %s events takes too long to fill (%v)", text, err)
 	}
-	r := rig.New(t, "notify")
+	r := e2e.New(t, "notify")
 	r.Write("data/first.txt", "x")
 	r.Start()
 	r.SetVersion("v2")
@@ -149,7 +149,7 @@ func TestLongWatchOverflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Served("v3")
-	rig.Gone(t, pid)
+	e2e.Gone(t, pid)
 	r.Says(`^devrun: some file notifications were lost \(.*\), comparing everything instead$`)
 	// Afterwards notifications serve as before.
 	seesEdits(r)
@@ -165,7 +165,7 @@ func TestLongWatchCheckout(t *testing.T) {
 	for _, mode := range []string{"notify", "poll"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			r := rig.New(t, mode)
+			r := e2e.New(t, mode)
 			branch := func(name string) {
 				r.SetVersion(name + "1")
 				r.Write("web/leaf.go", fmt.Sprintf("package web\n\nfunc init() { page = %q }\n", name))
@@ -208,7 +208,7 @@ func TestLongWatchCheckout(t *testing.T) {
 // though no look has seen a difference.
 func TestLongWatchThereAndBack(t *testing.T) {
 	suite.Long(t)
-	r := rig.New(t, "notify").Start("--poll", "4s")
+	r := e2e.New(t, "notify").Start("--poll", "4s")
 	v1, v2 := r.Source("v1"), r.Source("v2")
 	r.Write("main.go", v2)
 	r.Says(`^devrun: main\.go saved$`)

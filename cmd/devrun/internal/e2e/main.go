@@ -1,4 +1,4 @@
-// Package rig is what the end-to-end tests beside it have in common: it runs
+// Package e2e is what the end-to-end tests beside it have in common: it runs
 // the devrun that a user runs, on copies of the app in testdata/app, with real
 // files, processes and sockets. It is for tests and no part of devrun.
 //
@@ -8,7 +8,7 @@
 // is left fails the binary. What a test waits for has to come true within
 // [suite.Patience], however busy the machine is; no test waits that long when all is
 // well.
-package rig
+package e2e
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func (t Tests) Run() int {
 		err = os.Setenv(mark, strconv.Itoa(os.Getpid()))
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "rig:", err)
+		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	builtIn = dir
@@ -77,7 +77,7 @@ func (t Tests) Run() int {
 		code = max(code, 1)
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, "rig:", err)
+		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = max(code, 1)
 	}
 	return code
@@ -117,7 +117,7 @@ var builtIn string // what Build makes
 // flags. The binary stays until the tests end.
 func Build(dir, name, pkg string, flags ...string) (string, error) {
 	if builtIn == "" {
-		return "", fmt.Errorf("build %s: TestMain does not call rig.Main", name)
+		return "", fmt.Errorf("build %s: TestMain does not call e2e.Main", name)
 	}
 	path := filepath.Join(builtIn, name)
 	return path, build(dir, path, pkg, flags...)
@@ -142,7 +142,7 @@ var module = sync.OnceValues(func() (string, error) {
 })
 
 // App returns the directory of the app that rigs have copies of.
-func App(t testing.TB) string { t.Helper(); return Path(t, "cmd/devrun/internal/rig/testdata/app") }
+func App(t testing.TB) string { t.Helper(); return Path(t, "cmd/devrun/internal/e2e/testdata/app") }
 
 // Path is where something of the module that is tested is.
 func Path(t testing.TB, name string) string {
