@@ -49,7 +49,7 @@ type moment struct {
 	untrusted bool
 }
 
-// change is a change with what the file says; see [sources.look].
+// change is a change with what the file says; see [sources.read].
 type change struct {
 	watcher.Change
 	reshaped bool // what the go command reads ahead of compiling is not what it was

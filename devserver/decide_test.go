@@ -24,8 +24,8 @@ func testMoment() moment {
 	return moment{opened: set("/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db")}
 }
 
-// testLook is what [sources.look] says of files that are not there.
-func testLook(b ...watcher.Change) (batch []change) {
+// testRead is what [sources.read] says of files that are not there.
+func testRead(b ...watcher.Change) (batch []change) {
 	for _, c := range b {
 		batch = append(batch, change{c, c.Path == "/m/main.go", filepath.Base(c.Path) != "other_windows.go"})
 	}
@@ -84,7 +84,7 @@ func TestDecide(t *testing.T) {
 			if c.with != nil {
 				c.with(&m)
 			}
-			d := decide(testLook(watcher.Change{Path: c.path, Op: c.op}), testRules(), m)
+			d := decide(testRead(watcher.Change{Path: c.path, Op: c.op}), testRules(), m)
 			if d.action != c.want || d.reshape != c.reshape {
 				t.Errorf("decide(%s) = %v, reshape %v; want %v, %v", c.path, d.action, d.reshape, c.want, c.reshape)
 			}
@@ -98,7 +98,7 @@ func TestDecide(t *testing.T) {
 // The largest action of a batch wins, and only files that ask for something
 // are named.
 func TestDecideBatch(t *testing.T) {
-	d := decide(testLook(
+	d := decide(testRead(
 		watcher.Change{Path: "/m/README.md", Op: watcher.Modified},
 		watcher.Change{Path: "/m/static/a.css", Op: watcher.Modified},
 		watcher.Change{Path: "/m/store/store.go", Op: watcher.Modified},
@@ -106,7 +106,7 @@ func TestDecideBatch(t *testing.T) {
 	if d.action != rebuild || !slices.Equal(d.files, []string{"/m/static/a.css", "/m/store/store.go"}) {
 		t.Errorf("decide = %v %v", d.action, d.files)
 	}
-	if d := decide(testLook(watcher.Change{Path: "/m/notes.txt"}), testRules(), testMoment()); d.action != ignore || d.files != nil {
+	if d := decide(testRead(watcher.Change{Path: "/m/notes.txt"}), testRules(), testMoment()); d.action != ignore || d.files != nil {
 		t.Errorf("decide = %v %v", d.action, d.files)
 	}
 }

@@ -21,7 +21,7 @@ func (l *loop) onBatch(b watcher.Batch) {
 		b = slices.DeleteFunc(slices.Clone(b), isEnv)
 	}
 	m := moment{opened: l.habits.opened, untrusted: l.builds.failed != nil || l.tasks.load.busy()}
-	batch := slices.DeleteFunc(l.sources.look(b), func(c change) bool {
+	batch := slices.DeleteFunc(l.sources.read(b), func(c change) bool {
 		a, _ := l.sources.one(c, m)
 		held, words := l.habits.holds(c.Path, a, changedAt(c.Path, time.Now()))
 		if words != "" {

@@ -126,8 +126,8 @@ func (s *sources) files() []string {
 	return slices.Concat(keys(s.sources), keys(s.embedded), keys(s.modFiles))
 }
 
-// look reads what decide has to know of the files of a batch.
-func (s *sources) look(b watcher.Batch) []change {
+// read is what decide has to know of the files of a batch.
+func (s *sources) read(b watcher.Batch) []change {
 	batch := make([]change, len(b))
 	for i, c := range b {
 		batch[i] = change{Change: c}

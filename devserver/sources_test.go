@@ -34,7 +34,7 @@ func TestLook(t *testing.T) {
 	late := write("late.go", "package a\n", after)
 	g := &gograph.Graph{GOOS: "linux", GOARCH: "amd64", Packages: []gograph.Package{{Dir: dir, Files: []string{old, late}}}}
 	s := sourcesOf(g, asked, Environ{}, Config{Tags: "some"})
-	look := func(file string, op watcher.Op) change { return s.look(watcher.Batch{{Path: file, Op: op}})[0] }
+	look := func(file string, op watcher.Op) change { return s.read(watcher.Batch{{Path: file, Op: op}})[0] }
 	for _, c := range []struct {
 		name, file, text string
 		reshaped, fits   bool
@@ -57,7 +57,7 @@ func TestLook(t *testing.T) {
 		})
 	}
 	if again := fmt.Sprint(look(late, watcher.Modified)); again != fmt.Sprint(look(late, watcher.Modified)) {
-		t.Error("to look changes what is seen")
+		t.Error("to read changes what is seen")
 	}
 }
 
