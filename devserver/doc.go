@@ -55,7 +55,7 @@
 //	internal/hook      what is compiled into the app in development
 //	internal/build     source to binary with the go command, or diagnostics
 //	internal/fastbuild the same for a save, without the go command
-//	internal/linker    Go's linker, begun before there is anything to link
+//	internal/linker    Go's linker, prelinking: at work before there is anything to link
 //	internal/proc      one app process and its children
 //	internal/wire      what the hook and devrun say to each other
 //	internal/proxy     the listener that survives restarts
@@ -70,7 +70,7 @@
 //	internal/page      the pages for a failed build, a crash and a failed request
 //	internal/fault     what went wrong, as data
 //	internal/term      the only writer to the terminal
-//	suite              what the tests of all packages have in common
+//	suite              what the tests of all packages have in common; suite/chrome, their browser
 //
 // # A save
 //

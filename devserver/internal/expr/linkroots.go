@@ -2,6 +2,7 @@ package expr
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // LinkRootsFile is the file that keeps the functions of a user's package linked in.
@@ -49,39 +51,54 @@ func LinkRoots(files []*ast.File) []byte {
 func StdLinkRoots(name, goroot, goos, goarch string) ([]byte, error) {
 	ctx := build.Default
 	ctx.GOROOT, ctx.GOOS, ctx.GOARCH, ctx.CgoEnabled, ctx.BuildTags = goroot, goos, goarch, false, nil
-	var body bytes.Buffer
+	roots, errs := make([][]string, len(RootedStd)), make([]error, len(RootedStd))
+	alias := func(i int) string { return fmt.Sprintf("p%d", i) }
+	var all sync.WaitGroup // somebody waits for the first page
+	for i, path := range RootedStd {
+		all.Go(func() { roots[i], errs[i] = stdRoots(&ctx, path, alias(i)) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var body strings.Builder
 	var imports []string
 	for i, path := range RootedStd {
-		dir := filepath.Join(goroot, "src", filepath.FromSlash(path))
-		p, err := ctx.ImportDir(dir, 0)
-		if err != nil {
-			return nil, fmt.Errorf("reading package %s: %w", path, err)
+		if len(roots[i]) > 0 {
+			imports = append(imports, fmt.Sprintf("%s %q", alias(i), path))
 		}
-		var files []*ast.File
-		for _, f := range p.GoFiles {
-			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, f), nil, parser.SkipObjectResolution)
-			if err != nil {
-				return nil, fmt.Errorf("reading package %s: %w", path, err)
-			}
-			files = append(files, file)
-		}
-		alias := fmt.Sprintf("p%d", i)
-		if list := instances(path, alias); list != nil {
-			imports = append(imports, fmt.Sprintf("%s %q", alias, path))
-			body.WriteString("\t\t" + strings.Join(list, ",\n\t\t") + ",\n")
-			continue
-		}
-		if k := newLinkRoots(files); k != nil {
-			k.exported = true
-			if lines := k.lines(alias + "."); len(lines) > 0 {
-				imports = append(imports, fmt.Sprintf("%s %q", alias, path))
-				for _, l := range lines {
-					body.WriteString("\t\t" + l + ",\n")
-				}
-			}
+		for _, l := range roots[i] {
+			body.WriteString("\t\t" + l + ",\n")
 		}
 	}
 	return frameSource(name, imports, body.String()), nil
+}
+
+// stdRoots are the expressions that refer to what is kept of a package of the standard
+// library.
+func stdRoots(ctx *build.Context, path, alias string) ([]string, error) {
+	if list := instances(path, alias); list != nil {
+		return list, nil
+	}
+	dir := filepath.Join(ctx.GOROOT, "src", filepath.FromSlash(path))
+	p, err := ctx.ImportDir(dir, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading package %s: %w", path, err)
+	}
+	var files []*ast.File
+	for _, f := range p.GoFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, f), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, fmt.Errorf("reading package %s: %w", path, err)
+		}
+		files = append(files, file)
+	}
+	k := newLinkRoots(files)
+	if k == nil {
+		return nil, nil
+	}
+	k.exported = true
+	return k.lines(alias + "."), nil
 }
 
 // instances are generic functions with the types that they are wanted for most:
