@@ -91,7 +91,6 @@ var parts = []part{{
 	name:  "listen",
 	files: []string{"listen.go"},
 	uses:  []decl{{token.VAR, "net", "listenFunc", "func(int, int) error"}},
-	loss:  absent,
 }, {
 	name:  "takeover",
 	files: []string{"takeover_linux.go"},
@@ -168,7 +167,7 @@ func Prepare(t Target) (*Overlay, error) {
 		t.GOARCH = runtime.GOARCH
 	}
 	if why := t.impossible(); why != "" {
-		return &Overlay{Lost: []string{absent + " (" + why + ")"}, Why: why}, nil
+		return without(why), nil
 	}
 
 	o := &Overlay{LDFlags: "-checklinkname=0"}
@@ -187,6 +186,9 @@ func Prepare(t Target) (*Overlay, error) {
 			continue // nothing to report, or lost together with what it needs
 		}
 		if why := std.lacks(p); why != nil {
+			if p.name == "listen" { // of an app with the hook, it alone says that the app is ready
+				return without(why.Error()), nil
+			}
 			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
 			continue
 		}
@@ -210,6 +212,11 @@ func Prepare(t Target) (*Overlay, error) {
 		return nil, fmt.Errorf("writing the hook: %w", err)
 	}
 	return o, nil
+}
+
+// without is that there is no hook, and why.
+func without(why string) *Overlay {
+	return &Overlay{Lost: []string{absent + " (" + why + ")"}, Why: why}
 }
 
 // texts are p's files by name.
