@@ -211,3 +211,58 @@ func underLimit(t *testing.T, limit string) {
 	b.write("new/f", "1")
 	b.expect("modified d19/f", "created new/f")
 }
+
+// A directory that comes in the place of another while the watcher opens that one is
+// watched: what is saved in it later is told. Each round has a hundred chances to meet
+// the moment; before there was a check one in five thousand did.
+func TestExchangedDirectories(t *testing.T) { exchanged(t, 10) }
+
+func TestLongExchangedDirectories(t *testing.T) { suite.Long(t); exchanged(t, 200) }
+
+func exchanged(t *testing.T, rounds int) {
+	const many = 100
+	for range rounds {
+		b := newBench(t, 0)
+		away := t.TempDir()
+		place := func(i int) string { return b.path(fmt.Sprint("d", i)) }
+		spare := func(kind string, i int) string { return filepath.Join(away, fmt.Sprint(kind, i)) }
+		for i := range many {
+			mkdir(t, spare("first", i))
+			mkdir(t, spare("second", i))
+		}
+		must(t, b.w.Watch(b.tree()))
+		for i := range many {
+			must(t, os.Rename(spare("first", i), place(i)))
+		}
+		for i := range many {
+			must(t, os.Rename(place(i), spare("gone", i)))
+			must(t, os.Rename(spare("second", i), place(i)))
+		}
+		b.settled(func() bool {
+			for i := range many {
+				info, err := os.Stat(place(i))
+				if n := b.w.snap.nodes[place(i)]; err != nil || n == nil || n.id != dirID(place(i), info) {
+					return false
+				}
+			}
+			return true
+		})
+		left := map[string]bool{}
+		for i := range many {
+			path := filepath.Join(place(i), "f")
+			must(t, os.WriteFile(path, []byte("1"), 0o666))
+			left[path] = true
+		}
+		for limit := time.After(suite.Patience); len(left) > 0; {
+			select {
+			case batch := <-b.w.Batches():
+				for _, c := range batch {
+					delete(left, c.Path)
+				}
+			case <-limit:
+				t.Fatalf("never told: %q", keys(left))
+			}
+		}
+		must(t, b.w.Close())
+	}
+}

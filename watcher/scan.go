@@ -74,15 +74,20 @@ func (s *snapshot) list(n *node) ([]fs.DirEntry, fileID, error) {
 	return entries, id, nil
 }
 
+// maxSwaps bounds how often a directory is opened anew because another came in its
+// place. More often is a file system that gives it another number each time.
+const maxSwaps = 16
+
 // open sets the watches that tell when n changes, or when it comes into being.
 func (s *snapshot) open(n *node) (fs.FileInfo, error) {
-	for {
+	for swaps := 0; ; swaps++ {
+		var held fileID
 		if n.named() {
 			for name := range n.names {
-				s.watches.hold(n, n.path, name)
+				held = s.watches.hold(n, n.path, name)
 			}
 		} else {
-			s.watches.hold(n, n.path, "")
+			held = s.watches.hold(n, n.path, "")
 		}
 		if n.root {
 			s.holdLinks(n, n.path)
@@ -95,6 +100,11 @@ func (s *snapshot) open(n *node) (fs.FileInfo, error) {
 		info, err := os.Stat(n.path)
 		if err == nil && !info.IsDir() {
 			err = &fs.PathError{Op: "watch", Path: n.path, Err: syscall.ENOTDIR}
+		}
+		// One that came into being, or into its place, behind the watch would be read
+		// and not watched: whoever tells of it finds it known.
+		if err == nil && s.watches.on() && held != dirID(n.path, info) && swaps < maxSwaps {
+			continue
 		}
 		if err == nil || !n.root || !gone(err) {
 			return info, err

@@ -68,36 +68,45 @@ func (ws *watches) leave(n *node) {
 }
 
 // hold wakes n on events for name in dir. It must come before dir is read, so
-// that nothing falls between. A dir that is not there is left to the caller.
-func (ws *watches) hold(n *node, dir, name string) {
-	if ws.fs == nil || ws.err != nil {
-		return
+// that nothing falls between. A dir that is not there is left to the caller, as is one
+// that was exchanged meanwhile: hold returns which one it was, zero for none.
+func (ws *watches) hold(n *node, dir, name string) fileID {
+	if !ws.on() {
+		return fileID{}
 	}
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return
+		return fileID{}
 	}
-	wt := ws.ensure(dir, dirID(dir, info))
-	if wt == nil {
-		return
+	id := dirID(dir, info)
+	wt, err := ws.ensure(dir, id)
+	if err != nil {
+		if gone(err) {
+			return fileID{}
+		}
+		return id
 	}
 	if n.holds == nil {
 		n.holds = make(map[hold]uint)
 	}
 	n.holds[hold{wt, name}] = n.round
 	wt.users[user{n, name}] = struct{}{}
+	return id
 }
 
-func (ws *watches) ensure(dir string, id fileID) *watch {
+// on reports whether there are notifications.
+func (ws *watches) on() bool { return ws.fs != nil && ws.err == nil }
+
+func (ws *watches) ensure(dir string, id fileID) (*watch, error) {
 	if wt := ws.byName[dir]; wt != nil {
 		if wt.id == id {
-			return wt
+			return wt, nil
 		}
 		ws.lose(wt)
 	}
 	if wt := ws.byID[id]; wt != nil {
 		if info, err := os.Stat(wt.name); err == nil && dirID(wt.name, info) == id {
-			return wt
+			return wt, nil
 		}
 		// The directory moved here. Its watch must go before it is added anew:
 		// the notification of the move would else remove the new one.
@@ -107,11 +116,11 @@ func (ws *watches) ensure(dir string, id fileID) *watch {
 		if !gone(err) && !errors.Is(err, os.ErrPermission) {
 			ws.err = limit(err)
 		}
-		return nil
+		return nil, err
 	}
 	wt := &watch{name: dir, id: id, users: make(map[user]struct{})}
 	ws.byName[dir], ws.byID[id] = wt, wt
-	return wt
+	return wt, nil
 }
 
 func (ws *watches) release(n *node, h hold) {
