@@ -53,11 +53,10 @@ func (s *snapshot) scan(n *node, p pass) {
 
 // list watches the directory, then reads it.
 func (s *snapshot) list(n *node) ([]fs.DirEntry, fileID, error) {
-	info, err := s.open(n)
+	id, err := s.open(n)
 	if err != nil {
 		return nil, fileID{}, err
 	}
-	id := dirID(n.path, info)
 	if !n.named() {
 		entries, err := os.ReadDir(n.path)
 		return entries, id, err
@@ -78,8 +77,9 @@ func (s *snapshot) list(n *node) ([]fs.DirEntry, fileID, error) {
 // place. More often is a file system that gives it another number each time.
 const maxSwaps = 16
 
-// open sets the watches that tell when n changes, or when it comes into being.
-func (s *snapshot) open(n *node) (fs.FileInfo, error) {
+// open sets the watches that tell when n changes, or when it comes into being, and
+// returns which directory it is.
+func (s *snapshot) open(n *node) (fileID, error) {
 	for swaps := 0; ; swaps++ {
 		var held fileID
 		if n.named() {
@@ -101,20 +101,24 @@ func (s *snapshot) open(n *node) (fs.FileInfo, error) {
 		if err == nil && !info.IsDir() {
 			err = &fs.PathError{Op: "watch", Path: n.path, Err: syscall.ENOTDIR}
 		}
-		// One that came into being, or into its place, behind the watch would be read
-		// and not watched: whoever tells of it finds it known.
-		if err == nil && s.watches.on() && held != dirID(n.path, info) && swaps < maxSwaps {
-			continue
+		if err == nil {
+			id := dirID(n.path, info)
+			// One that came into being, or into this place, behind the watch would be read
+			// and not watched: whoever tells of it finds it known.
+			if s.watches.on() && held != id && swaps < maxSwaps {
+				continue
+			}
+			return id, nil
 		}
-		if err == nil || !n.root || !gone(err) {
-			return info, err
+		if !n.root || !gone(err) {
+			return fileID{}, err
 		}
 		// Wait at the nearest directory above; if a nearer one has come into
 		// being before the watch did, nobody told.
 		dir, next := nearest(n.path)
 		s.watches.hold(n, dir, next)
 		if now, _ := nearest(n.path); now == dir {
-			return nil, err
+			return fileID{}, err
 		}
 	}
 }
