@@ -105,15 +105,6 @@ func (m *Maker) Prove(ctx context.Context, b *Binary) error {
 	return nil
 }
 
-// cache keeps the binary for the next run.
-func (m *Maker) cache(ctx context.Context, r build.Request, made *fastbuild.Made) error {
-	if m.o.BuildCache == "" {
-		return nil
-	}
-	defer tidyBuildCache(filepath.Dir(m.o.BuildCache))
-	return m.fast.WriteCache(ctx, m.o.BuildCache, r, made)
-}
-
 func (m *Maker) compare(ctx context.Context, r build.Request, made *fastbuild.Made) error {
 	r, done, err := beside(r, "verify")
 	if err != nil {

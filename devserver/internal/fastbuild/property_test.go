@@ -21,7 +21,7 @@ import (
 // Whatever is done to a program, it does what its source says, and the binary has
 // the code and data of go build's. Every step is held against what the model
 // says, every tenth against go build, byte for byte.
-func TestProperty(t *testing.T) { walks(t, 1, 12) }
+func TestProperty(t *testing.T) { walks(t, 1, 24) }
 
 func TestLongProperty(t *testing.T) { suite.Long(t); walks(t, suite.Seed(t), 1000) }
 

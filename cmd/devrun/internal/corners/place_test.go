@@ -69,7 +69,7 @@ func testBeside(t *testing.T, mode string) {
 	}
 	exe := begin(r)
 	starts(exe, 1)
-	for i, version := range []string{"v2", "v1"} {
+	for i, version := range []string{"v2", "v3", "v1"} {
 		r.SetVersion(version)
 		r.Served(version)
 		starts(exe, i+2)
@@ -77,7 +77,7 @@ func testBeside(t *testing.T, mode string) {
 	r.Write("templates/page.html", "changed")
 	r.Says(`page\.html saved, restarting without a build$`)
 	r.Served("v1")
-	suite.Until(t, "the same binary starts again", func() error { return started(exe, 4) })
+	suite.Until(t, "the same binary starts again", func() error { return started(exe, 5) })
 
 	// Another devrun on the same app has a place of its own.
 	other := e2e.New(t, mode)
@@ -87,7 +87,7 @@ func testBeside(t *testing.T, mode string) {
 	} else {
 		starts(second, 1)
 	}
-	starts(exe, 4)
+	starts(exe, 5)
 
 	r.Cmd.Process.Signal(os.Interrupt)
 	r.Exit()
@@ -109,7 +109,7 @@ func testBeside(t *testing.T, mode string) {
 	if again := begin(next); again != exe {
 		t.Errorf("the next run has its binary at %s, not at %s", again, exe)
 	}
-	starts(exe, 5)
+	starts(exe, 6)
 }
 
 // testForeignCache: what somebody else could have put into the cache is not compiled

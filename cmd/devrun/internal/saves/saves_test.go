@@ -89,7 +89,7 @@ func testEdit(t *testing.T, mode string) {
 func testZeroRefused(t *testing.T, mode string) {
 	r := e2e.New(t, mode).Start()
 	stop := e2e.Hammer(r.URL("/version"), 10*time.Millisecond)
-	for i := range 3 {
+	for i := range 5 {
 		v := fmt.Sprintf("w%d", i)
 		r.SetVersion(v)
 		r.Served(v)
@@ -98,7 +98,7 @@ func testZeroRefused(t *testing.T, mode string) {
 	if len(failed) > 0 {
 		t.Errorf("%d of %d requests failed, the first with %s", len(failed), n, failed[0])
 	}
-	if n < 30 {
+	if n < 50 {
 		t.Errorf("only %d requests", n)
 	}
 }
