@@ -2,6 +2,7 @@ package reload
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,6 +69,46 @@ func TestStylesheetIsExchangedInPlace(t *testing.T) {
 	if n := a.count("GET /"); n != 1 {
 		t.Errorf("the page was loaded %d times", n)
 	}
+}
+
+// Of two edits of imported stylesheets the second waits for its file while the first
+// exchanges what imports it: no stylesheet is lost over that, nor one of the edits.
+func TestStylesheetsAtOnce(t *testing.T) {
+	a := newApp(t)
+	css := func(body string) page {
+		return page{body: body, header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}}
+	}
+	const imports = `@import "/first.css"; @import "/second.css"; p { border: 0 }`
+	a.set("/first.css", css("p { font-size: 11px }"))
+	a.set("/second.css", css("p { margin-top: 1px }"))
+	a.set("/b.css", css(imports))
+	a.set("/", page{body: strings.Replace(form, "</head>", `<link rel="stylesheet" href="/b.css"></head>`, 1)})
+	b := a.open("/")
+	a.settled(b)
+
+	asked, answer := make(chan bool, 1), make(chan bool)
+	a.set("/second.css", page{handle: func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- true:
+			<-answer
+		default:
+		}
+		w.Header().Set("Content-Type", "text/css")
+		io.WriteString(w, "p { margin-top: 2px }")
+	}})
+	a.current().Publish(Event{Kind: CSS, Paths: []string{"second.css"}})
+	<-asked
+	a.set("/b.css", css(strings.Replace(imports, `@import "/second.css";`, "", 1))) // which would wait as well
+	a.set("/first.css", css("p { font-size: 22px }"))
+	a.current().Publish(Event{Kind: CSS, Paths: []string{"first.css"}})
+	const links = `document.querySelectorAll('link[href*="b.css"]').length`
+	b.wait(`getComputedStyle(p).fontSize`, `"22px"`)
+	b.wait(links, "1")
+	a.set("/b.css", css(imports))
+	close(answer)
+	b.wait(`getComputedStyle(p).marginTop`, `"2px"`)
+	b.wait(`getComputedStyle(p).fontSize`, `"22px"`)
+	b.wait(links, "1")
 }
 
 // A stylesheet that was exchanged does not come back old out of the browser's cache

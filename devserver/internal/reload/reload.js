@@ -195,27 +195,29 @@
 
   const successors = new WeakMap() // sheet in use -> the one that is loading to replace it
 
+  // inUse are the sheets of the page that apply: a successor does when it has loaded.
+  function inUse(selector) {
+    const sheets = [...document.querySelectorAll(selector)].filter(sheet => !sheet.href || isLocal(sheet.href))
+    const loading = new Set(sheets.map(sheet => successors.get(sheet)))
+    return sheets.filter(sheet => !loading.has(sheet))
+  }
+
   // restyle exchanges the stylesheets called one of paths, and all of the app's
   // when some name is none of theirs, for it may be imported by any; no paths
   // stand for all.
   async function restyle(paths) {
-    const loading = new Set()
-    for (const sheet of document.querySelectorAll('link[rel~="stylesheet" i][href], style')) {
-      const next = successors.get(sheet)
-      if (next) loading.add(next)
-    }
-    const links = [...document.querySelectorAll('link[rel~="stylesheet" i][href]')]
-      .filter(link => isLocal(link.href) && !loading.has(link))
-    const linked = links.map(link => baseName(link.href))
+    const linked = 'link[rel~="stylesheet" i][href]'
+    const named = inUse(linked).filter(link => paths?.includes(baseName(link.href)))
+    const names = named.map(link => baseName(link.href))
     const renewed = refresh(paths) // for the next page, which asks for the address as it was
-    if (paths?.length && paths.every(path => linked.includes(path))) {
-      links.filter((_, i) => paths.includes(linked[i])).forEach(exchange)
+    if (paths?.length && paths.every(path => names.includes(path))) {
+      named.forEach(exchange)
       return
     }
     await within(refreshLimit, renewed)
-    links.forEach(exchange)
-    for (const style of document.querySelectorAll('style')) {
-      if (!loading.has(style) && style.textContent.includes('@import')) exchange(style)
+    // What was in use before may have been exchanged meanwhile.
+    for (const sheet of inUse(linked + ', style')) {
+      if (sheet.href || sheet.textContent.includes('@import')) exchange(sheet)
     }
   }
 
@@ -231,8 +233,13 @@
       next.removeAttribute('integrity') // of the old content
     }
     if (sheet.nonce) next.nonce = sheet.nonce
-    next.addEventListener('load', () => sheet.remove(), { once: true })
-    next.addEventListener('error', () => { successors.delete(sheet); next.remove() }, { once: true })
+    const loaded = remove => () => {
+      if (successors.get(sheet) !== next) return // there is a newer one
+      successors.delete(sheet)
+      remove.remove()
+    }
+    next.addEventListener('load', loaded(sheet), { once: true })
+    next.addEventListener('error', loaded(next), { once: true })
     successors.set(sheet, next)
     sheet.after(next)
   }
