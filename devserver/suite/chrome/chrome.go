@@ -1,5 +1,6 @@
-// Package chrome starts the browser of tests: Debian's Chromium. It is for tests and no
-// part of devrun.
+// Package chrome starts the browser of tests: Debian's Chromium, or its headless shell,
+// which is the same engine without the windows and takes a sixth of the processor. It is
+// for tests and no part of devrun.
 package chrome
 
 import (
@@ -18,11 +19,25 @@ import (
 // ErrNone is that there is no Chromium on this machine, and none is required.
 var ErrNone = errors.New("NOT TESTED: what the browser shows needs chromium, which is not on this machine")
 
-// Open starts Chromium with a fresh profile. Its tabs are the contexts that
-// chromedp.NewContext makes of browser; close ends it. The error is [ErrNone] without
-// Chromium, unless DEVRUN_REQUIRE_CHROMIUM is set.
+// Open starts a browser with a fresh profile: the one that CHROMIUM names, as it does in
+// the long suite, else the headless shell, else Chromium. Its tabs are the contexts that
+// chromedp.NewContext makes of browser; close ends it. The error is [ErrNone] without a
+// browser, unless DEVRUN_REQUIRE_CHROMIUM is set.
 func Open() (browser context.Context, close func(), err error) {
-	path, err := exec.LookPath("chromium")
+	if named := os.Getenv("CHROMIUM"); named != "" {
+		return open(named)
+	}
+	return open("chromium-headless-shell", "chromium")
+}
+
+// open starts the first of these that is there.
+func open(names ...string) (browser context.Context, close func(), err error) {
+	var path string
+	for _, name := range names {
+		if path, err = exec.LookPath(name); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		if os.Getenv("DEVRUN_REQUIRE_CHROMIUM") == "" {
 			err = ErrNone
@@ -35,6 +50,8 @@ func Open() (browser context.Context, close func(), err error) {
 		// The address bar's menu is a page, too, that nobody sees and that is made anew with
 		// every tab: two fifths of all that Chromium does for a test of ours.
 		chromedp.Flag("disable-features", "WebUIOmniboxPopup,WebUIOmniboxAimPopup"),
+		// What sites share is as in Chromium, where the shell has them share all.
+		chromedp.Flag("enable-features", "PartitionConnectionsByNetworkIsolationKey,SplitHostCacheByNetworkIsolationKey,SplitCacheByNetworkIsolationKey"),
 	}
 	for _, off := range []string{"disable-background-networking", "disable-component-update", "disable-sync"} {
 		options = append(options, chromedp.Flag(off, true))
@@ -49,10 +66,19 @@ func Open() (browser context.Context, close func(), err error) {
 	return browser, close, nil
 }
 
-// Start is [Open] for one test. Without Chromium the test is skipped.
-func Start(t testing.TB) context.Context {
+// Start is [Open] for one test. Without a browser the test is skipped.
+func Start(t testing.TB) context.Context { t.Helper(); return started(t, Open) }
+
+// Whole is Start with Chromium itself, for what its windows have a part in: they guess
+// which page will be wanted next, and connect ahead.
+func Whole(t testing.TB) context.Context {
 	t.Helper()
-	browser, close, err := Open()
+	return started(t, func() (context.Context, func(), error) { return open("chromium") })
+}
+
+func started(t testing.TB, open func() (context.Context, func(), error)) context.Context {
+	t.Helper()
+	browser, close, err := open()
 	if errors.Is(err, ErrNone) {
 		t.Skip(err)
 	}

@@ -103,7 +103,7 @@ func copied(t *testing.T, s *site) {
 			s.inert(t, as, page) // looks at the links as well: none leads to another host
 		}
 	}
-	p := e2e.NewTab(t, chrome.Start(t), s.URL("/fail"))
+	p := e2e.NewTab(t, chrome.Whole(t), s.URL("/fail"))
 	p.Becomes(e2e.BodyText, "failed on purpose")
 	for _, asked := range p.Asked() {
 		if !strings.HasPrefix(asked, s.URL("/")) && !strings.HasPrefix(asked, s.own) && !strings.HasPrefix(asked, "data:") {

@@ -114,7 +114,7 @@ func markupInValues(t *testing.T, s *site) {
 	if err != nil || status != 200 || a.Text != `"<img src=x onerror=alert(1)>"` {
 		t.Errorf("%d %+v %v", status, a, err)
 	}
-	p := e2e.NewTab(t, chrome.Start(t), s.own+"/failures/"+s.ID)
+	p := e2e.NewTab(t, chrome.Whole(t), s.own+"/failures/"+s.ID)
 	p.Do(`window.alert = () => { document.title = "owned" }`)
 	p.Becomes(`document.querySelector(".con").dataset.state`, "^locked$")
 	p.Type("#pin", s.pin)

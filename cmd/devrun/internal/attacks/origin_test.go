@@ -18,7 +18,7 @@ import (
 // the console nothing. A script in a page of the app wants what the page of a failure
 // has.
 func pivotOf(t *testing.T, s *site) {
-	p := e2e.NewTab(t, chrome.Start(t), s.URL("/xss#"+url.PathEscape(s.own)))
+	p := e2e.NewTab(t, chrome.Whole(t), s.URL("/xss#"+url.PathEscape(s.own)))
 	p.Becomes("document.title", "^done$")
 	var got map[string]string
 	if err := json.Unmarshal([]byte(p.Eval("JSON.stringify(got)")), &got); err != nil {

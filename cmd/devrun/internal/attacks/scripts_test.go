@@ -27,7 +27,7 @@ func (s *site) learnsNothing(t *testing.T, text string) {
 // What is loaded ahead of a navigation has no variables in it. A service worker reads
 // what the browser loads ahead for a navigation.
 func preloaded(t *testing.T, s *site) {
-	p := e2e.NewTab(t, chrome.Start(t), s.URL("/worker"))
+	p := e2e.NewTab(t, chrome.Whole(t), s.URL("/worker"))
 	p.Becomes("document.title", "^ready$")
 	p.Do("location = '/fail'")
 	p.Becomes("document.body.innerText", "failed on purpose")
@@ -66,7 +66,7 @@ func pushedOut(t *testing.T, s *site) {
 func untrusted(t *testing.T, s *site) {
 	host := outside(t)
 	w := s.wide(t)
-	p := e2e.NewTab(t, chrome.Start(t), fmt.Sprintf("http://%s:%d/ok", host, w.Port))
+	p := e2e.NewTab(t, chrome.Whole(t), fmt.Sprintf("http://%s:%d/ok", host, w.Port))
 	for _, options := range []string{"{}", "{headers: {Accept: 'application/json'}}", "{cache: 'no-store', referrerPolicy: 'no-referrer', headers: {'Accept-Language': '', 'User-Agent': 'curl/8'}}"} {
 		p.Do("window.got = undefined; fetch('/fail', " + options + ").then(r => r.text()).then(text => { window.got = text })")
 		p.Becomes("typeof got", "string")
