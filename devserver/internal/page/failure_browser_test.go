@@ -251,6 +251,15 @@ func TestFailureBrowser(t *testing.T) {
 		b.until("document.querySelector('#expr').value", "bad")
 		b.eval("document.querySelector('#expr').value = ''")
 		b.press("us")
+		const completions = "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/complete')).length"
+		b.until(completions, "0")
+		b.eval(`(() => {
+			const line = document.activeElement;
+			line.dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab' }));
+			line.setSelectionRange(0, 0); // before there is an answer
+		})()`)
+		b.until(completions, "1")
+		b.eval("document.activeElement.setSelectionRange(2, 2)")
 		b.key("Tab")
 		b.until("document.querySelector('#expr').value", "user")
 		b.press(".")

@@ -267,7 +267,7 @@
   const complete = async () => {
     const src = line.value, pos = line.selectionStart;
     const { ok, body } = await call('complete', { failure, frame: frame(), src, pos: new TextEncoder().encode(src.slice(0, pos)).length });
-    if (!ok || line.value !== src || !Array.isArray(body.items)) return;
+    if (!ok || line.value !== src || line.selectionStart !== pos || document.activeElement !== line || !Array.isArray(body.items)) return; // who typed on, or went elsewhere
     items = body.items.slice(0, 8); picked = 0;
     from = new TextDecoder().decode(new TextEncoder().encode(src).slice(0, body.from ?? 0)).length;
     if (!items.length) return close();
