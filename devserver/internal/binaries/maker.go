@@ -155,6 +155,17 @@ type Result struct {
 // app from being served.
 const maxRepeats = 3
 
+// unwrittenFor is how long a Go file may be empty before that is an error: many editors
+// truncate a file and then write it, and no empty one compiles.
+const unwrittenFor = time.Second
+
+func unwritten(files []string) bool {
+	return slices.ContainsFunc(files, func(file string) bool {
+		fi, err := os.Stat(file)
+		return err == nil && fi.Size() == 0 && filepath.Ext(file) == ".go"
+	})
+}
+
 // Build makes a binary. Where the hook is what does not build, or what the console would
 // call, it is made without, and so are all later ones. The error is a *build.Failure when
 // the go command did not like what it read, ctx.Err() when ctx ended, and else what kept it
@@ -175,6 +186,12 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 		before := stamp.All(r.Sources) // what the save was about: no wait may come before
 		tried := m.with(w, br, r.Graph)
 		res, err := m.fast.Build(ctx, tried, r.Runs.current())
+		if _, failed := errors.AsType[*build.Failure](err); failed && unwritten(r.Sources) {
+			select {
+			case <-time.After(unwrittenFor):
+			case <-ctx.Done():
+			}
+		}
 		after := stamp.All(r.Sources)
 		if ctx.Err() != nil {
 			os.RemoveAll(filepath.Dir(br.Output))

@@ -63,6 +63,34 @@ func (m *made) build(t *testing.T, generation int, runs *Binary, touched func(ti
 
 func untouched(int) {}
 
+// A save that was begun is not shown as an error: a Go file that is empty gets time to be
+// written, and whoever saves it need not wait that long.
+func TestUnwritten(t *testing.T) {
+	m := newMade(t, "package main\n\nfunc main() {}\n")
+	file := filepath.Join(m.dir, "main.go")
+	r := Request{
+		Generation: 1, Graph: m.graph, Sources: []string{file},
+		Settings: Settings{Dir: m.dir, Package: ".", Env: os.Environ()}, Touched: func() {},
+	}
+	m.write(t, "main.go", "")
+	began := time.Now()
+	_, err := m.Build(t.Context(), r)
+	if _, ok := errors.AsType[*build.Failure](err); !ok {
+		t.Fatalf("an empty file: %v", err)
+	}
+	if took := time.Since(began); took < unwrittenFor {
+		t.Errorf("an empty file is an error after %v", took)
+	}
+
+	if unwritten([]string{filepath.Join(m.dir, "none.go")}) {
+		t.Error("a file that is not there waits to be written")
+	}
+	m.write(t, "text", "")
+	if unwritten([]string{filepath.Join(m.dir, "text")}) {
+		t.Error("a file that may be empty waits to be written")
+	}
+}
+
 // A build whose sources are touched meanwhile is made again, but not for ever.
 func TestTouched(t *testing.T) {
 	m := newMade(t, "package main\n\nfunc main() {}\n")
