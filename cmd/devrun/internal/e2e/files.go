@@ -24,6 +24,19 @@ func (r *Rig) Write(name, text string) {
 	}
 }
 
+// Put saves a file in one step, as an editor that writes another and renames it.
+func (r *Rig) Put(name, text string) {
+	r.T.Helper()
+	next := filepath.Join(filepath.Dir(r.Dir), "next")
+	err := os.WriteFile(next, []byte(text), 0o644)
+	if err == nil {
+		err = os.Rename(next, filepath.Join(r.Dir, name))
+	}
+	if err != nil {
+		r.T.Fatal(err)
+	}
+}
+
 // Read returns the text of a file below the app's directory.
 func (r *Rig) Read(name string) string {
 	r.T.Helper()
