@@ -164,6 +164,27 @@ func secure(t *testing.T) (p *process, url string, c *http.Client) {
 
 const nilText = "runtime error: invalid memory address or nil pointer dereference"
 
+// Where one goroutine too many is parked the oldest failure's goes, though it was answered
+// last.
+func TestOldestGoes(t *testing.T) {
+	p, url := failing(t, nil)
+	first := p.ask(&client, "GET", url+"/nil", nil)
+	oldest := p.failure().ID
+	var others []string
+	for range wire.DefaultPark {
+		done := p.ask(&client, "GET", url+"/nil", nil)
+		id := p.failure().ID
+		p.show(id)
+		p.page(done)
+		others = append(others, id)
+	}
+	p.show(oldest)
+	p.page(first)
+	p.gone(oldest)
+	p.say(wire.Message{Kind: wire.Release})
+	p.gone(others...)
+}
+
 // Each way to fail, on HTTP/1 and HTTP/2.
 func TestFailures(t *testing.T) {
 	cases := []struct {

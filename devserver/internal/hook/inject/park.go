@@ -27,6 +27,7 @@ const (
 // parked is a failure that devrun knows and may still ask about.
 type parked struct {
 	mark  uint64 // see wire.Mark; first, so that it can be set at once on any processor
+	nth   uint64 // failure of the process
 	id    string
 	pins  []unsafe.Pointer // what the goroutine's stack refers to
 	state any              // the evaluator's own
@@ -102,6 +103,7 @@ func (f *failures) enter(id string, pins []unsafe.Pointer) *parked {
 	}
 	f.waiting++
 	f.marks++
+	p.nth = f.marks
 	p.mark = f.marks*0x9e3779b97f4a7c15 | 1 // nothing that is likely to be there later
 	p.waits = true
 	f.known[id] = p
@@ -186,11 +188,15 @@ func (f *failures) stay(p *parked, must bool) (asked bool) {
 	return p.asked
 }
 
-// queue lets the oldest go when there are too many.
+// queue lets the oldest go when there are too many. An older one may come later: each
+// comes when its answer is out.
 func (f *failures) queue(p *parked) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.order = append(f.order, p)
+	for i := len(f.order) - 1; i > 0 && f.order[i-1].nth > p.nth; i-- {
+		f.order[i], f.order[i-1] = f.order[i-1], p
+	}
 	for len(f.order) > f.c.park {
 		f.order[0].letGo()
 		f.drop(0)
