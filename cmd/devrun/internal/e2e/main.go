@@ -189,19 +189,14 @@ var devrun = sync.OnceValues(func() (string, error) {
 	return path, os.WriteFile(path, text, 0o755)
 })
 
-// testRun tells the `go test` that runs this from all others, "" if something else does.
+// testRun is the directory that the `go test` which runs this has for itself, "" if
+// something else does.
 func testRun() string {
-	parent := fmt.Sprintf("/proc/%d/", os.Getppid())
-	exe, err := os.Readlink(parent + "exe")
-	if err != nil || filepath.Base(exe) != "go" {
+	work := filepath.Dir(filepath.Dir(os.Args[0]))
+	if !strings.HasPrefix(filepath.Base(work), "go-build") {
 		return ""
 	}
-	stat, err := os.ReadFile(parent + "stat")
-	f := strings.Fields(string(stat))
-	if err != nil || len(f) < 22 {
-		return ""
-	}
-	return f[0] + " " + f[21] // its number, and when it began
+	return work
 }
 
 // kept is a directory of this user's that stays when the tests have ended, so that
