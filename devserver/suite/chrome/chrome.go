@@ -1,6 +1,6 @@
 // Package chrome starts the browser of tests: Debian's Chromium, or its headless shell,
-// which is the same engine without the windows and takes a sixth of the processor. It is
-// for tests and no part of devrun.
+// which is the same engine without the windows and takes half of the processor's time. It
+// is for tests and no part of devrun.
 package chrome
 
 import (
@@ -23,11 +23,13 @@ var ErrNone = errors.New("NOT TESTED: what the browser shows needs chromium, whi
 // the long suite, else the headless shell, else Chromium. Its tabs are the contexts that
 // chromedp.NewContext makes of browser; close ends it. The error is [ErrNone] without a
 // browser, unless DEVRUN_REQUIRE_CHROMIUM is set.
-func Open() (browser context.Context, close func(), err error) {
+func Open() (browser context.Context, close func(), err error) { return open(names()...) }
+
+func names() []string {
 	if named := os.Getenv("CHROMIUM"); named != "" {
-		return open(named)
+		return []string{named}
 	}
-	return open("chromium-headless-shell", "chromium")
+	return []string{"chromium-headless-shell", "chromium"}
 }
 
 // open starts the first of these that is there.
@@ -67,18 +69,15 @@ func open(names ...string) (browser context.Context, close func(), err error) {
 }
 
 // Start is [Open] for one test. Without a browser the test is skipped.
-func Start(t testing.TB) context.Context { t.Helper(); return started(t, Open) }
+func Start(t testing.TB) context.Context { t.Helper(); return start(t, names()...) }
 
 // Whole is Start with Chromium itself, for what its windows have a part in: they guess
 // which page will be wanted next, and connect ahead.
-func Whole(t testing.TB) context.Context {
-	t.Helper()
-	return started(t, func() (context.Context, func(), error) { return open("chromium") })
-}
+func Whole(t testing.TB) context.Context { t.Helper(); return start(t, "chromium") }
 
-func started(t testing.TB, open func() (context.Context, func(), error)) context.Context {
+func start(t testing.TB, names ...string) context.Context {
 	t.Helper()
-	browser, close, err := open()
+	browser, close, err := open(names...)
 	if errors.Is(err, ErrNone) {
 		t.Skip(err)
 	}
