@@ -14,11 +14,13 @@ import (
 	"devrun/devserver/suite"
 )
 
+// css is a stylesheet that browsers keep.
+func css(body string) page {
+	return page{body: body, header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}}
+}
+
 func TestStylesheetIsExchangedInPlace(t *testing.T) {
 	a := newApp(t)
-	css := func(body string) page {
-		return page{body: body, header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}}
-	}
 	a.set("/imported.css", css("p { font-size: 11px }"))
 	a.set("/nested.css", css("p { margin-top: 1px }"))
 	a.set("/b.css", css(`@import "/imported.css"; p { border: 0 }`))
@@ -75,9 +77,6 @@ func TestStylesheetIsExchangedInPlace(t *testing.T) {
 // exchanges what imports it: no stylesheet is lost over that, nor one of the edits.
 func TestStylesheetsAtOnce(t *testing.T) {
 	a := newApp(t)
-	css := func(body string) page {
-		return page{body: body, header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}}
-	}
 	const imports = `@import "/first.css"; @import "/second.css"; p { border: 0 }`
 	a.set("/first.css", css("p { font-size: 11px }"))
 	a.set("/second.css", css("p { margin-top: 1px }"))
@@ -120,7 +119,7 @@ func TestSavedStylesheetStays(t *testing.T) {
 	const color = `getComputedStyle(p).color`
 	for i := 2; i <= 3; i++ {
 		before := a.count("GET /a.css")
-		a.set("/a.css", page{body: fmt.Sprintf("p { color: rgb(%d, 1, 1) }", i), header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}})
+		a.set("/a.css", css(fmt.Sprintf("p { color: rgb(%d, 1, 1) }", i)))
 		a.current().Publish(Event{Kind: CSS, Paths: []string{"a.css"}})
 		want := fmt.Sprintf(`"rgb(%d, 1, 1)"`, i)
 		b.wait(color, want)

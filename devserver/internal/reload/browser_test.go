@@ -69,7 +69,7 @@ func newApp(t *testing.T) *app {
 	a := &app{t: t, hub: New("r1"), loads: map[string]int{}, streams: map[*http.Request]context.CancelFunc{}, pages: map[string]page{
 		"/":            {body: form},
 		"/settled.css": {header: map[string]string{"Content-Type": "text/css"}},
-		"/a.css":       {body: "p { color: rgb(1, 1, 1) }", header: map[string]string{"Content-Type": "text/css", "Cache-Control": "max-age=3600"}},
+		"/a.css":       css("p { color: rgb(1, 1, 1) }"),
 	}}
 	a.hub.Serving(1)
 	a.hub.Publish(Event{Kind: Reload, Generation: 1})

@@ -233,13 +233,13 @@
       next.removeAttribute('integrity') // of the old content
     }
     if (sheet.nonce) next.nonce = sheet.nonce
-    const loaded = remove => () => {
+    const leave = left => () => {
       if (successors.get(sheet) !== next) return // there is a newer one
       successors.delete(sheet)
-      remove.remove()
+      left.remove()
     }
-    next.addEventListener('load', loaded(sheet), { once: true })
-    next.addEventListener('error', loaded(next), { once: true })
+    next.addEventListener('load', leave(sheet), { once: true })
+    next.addEventListener('error', leave(next), { once: true })
     successors.set(sheet, next)
     sheet.after(next)
   }
