@@ -161,8 +161,11 @@ const unwrittenFor = time.Second
 
 func unwritten(files []string) bool {
 	return slices.ContainsFunc(files, func(file string) bool {
+		if filepath.Ext(file) != ".go" {
+			return false
+		}
 		fi, err := os.Stat(file)
-		return err == nil && fi.Size() == 0 && filepath.Ext(file) == ".go"
+		return err == nil && fi.Size() == 0
 	})
 }
 
