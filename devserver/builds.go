@@ -156,7 +156,7 @@ func (l *loop) onBuildFailed(err error, began time.Time) {
 	l.web.listeners.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.web.listeners.url())
 	if app := lives(l.process); app != nil {
-		l.term.StillRunning(app.gen, app.proc.Pid())
+		l.term.StillRunning(app.gen, app.pid())
 	}
 	l.term.WaitingForSave(false)
 	l.present()
@@ -169,7 +169,7 @@ func (l *loop) buildPage() http.Handler {
 	if app == nil {
 		return l.web.pages.BuildFailed(*l.builds.failed, nil)
 	}
-	return l.web.pages.BuildFailed(*l.builds.failed, &page.Running{Generation: app.gen, Pid: app.proc.Pid(), Built: app.binary.Built})
+	return l.web.pages.BuildFailed(*l.builds.failed, &page.Running{Generation: app.gen, Pid: app.pid(), Built: app.binary.Built})
 }
 
 // stillAfter is for how long sources have to be as they are.

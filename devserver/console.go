@@ -114,7 +114,7 @@ func (s *failures) url(f *failure) string { return s.console.URL() + page.Failur
 func (l *loop) pageState() page.State {
 	s := page.State{Doing: string(l.state())}
 	if a := lives(l.process); a != nil {
-		s.Generation, s.Pid, s.Since = a.gen, a.proc.Pid(), a.binary.Built
+		s.Generation, s.Pid, s.Since = a.gen, a.pid(), a.binary.Built
 	}
 	if url := l.web.listeners.url(); url != "" {
 		s.URLs = []string{url}

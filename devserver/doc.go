@@ -12,7 +12,8 @@
 //	queue.go       how others have it do something; slot, a task in the background
 //	process.go     where the app's process stands, and every way on from there (pure)
 //	swap.go        what is done on that way: stop, start, ready, crash
-//	launch.go      a process: how it is started, told, and listened to
+//	launch.go      the app: how it is started, told, and listened to
+//	image.go       one of its processes, while it runs the binary
 //	place.go       where the app's binary lies
 //
 //	save.go        a save: what it asks for
@@ -25,6 +26,7 @@
 //
 //	web.go         what browsers see of devrun
 //	listeners.go   the app's public addresses and what they answer
+//	front.go       one of them, and who in the app answers for it
 //	addresses.go   what those are
 //	memory.go      the same, from one run to the next
 //	console.go     devrun's own origin: its pages, and what they ask

@@ -46,7 +46,7 @@ func (s *failures) ask(id string, frame int) (q asking, err error) {
 
 // place is where the frame is, for the type checker.
 func (q asking) place(ctx context.Context) (expr.Frame, *expr.Package, error) {
-	p, _, err := q.app.inspect(q.info)
+	p, _, err := q.in.inspect(q.info)
 	if err != nil {
 		return expr.Frame{}, nil, err
 	}
@@ -126,9 +126,9 @@ func (s *failures) eval(ctx context.Context, id string, frame int, src string) (
 	if err != nil {
 		return evaluated{Error: err.Error(), TookMS: took()}, nil
 	}
-	seq, answer := q.app.results.expect()
-	defer q.app.results.forget(seq)
-	if err := q.app.proc.Send(wire.Message{Kind: wire.Eval, ID: q.id, Seq: seq, Expr: x}); err != nil {
+	seq, answer := q.in.results.expect()
+	defer q.in.results.forget(seq)
+	if err := q.in.channel.Send(wire.Message{Kind: wire.Eval, ID: q.id, Seq: seq, Expr: x}); err != nil {
 		return nil, err
 	}
 	select {

@@ -22,7 +22,7 @@ func (s *failures) more(ctx context.Context, id string, frame int, path []string
 	if err != nil {
 		return nil, err
 	}
-	p, _, err := q.app.inspect(q.info)
+	p, _, err := q.in.inspect(q.info)
 	if err != nil {
 		return nil, err
 	}

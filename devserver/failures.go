@@ -25,7 +25,8 @@ const maxFailures = 50
 // failure is a request that failed, and where it stands.
 type failure struct {
 	fault.Failure
-	app     *app          // whose it is, nil when that process has ended or has no hook
+	app     *app          // whose it is, nil when in is
+	in      *image        // in which process, nil when that has ended or has no hook
 	id      string        // what the hook calls it
 	mark    wire.Mark     // of its goroutine
 	seen    bool          // its variables were read, or cannot be
@@ -65,10 +66,11 @@ type examined struct {
 // linked; then its page goes out without variables, which follow.
 const debuggerWait = 5 * time.Second
 
-// failed notes a failure of a's and has its variables read.
-func (s *failures) failed(a *app, m wire.Failure) {
-	f := &failure{Failure: failureOf(m), app: a, id: m.ID, mark: m.Mark, session: &expr.Session{}}
-	f.Generation, f.Pid, f.Built = a.gen, a.proc.Pid(), a.binary.Built
+// failed notes a failure and has its variables read.
+func (s *failures) failed(a *app, in *image, m wire.Failure) {
+	f := &failure{Failure: failureOf(m), app: a, in: in, id: m.ID, mark: m.Mark, session: &expr.Session{}}
+	f.Generation, f.Pid, f.Built = a.gen, in.channel.Pid, a.binary.Built
+	f.Beside = f.Pid != a.proc.Pid()
 	f.stays, f.late = m.Stays, m.Returned
 	if f.goesOn() {
 		f.Gone = goneEarly
@@ -108,8 +110,8 @@ var (
 
 // examine reads the variables of f as soon as that can be done.
 func (s *failures) examine(f *failure) {
-	a := f.app
-	info, err := a.binary.Info()
+	in := f.in
+	info, err := f.app.binary.Info()
 	switch {
 	case f.late:
 		s.unexamined(f, errReturned)
@@ -122,7 +124,7 @@ func (s *failures) examine(f *failure) {
 		data, mark := f.Failure, f.mark
 		go func() {
 			var e examined
-			e.calls, e.way, e.err = a.calls(info, uint64(data.Goroutine), mark)
+			e.calls, e.way, e.err = in.calls(info, uint64(data.Goroutine), mark)
 			s.explain(f, data, e)
 		}()
 	}
@@ -170,8 +172,8 @@ func (s *failures) examined(f *failure, e examined) {
 		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
 	}
 	s.announce(f, e)
-	if f.goesOn() && f.app != nil {
-		f.app.send(wire.Message{Kind: wire.Proceed, ID: f.id})
+	if f.goesOn() && f.in != nil {
+		f.in.send(wire.Message{Kind: wire.Proceed, ID: f.id})
 	}
 	s.answer(f)
 }
@@ -183,8 +185,8 @@ func sentence(err error) string {
 }
 
 // finished notes what the app has answered by itself with a 5xx.
-func (s *failures) finished(a *app, id string, r wire.Response) {
-	if f := s.byHookID(a, id); f != nil {
+func (s *failures) finished(in *image, id string, r wire.Response) {
+	if f := s.byHookID(in, id); f != nil {
 		f.done = true
 		f.Production = responseOf(r)
 		if f.Message == "" {
@@ -199,16 +201,16 @@ func (s *failures) finished(a *app, id string, r wire.Response) {
 // answer sends the page of f as the answer to its request, once its variables
 // were read and, of a Status, its handler has returned.
 func (s *failures) answer(f *failure) {
-	if !f.seen || !f.answers || f.How == fault.Status && !f.stays && !f.done || f.app == nil {
+	if !f.seen || !f.answers || f.How == fault.Status && !f.stays && !f.done || f.in == nil {
 		return
 	}
 	f.answers = false
-	data, app, at := f.Failure, f.app, s.awayPlace(f)
+	data, in, at := f.Failure, f.in, s.awayPlace(f)
 	go func() {
 		w := &answerWriter{header: http.Header{}}
 		s.visitors(s.pages.Failed(data, at)).ServeHTTP(w, requestOf(data.Request))
 		w.header.Set("Cache-Control", "no-store, no-transform") // the page has its own way to load anew
-		_ = app.proc.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
+		_ = in.channel.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
 	}()
 }
 
@@ -228,10 +230,10 @@ func (p Park) env() string {
 	return strconv.Itoa(p.Requests)
 }
 
-// released notes that a goroutine has gone on; lives is false when a is to end and lets
-// all go.
-func (s *failures) released(a *app, id string, lives bool) {
-	if f := s.byHookID(a, id); f != nil {
+// released notes that a goroutine has gone on; lives is false when the app is to end and
+// lets all go.
+func (s *failures) released(in *image, id string, lives bool) {
+	if f := s.byHookID(in, id); f != nil {
 		why := goneOn
 		if !lives {
 			why = goneWith
@@ -240,8 +242,8 @@ func (s *failures) released(a *app, id string, lives bool) {
 	}
 }
 
-func (s *failures) byHookID(a *app, id string) *failure {
-	return s.find(func(f *failure) bool { return f.app == a && f.id == id })
+func (s *failures) byHookID(in *image, id string) *failure {
+	return s.find(func(f *failure) bool { return f.in == in && f.id == id })
 }
 
 func (s *failures) byID(id string) *failure {
@@ -255,11 +257,11 @@ func (s *failures) find(is func(*failure) bool) *failure {
 	return nil
 }
 
-// ended notes that a has.
-func (s *failures) ended(a *app) {
+// ended notes that a process has.
+func (s *failures) ended(in *image) {
 	for _, f := range s.list {
-		if f.app == a {
-			f.app, f.session, f.answers = nil, nil, false
+		if f.in == in {
+			f.app, f.in, f.session, f.answers = nil, nil, nil, false
 			f.Gone = cmp.Or(f.Gone, goneWith)
 			if !f.Values.Here {
 				f.Values.Why = "The process ended before its variables were read."
@@ -270,8 +272,8 @@ func (s *failures) ended(a *app) {
 
 // letGo lets the goroutine of a failure go on.
 func (f *failure) letGo() {
-	if f.app != nil {
-		f.app.send(wire.Message{Kind: wire.Release, ID: f.id})
+	if f.in != nil {
+		f.in.send(wire.Message{Kind: wire.Release, ID: f.id})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"devrun/devserver/internal/binaries"
@@ -16,17 +17,24 @@ import (
 	"devrun/devserver/internal/wire"
 )
 
-// app is the process of one generation.
+// app is what runs in one generation: a process, and those of the same binary that
+// descend from it.
 type app struct {
-	gen     int
-	binary  *binaries.Binary
-	proc    *proc.Process
-	view    processView
-	results answers[wire.EvalValue]
-	peeks   answers[wire.Memory]
-	idle    bool         // it has been ready for a while
-	typed   time.Time    // when a key last went to it
-	exit    *fault.Frame // where it has called os.Exit
+	gen    int
+	binary *binaries.Binary
+	proc   *proc.Process
+	images []*image     // that speak, oldest first
+	idle   bool         // it has been ready for a while
+	typed  time.Time    // when a key last went to it
+	exit   *fault.Frame // where it has called os.Exit
+}
+
+// pid is the process to name to a person: the main one, or who has taken over from it.
+func (a *app) pid() int {
+	if len(a.images) > 0 {
+		return a.images[0].channel.Pid
+	}
+	return a.proc.Pid()
 }
 
 // launcher starts processes of the app.
@@ -45,7 +53,8 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 	}
 	p, err := proc.Start(proc.Command{
 		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Park.env()), Dir: l.cfg.Dir,
-		Stdin: l.cfg.Stdin, StdinTTY: l.keyboard,
+		Welcome: wire.Message{Kind: wire.Welcome, Park: l.cfg.Park.env()},
+		Stdin:   l.cfg.Stdin, StdinTTY: l.keyboard,
 		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
 		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
 		Size: l.size,
@@ -76,19 +85,16 @@ func withDebug(env []string) []string {
 	return append(slices.Clip(env), "GODEBUG="+value)
 }
 
-// listen hands on what the process says, and tells its end.
-func (a *app) listen(said func(wire.Message), exited func(fault.Exit, error)) {
+// listen hands on what the app's processes say, and tells the end of each and of all.
+func (a *app) listen(said func(*image, wire.Message), left func(*image), exited func(fault.Exit, error)) {
 	if a.binary.Hooked() {
-		for m := range a.proc.Messages() {
-			if m.Kind == wire.Peeked { // the loop may be waiting for who waits for this
-				a.peeks.deliver(m.Seq, m.Memory)
-				continue
-			}
-			said(m)
+		var all sync.WaitGroup
+		for c := range a.proc.Channels() {
+			all.Go(func() { (&image{channel: c}).listen(said, left) })
 		}
-		a.peeks.close()
+		all.Wait()
 	} else if addr := a.proc.FirstPort(); addr != "" {
-		said(wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr})
+		said(&image{}, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr})
 	}
 	exit := <-a.proc.Exited()
 	exited(exit, a.proc.Err())
@@ -97,16 +103,15 @@ func (a *app) listen(said func(wire.Message), exited func(fault.Exit, error)) {
 // stop has the process end, by force after grace; late is called then.
 func (a *app) stop(grace time.Duration, late func()) {
 	timer := time.AfterFunc(grace, late)
+	images := slices.Clone(a.images)
 	go func() {
-		_ = a.proc.Send(wire.Message{Kind: wire.Release}) // what is parked holds things; an app that cannot be told is stopped all the same
+		for _, in := range images {
+			_ = in.channel.Send(wire.Message{Kind: wire.Release}) // what is parked holds things; an app that cannot be told is stopped all the same
+		}
 		a.proc.Stop(grace)
 		timer.Stop()
 	}()
 }
-
-// send tells the hook something, without making the caller wait. An app that cannot
-// be told is on its way out.
-func (a *app) send(m wire.Message) { go func() { _ = a.proc.Send(m) }() }
 
 // bindError is how net reports a port that is in use, wherever in a line the
 // app prints it.

@@ -43,17 +43,6 @@ type listeners struct {
 	waiting atomic.Pointer[http.Handler]
 }
 
-// front is one public address.
-type front struct {
-	proxy     *proxy.Front
-	wanted    string // what the app asked for
-	backend   string // where the app answers for it
-	gen       int    // the generation that said so
-	tls       bool
-	announced int    // the newest generation it was printed for
-	state     string // what the proxy was last told
-}
-
 // answer is what every front does in one state of the loop.
 type answer struct {
 	gen   int
@@ -78,7 +67,7 @@ func newListeners(cfg Config, memory memory, internal http.Handler, hub *reload.
 
 // listening takes the app's word that it listens, opens the public address
 // for it if that is new, and returns the front's key.
-func (f *listeners) listening(gen int, m wire.Message) (string, error) {
+func (f *listeners) listening(gen int, in *image, m wire.Message) (string, error) {
 	key, addrs, err := f.public(m)
 	if err != nil {
 		return "", err
@@ -98,7 +87,7 @@ func (f *listeners) listening(gen int, m wire.Message) (string, error) {
 	// An app that listens on both families says so twice, and one that tries
 	// its port before it uses it, too: of one address the newest counts.
 	if fr.gen != gen || fr.wanted == m.Wanted {
-		fr.gen, fr.backend, fr.tls, fr.wanted = gen, m.Addr, false, m.Wanted
+		fr.listening(gen, in, m)
 	}
 	return key, nil
 }
@@ -140,16 +129,24 @@ func (f *listeners) reopen() {
 	}
 }
 
-// serving takes the app's word that net/http serves on the listener at m.Addr
-// and returns the key of its front, "" if it has none.
-func (f *listeners) serving(gen int, m wire.Message) string {
+// serving takes a process's word that net/http serves on the listener at m.Addr, which
+// it may have inherited, and returns the key of its front, "" if it has none.
+func (f *listeners) serving(gen int, in *image, m wire.Message) string {
 	for key, fr := range f.byKey {
-		if fr.gen == gen && fr.backend == m.Addr {
-			fr.tls = m.TLS
+		if fr.gen == gen && fr.serving(in, m) {
 			return key
 		}
 	}
 	return ""
+}
+
+// left is for the end of a process, and reports whether a front has lost a listener by it:
+// one that no other process has.
+func (f *listeners) left(in *image) (lost bool) {
+	for _, fr := range f.byKey {
+		lost = fr.left(in) || lost
+	}
+	return lost
 }
 
 // announce returns the URL to print for a front, "" if it was printed for
@@ -181,7 +178,7 @@ func (f *listeners) present(a answer) {
 	for _, fr := range f.byKey {
 		backend := ""
 		if a.app != 0 && fr.gen == a.app {
-			backend = fr.backend
+			backend = fr.backend()
 		}
 		page := 0
 		if a.fault {
@@ -233,7 +230,7 @@ func (f *listeners) visitors(h http.Handler) http.Handler {
 func (f *listeners) yield() {
 	f.order = slices.DeleteFunc(f.order, func(key string) bool {
 		fr := f.byKey[key]
-		if fr.wanted == fr.backend && fr.wanted != "" || f.addr != "" {
+		if fr.wanted == fr.backend() && fr.wanted != "" || f.addr != "" {
 			return false
 		}
 		fr.proxy.Close()
@@ -256,7 +253,7 @@ func (f *listeners) closeOlder(gen int) {
 	})
 	var wanted []string
 	for _, key := range f.order {
-		if fr := f.byKey[key]; fr.wanted != fr.backend { // an address that devrun has, not the app
+		if fr := f.byKey[key]; fr.wanted != fr.backend() { // an address that devrun has, not the app
 			wanted = append(wanted, fr.wanted)
 		}
 	}

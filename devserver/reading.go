@@ -16,8 +16,8 @@ const readTime = 5 * time.Second
 
 // calls reads the frames of a parked goroutine from the point of failure on, with
 // their variables, and says in what way they were read.
-func (a *app) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, string, error) {
-	p, way, err := a.inspect(info)
+func (in *image) calls(info *inspect.Binary, goroutine uint64, mark wire.Mark) ([]fault.Call, string, error) {
+	p, way, err := in.inspect(info)
 	if err != nil {
 		return nil, "", err
 	}

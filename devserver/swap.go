@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"devrun/devserver/internal/binaries"
@@ -59,7 +60,8 @@ func (l *loop) start(g generation) {
 	l.saves.clock.started = time.Now()
 	l.habits.started(g.binary.Path, l.saves.clock.started)
 	go a.listen(
-		func(m wire.Message) { l.queue.tell(func() { l.onSaid(a, m) }) },
+		func(in *image, m wire.Message) { l.queue.tell(func() { l.onSaid(a, in, m) }) },
+		func(in *image) { l.queue.tell(func() { l.onLeft(a, in) }) },
 		func(e fault.Exit, err error) { l.queue.tell(func() { l.onExited(a, e, err) }) },
 	)
 	l.turn(launched{a})
@@ -68,25 +70,27 @@ func (l *loop) start(g generation) {
 }
 
 // onSaid handles a message of the hook; one of an older process is dropped.
-func (l *loop) onSaid(a *app, m wire.Message) {
+func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 	if l.process.any() != a {
 		return
 	}
 	switch m.Kind { // also of one that is to stop: it answers its last requests
+	case wire.Hello:
+		a.images = append(a.images, in)
 	case wire.Failed:
 		if m.Failure != nil {
-			l.failures.failed(a, *m.Failure)
+			l.failures.failed(a, in, *m.Failure)
 		}
 	case wire.Finished:
 		if m.Response != nil {
-			l.failures.finished(a, m.ID, *m.Response)
+			l.failures.finished(in, m.ID, *m.Response)
 		}
 	case wire.Released:
-		l.failures.released(a, m.ID, lives(l.process) == a)
+		l.failures.released(in, m.ID, lives(l.process) == a)
 	case wire.Result:
-		a.results.deliver(m.Seq, m.Result)
+		in.results.deliver(m.Seq, m.Result)
 	case wire.Exiting:
-		if m.Exit != nil {
+		if m.Exit != nil && in.channel.Pid == a.proc.Pid() {
 			a.exit = l.ownFrame(m.Exit.Frames)
 		}
 	case wire.Wrote:
@@ -97,9 +101,9 @@ func (l *loop) onSaid(a *app, m wire.Message) {
 	}
 	switch m.Kind {
 	case wire.Listening:
-		l.onListening(a, m)
+		l.onListening(a, in, m)
 	case wire.Serving:
-		if key := l.web.listeners.serving(a.gen, m); key != "" {
+		if key := l.web.listeners.serving(a.gen, in, m); key != "" {
 			l.announce(a, key)
 		}
 	case wire.Opened:
@@ -125,9 +129,9 @@ const announceAfter = 100 * time.Millisecond
 
 // onListening opens an address for the app. The first makes it ready: the requests go
 // on, and browsers load anew.
-func (l *loop) onListening(a *app, m wire.Message) {
+func (l *loop) onListening(a *app, in *image, m wire.Message) {
 	_, was := l.process.(ready)
-	key, err := l.web.listeners.listening(a.gen, m)
+	key, err := l.web.listeners.listening(a.gen, in, m)
 	switch {
 	case err != nil && (a.gen > 1 || was):
 		l.term.Error(err) // the rest of the app goes on
@@ -166,7 +170,7 @@ func (l *loop) announce(a *app, key string) {
 		return
 	}
 	if url := l.web.listeners.announce(a.gen, key); url != "" {
-		l.term.Serving(url, a.proc.Pid())
+		l.term.Serving(url, a.pid())
 		l.announceConsole()
 	}
 }
@@ -175,15 +179,24 @@ func (l *loop) announce(a *app, key string) {
 // others, before those of the generation before are closed.
 const settleAfter = 5 * time.Second
 
-// onExited handles the end of a process: one that was asked for makes room for the
+// onLeft handles the end of one of the app's processes, or of its image: what it listened
+// on is not there any more, unless another has it too.
+func (l *loop) onLeft(a *app, in *image) {
+	l.failures.ended(in)
+	in.view.close()
+	in.results.close()
+	a.images = slices.DeleteFunc(a.images, func(other *image) bool { return other == in })
+	if l.process.any() == a && l.web.listeners.left(in) {
+		l.present()
+	}
+}
+
+// onExited handles the end of the app: one that was asked for makes room for the
 // next, any other is a crash.
 func (l *loop) onExited(a *app, e fault.Exit, trouble error) {
 	if l.process.any() != a {
 		return
 	}
-	l.failures.ended(a)
-	a.view.close()
-	a.results.close()
 	if l.builds.good.binary != a.binary {
 		a.binary.Close()
 	}

@@ -20,10 +20,10 @@ type processView struct {
 	way     string // fault.Values.Way
 }
 
-// inspect is a's process, which runs the code that info describes, and in what way
+// inspect is the process, which runs the code that info describes, and in what way
 // it is read, if not in the usual one.
-func (a *app) inspect(info *inspect.Binary) (p *inspect.Process, way string, err error) {
-	k := &a.view
+func (in *image) inspect(info *inspect.Binary) (p *inspect.Process, way string, err error) {
+	k := &in.view
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
@@ -32,11 +32,11 @@ func (a *app) inspect(info *inspect.Binary) (p *inspect.Process, way string, err
 	if k.process != nil {
 		return k.process, k.way, nil
 	}
-	pid := a.proc.Pid()
+	pid := in.channel.Pid
 	m, denied := inspect.OpenMemory(pid)
 	if denied != nil {
 		// A process that is not there any more does not answer either.
-		p, err = info.Attach(pid, &recall{send: a.proc.Send, peeks: &a.peeks})
+		p, err = info.Attach(pid, &recall{send: in.channel.Send, peeks: &in.peeks})
 		way = fmt.Sprintf("The variables are read by devrun's hook in the app, because devrun itself may not read its memory (%v).", denied)
 	} else {
 		p, err = info.Attach(pid, m)

@@ -30,6 +30,7 @@ type Failure struct {
 
 	Production Response // what would be sent without devrun
 	Pid        int
+	Beside     bool // in another process than the one that devrun has started
 	Values     Values
 	Gone       string   // why the goroutine takes no expressions any more, a sentence; "" while it is parked
 	Notes      []string // what limits the truth of what is shown, a sentence each

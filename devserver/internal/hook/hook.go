@@ -14,7 +14,7 @@
 //     the app's own GOROOT has exactly the type that is expected: another type
 //     would corrupt memory.
 //     What is missing costs one part, and [Overlay.Lost] says so in a sentence.
-//   - An app started without devrun's socket in the environment is as if built
+//   - An app that devrun did not start, and whose parents it did not, is as if built
 //     without the hook.
 //   - Nothing is written but in [Target.Dir], and the same target gives the same
 //     bytes, so that the build cache serves every run.
@@ -86,7 +86,7 @@ type part struct {
 
 var parts = []part{{
 	name:  "channel",
-	files: []string{"hook.go", "gone.go", "group_linux.go", "group_other.go"}, // never lost alone
+	files: []string{"hook.go", "gone.go", "group_linux.go", "group_other.go", "join_linux.go", "join_other.go"}, // never lost alone
 }, {
 	name:  "listen",
 	files: []string{"listen.go"},

@@ -17,6 +17,7 @@ type failureJSON struct {
 	ID         string          `json:"id"`
 	Generation int             `json:"generation"`
 	Time       time.Time       `json:"time"`
+	Pid        int             `json:"pid"`
 	Goroutine  int             `json:"goroutine"`
 	Console    string          `json:"console,omitempty"` // address of the whole page
 	Request    *requestJSON    `json:"request,omitempty"`
@@ -102,7 +103,7 @@ const maxJSONValues = 3000
 func (v *failureView) json(all bool) []byte {
 	out := failureJSON{
 		Kind: "failure", How: string(v.How), Error: v.message(), Type: v.Type, ID: v.ID, Generation: v.Generation, Time: v.At,
-		Goroutine: v.Goroutine, Console: v.at.ConsoleURL, Frames: []callJSON{}, Gone: v.Gone,
+		Pid: v.Pid, Goroutine: v.Goroutine, Console: v.at.ConsoleURL, Frames: []callJSON{}, Gone: v.Gone,
 		Values: valuesJSON{v.Values.Here && all, v.Values.Why, v.Values.Way},
 	}
 	left := maxJSONValues

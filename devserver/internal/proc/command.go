@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+
+	"devrun/devserver/internal/wire"
 )
 
 // Command is what to run, and what it is connected to.
@@ -34,6 +36,10 @@ type Command struct {
 	// ends arrive as written: the terminal that devrun writes to turns them
 	// into its own, and done twice, files and pipes would get them as well.
 	StdoutTTY, StderrTTY bool
+
+	// Welcome is what the hook of another process of the same binary is told, with
+	// which it may then speak, see Process.Channels; its zero value lets none speak.
+	Welcome wire.Message
 
 	// Size gives the terminals' size at the start; nil leaves it unknown.
 	Size func() (rows, cols uint16)

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"devrun/devserver/internal/fault"
-	"devrun/devserver/internal/wire"
 )
 
 // stream copies what the app writes to one of its outputs.
@@ -62,57 +60,6 @@ func (s *stream) take(b []byte) {
 	if _, err := s.to.Write(b); err != nil {
 		s.err = fmt.Errorf("pass on the output of the app: %w", err)
 	}
-}
-
-// sendTime bounds the wait for an app that does not read: it is stopped, or mad.
-const sendTime = 2 * time.Second
-
-// Send tells the hook something. It may be called from any goroutine and waits
-// for no answer; an error says that the app cannot be told, now or ever again.
-func (p *Process) Send(m wire.Message) error {
-	p.sending.Lock()
-	defer p.sending.Unlock()
-	if p.std.channel == nil {
-		return errors.New("the app has no hook to talk to")
-	}
-	if p.mute != nil {
-		return p.mute
-	}
-	err := p.std.channel.SetWriteDeadline(time.Now().Add(sendTime))
-	if err == nil {
-		err = wire.Write(p.std.channel, m)
-	}
-	if err != nil { // half a line may be out
-		p.mute = fmt.Errorf("tell the hook of the app: %w", err)
-	}
-	return p.mute
-}
-
-// receive passes on what the hook says. It goes on to read, and drops, when
-// nobody takes it or it is not to be trusted any more: closing the channel
-// would tell the hook that devrun is gone, and the app must not wait.
-func (p *Process) receive() {
-	if p.std.channel == nil {
-		close(p.messages)
-		return
-	}
-	for r := wire.NewReader(p.std.channel); ; {
-		m, err := r.Next()
-		if err == nil {
-			select {
-			case p.messages <- m:
-				continue
-			default:
-				err = fmt.Errorf("more than %d messages at once", backlog)
-			}
-		}
-		if err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
-			p.fail(fmt.Errorf("read what the hook of the app says: %w", err))
-		}
-		break
-	}
-	close(p.messages)
-	_, _ = io.Copy(io.Discard, p.std.channel) // the error was told, or is the end
 }
 
 const (

@@ -26,13 +26,14 @@ type Process struct {
 	gone         chan struct{} // the tree has, and the main process is waited for
 	killed       bool          // set before gone is closed
 
-	messages chan wire.Message
+	main     *Channel
+	door     *door // nil if there is none
+	callers  chan caller
+	channels chan *Channel
 	exit     chan fault.Exit
 	wake     chan struct{} // deadline was changed
+	hungUp   chan struct{} // a process that had joined may have ended
 	copying  sync.WaitGroup
-
-	sending sync.Mutex
-	mute    error // why no more can be sent
 
 	mu       sync.Mutex
 	deadline time.Time // when the grace ends; zero until somebody stops the app
@@ -44,6 +45,10 @@ const (
 	// backlog is how many messages may wait to be taken: an app that says more
 	// at once is not sane, and it must not be made to wait.
 	backlog = 8192
+
+	// maxJoined is how many processes beside the main one may speak that nobody has
+	// heard of yet; a prefork server starts one for each processor.
+	maxJoined = 256
 
 	// drainTime bounds the wait for the end of the output once the tree is
 	// gone: it comes at once, unless a process that is not of the tree holds
@@ -72,9 +77,11 @@ func Start(c Command) (*Process, error) {
 		tail:     &tail{lines: c.Tail},
 		exited:   make(chan struct{}),
 		gone:     make(chan struct{}),
-		messages: make(chan wire.Message, backlog),
+		callers:  make(chan caller),
+		channels: make(chan *Channel, maxJoined),
 		exit:     make(chan fault.Exit, 1),
 		wake:     make(chan struct{}, 1),
+		hungUp:   make(chan struct{}, 1),
 	}
 	p.std, err = openStdio(c, p.tail)
 	if err != nil {
@@ -93,28 +100,49 @@ func Start(c Command) (*Process, error) {
 	p.std.attach(p.cmd)
 	p.tree = newTree(p.cmd, p.exited)
 
+	if c.Welcome.Kind != "" {
+		p.door, err = openDoor(path)
+		p.fail(err) // the main process has a channel all the same
+	}
+
 	started := make(chan error)
 	go p.hold(started)
 	err = <-started
 	p.std.closeChild()
 	if err != nil {
 		p.std.close()
+		p.closeDoor()
 		return nil, explain(p.cmd, err)
 	}
 	for _, s := range p.std.streams {
 		p.copying.Go(func() { p.fail(s.copy()) })
 	}
-	p.copying.Go(p.receive)
-	go p.control()
+	p.main = newChannel(p.Pid(), nil, p.fail)
+	if p.std.channel != nil {
+		p.main.line = p.std.channel
+	}
+	p.channels <- p.main
+	p.copying.Go(p.main.receive)
+	if p.door != nil {
+		p.copying.Go(p.answerDoor)
+	}
+	go p.control(c.Welcome)
 	return p, nil
 }
 
 // Pid is the process id of the app, which leads its session and group.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Messages gives what the hook says. It is closed when no more can come,
-// before Exited delivers; Err then says whether the app broke it off.
-func (p *Process) Messages() <-chan wire.Message { return p.messages }
+// Messages is what the hook of the main process says.
+func (p *Process) Messages() <-chan wire.Message { return p.main.Messages() }
+
+// Send tells the hook of the main process something, as [Channel.Send].
+func (p *Process) Send(m wire.Message) error { return p.main.Send(m) }
+
+// Channels gives that of the main process, and then those of others that run the app's
+// binary, as they come: the children of a prefork server, what a supervisor starts, the
+// main process when it has executed itself. It is closed before Exited delivers.
+func (p *Process) Channels() <-chan *Channel { return p.channels }
 
 // Exited delivers once, after the tree is gone, all that it wrote was copied
 // and all goroutines of p are done.
@@ -188,8 +216,8 @@ func (p *Process) hold(started chan<- error) {
 
 // control is the one goroutine that signals the tree and waits for it, so
 // that no signal can follow the wait.
-func (p *Process) control() {
-	p.run()
+func (p *Process) control(welcome wire.Message) {
+	p.run(welcome)
 	if !p.terminate() {
 		p.kill()
 	}
@@ -200,30 +228,38 @@ func (p *Process) control() {
 	p.fail(p.tree.err)
 	close(p.gone)
 
+	p.closeDoor()
 	p.std.finish(drainTime)
 	p.copying.Wait()
 	p.std.close()
+	close(p.channels)
 
-	e := fault.Exit{Pid: p.Pid(), Ran: p.ended.Sub(p.began)}
+	e := fault.Exit{Pid: p.Pid(), Ran: p.tree.ended(p.ended).Sub(p.began)}
 	e.Code, e.Signal, e.MaxRSS = p.tree.result()
 	e.Stderr = p.tail.last(e.Code == 2 || e.Signal != "") // how Go crashes
 	p.exit <- e
 }
 
-// run returns when the app has ended or is to be stopped.
-func (p *Process) run() {
+// run returns when the app has ended or is to be stopped. It goes on in other processes
+// of its binary if the main one has ended well, as that of a daemon or of a server that
+// was started anew without a gap.
+func (p *Process) run(welcome wire.Message) {
 	children, stop := childEvents()
 	defer stop()
 	// A look at the tree reaps orphans and remembers whose they are. One a
 	// second is little also for an app that starts a process for each request.
 	const every = time.Second
 	var due <-chan time.Time
-	for {
+	for exited := p.exited; ; {
 		select {
-		case <-p.exited:
-			return
+		case <-exited:
+			exited = nil
 		case <-p.wake:
 			return
+		case c := <-p.callers:
+			p.admit(c, welcome)
+			continue
+		case <-p.hungUp:
 		case <-children:
 			if due == nil {
 				due = time.After(every)
@@ -232,6 +268,58 @@ func (p *Process) run() {
 			due = nil
 			p.tree.others()
 		}
+		if exited == nil && (p.door == nil || !p.tree.continues()) {
+			return
+		}
+	}
+}
+
+// answerDoor takes who comes to the door to where the tree is known.
+func (p *Process) answerDoor() {
+	for {
+		c, err := p.door.accept()
+		if err != nil {
+			return
+		}
+		select {
+		case p.callers <- c:
+		case <-p.gone:
+			c.Close()
+		}
+	}
+}
+
+// admit lets a process speak that is of the tree and runs the app's binary.
+func (p *Process) admit(c caller, welcome wire.Message) {
+	if !p.tree.runs(c.pid) {
+		c.Close()
+		return
+	}
+	ch := newChannel(c.pid, c.line, p.fail)
+	if ch.Send(welcome) != nil { // it has ended
+		c.Close()
+		return
+	}
+	select {
+	case p.channels <- ch:
+	default:
+		c.Close()
+		return
+	}
+	p.std.lines = append(p.std.lines, c.line)
+	p.copying.Go(func() {
+		ch.receive()
+		c.Close()
+		select {
+		case p.hungUp <- struct{}{}:
+		default: // there is to be a look at the tree already
+		}
+	})
+}
+
+func (p *Process) closeDoor() {
+	if p.door != nil {
+		p.door.close()
 	}
 }
 

@@ -25,6 +25,7 @@ type process struct {
 	name    string
 	state   byte
 	threads int
+	status  int    // once it has ended, as of wait(2)
 	start   uint64 // clock ticks since the boot; with pid it names a process for good
 }
 
@@ -59,14 +60,20 @@ func heldDead(pid int) bool {
 
 // reap waits for p, an orphan that devrun has become the parent of and that
 // has ended; false if it is not one.
-func (p process) reap() bool {
+func (p process) reap() (status unix.WaitStatus, ok bool) {
 	leaders.Lock()
 	defer leaders.Unlock()
 	if leaders.pids[p.pid] {
-		return false
+		return 0, false
 	}
-	pid, err := unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
-	return err == nil && pid == p.pid
+	pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, nil)
+	return status, err == nil && pid == p.pid
+}
+
+// runs reports whether p runs the program.
+func (p process) runs(program os.FileInfo) bool {
+	exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", p.pid))
+	return err == nil && program != nil && os.SameFile(exe, program)
 }
 
 // signal signals p and nobody who has got its process id since. It has no
@@ -153,6 +160,9 @@ func parseStat(b []byte) (process, bool) {
 	} {
 		n, err := strconv.Atoi(at.text)
 		*at.to, ok = n, ok && err == nil
+	}
+	if len(f) > 49 {
+		p.status, _ = strconv.Atoi(f[49]) // 0 while it runs
 	}
 	start, err := strconv.ParseUint(f[19], 10, 64)
 	p.start = start

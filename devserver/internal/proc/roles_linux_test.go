@@ -56,6 +56,8 @@ func init() {
 		"cat":      func([]string) { _, err := io.Copy(os.Stdout, os.Stdin); must(err) },
 		"warn":     func([]string) { _, err := io.Copy(os.Stderr, os.Stdin); must(err) },
 		"hook":     playHook,
+		"join":     playJoin,
+		"leave":    playLeave,
 		"listen":   playListen,
 		"parent":   playParent,
 	}
@@ -263,6 +265,17 @@ func playHook(a []string) {
 			must(err)
 			fmt.Println("told", m.Kind, m.ID)
 		}
+	case "fail": // when it is told to; meanwhile a role runs
+		c := role(a[1], a[2:]...)
+		c.Stdout = os.Stdout
+		must(c.Start())
+		_, err := wire.NewReader(f).Next()
+		must(err)
+		os.Exit(5)
+	case "run":
+		c := exec.Command(a[1], a[2:]...)
+		c.Stdout = os.Stdout
+		must(c.Run())
 	case "repeat":
 		for range 20_000 {
 			must(wire.Write(f, wire.Message{Kind: wire.Hello}))
@@ -270,6 +283,30 @@ func playHook(a []string) {
 	}
 	fmt.Println("ready")
 	select {}
+}
+
+// playJoin goes to the door, says whether it may speak, and ends when it is told to.
+func playJoin(a []string) {
+	c, err := net.Dial("unix", a[0])
+	must(err)
+	r := wire.NewReader(c)
+	if m, err := r.Next(); err != nil || m.Kind != wire.Welcome {
+		fmt.Println("refused")
+		return
+	}
+	must(wire.Write(c, wire.Message{Kind: wire.Hello, Go: "joined"}))
+	fmt.Println("welcome", os.Getpid())
+	m, err := r.Next()
+	must(err)
+	os.Exit(number(m.ID))
+}
+
+// playLeave starts a role in a session of its own, and ends.
+func playLeave(a []string) {
+	c := role(a[0], a[1:]...)
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	must(c.Start())
 }
 
 func playListen([]string) {

@@ -13,6 +13,7 @@ type stdio struct {
 
 	streams   []*stream
 	channel   *os.File   // to the hook, or nil
+	lines     []line     // to the hooks in other processes
 	terminals []*os.File // ours
 	input     *os.File   // the one of terminals that is the app's stdin, or nil
 }
@@ -54,6 +55,9 @@ func (s *stdio) closeChild() {
 
 // finish ends all reading, at the latest after the given time.
 func (s *stdio) finish(after time.Duration) {
+	for _, l := range s.lines {
+		l.SetReadDeadline(time.Now().Add(after)) // fails for one that has ended
+	}
 	for _, f := range s.ours() {
 		if f.SetReadDeadline(time.Now().Add(after)) != nil {
 			// Windows has no deadlines for pipes.

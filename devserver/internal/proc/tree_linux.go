@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,6 +59,12 @@ type tree struct {
 	mark  []byte
 	err   error // why not all of it can be found
 	asked map[int]uint64
+
+	program os.FileInfo      // that the main process was started with
+	heirs   map[int]uint64   // pid -> start of those that ran it after the main one had ended
+	last    *unix.WaitStatus // how the last of them ended
+	over    time.Time        // and when, as far as is known
+
 	known map[int]uint64 // pid -> start of the descendants seen last
 	homes map[int]bool   // their sessions
 
@@ -84,6 +92,7 @@ func (t *tree) start() error {
 	if t.wake, t.wakes, err = os.Pipe(); err != nil {
 		return err
 	}
+	t.program, _ = os.Stat(t.cmd.Path) // Start says what is the matter
 	if err := t.cmd.Start(); err != nil {
 		t.wake.Close()
 		t.wakes.Close()
@@ -157,7 +166,52 @@ func (t *tree) result() (code int, signal string, maxRSS int64) {
 	if t.given {
 		return -1, unix.SIGKILL.String(), 0
 	}
-	return result(t.cmd.ProcessState)
+	code, signal, maxRSS = result(t.cmd.ProcessState)
+	switch {
+	case t.last == nil:
+	case t.last.Signaled():
+		code, signal = -1, t.last.Signal().String()
+	default:
+		code = t.last.ExitStatus()
+	}
+	return code, signal, maxRSS
+}
+
+// runs reports whether a process is of the tree and runs the app's binary.
+func (t *tree) runs(pid int) bool {
+	if pid == t.cmd.Process.Pid {
+		p, ok := lookUp(pid)
+		return ok && p.runs(t.program)
+	}
+	return slices.ContainsFunc(t.others(), func(p process) bool { return p.pid == pid && p.runs(t.program) })
+}
+
+// continues reports whether the app goes on in other processes of its binary after the
+// main one has ended.
+func (t *tree) continues() bool {
+	main, ok := lookUp(t.cmd.Process.Pid)
+	if !ok || main.status != 0 {
+		return false
+	}
+	heirs := map[int]uint64{}
+	for _, p := range t.others() {
+		if p.runs(t.program) {
+			heirs[p.pid] = p.start
+		}
+	}
+	if len(heirs) == 0 {
+		return false
+	}
+	t.heirs = heirs
+	return true
+}
+
+// ended is when the app has, if its main process did then.
+func (t *tree) ended(main time.Time) time.Time {
+	if t.last != nil {
+		return t.over
+	}
+	return main
 }
 
 // others returns the living processes of the tree but the main one, and reaps
@@ -231,8 +285,16 @@ func (t *tree) orphans() []process {
 	for _, p := range all {
 		ours := p.parent == self.pid && p.dead()
 		orphan := p.session != self.session || p.group != p.pid && p.group != self.group
-		if !ours || !orphan || !p.reap() {
+		if !ours || !orphan {
 			rest = append(rest, p)
+			continue
+		}
+		status, ok := p.reap()
+		switch start, heir := t.heirs[p.pid]; {
+		case !ok:
+			rest = append(rest, p)
+		case heir && start == p.start:
+			t.last, t.over = &status, time.Now()
 		}
 	}
 	return rest

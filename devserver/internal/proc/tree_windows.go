@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 const (
@@ -44,6 +45,10 @@ func (t *tree) terminate([]process) {}
 
 // kill fails only when the process has ended, which await finds out too.
 func (t *tree) kill([]process) { _ = t.cmd.Process.Kill() }
+
+func (t *tree) runs(int) bool                  { return false }
+func (t *tree) continues() bool                { return false }
+func (t *tree) ended(main time.Time) time.Time { return main }
 
 func childEvents() (<-chan os.Signal, func()) { return nil, func() {} }
 

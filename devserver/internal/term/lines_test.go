@@ -140,6 +140,14 @@ var lines = []struct {
 			"  auth.requireLogin.func1 <bold line>auth/auth.go:41</>\n" +
 			"  <dim>+ 1 library frame</>\n\n" +
 			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 parked)</>"},
+	{"panic in a process beside the first", func(t *Terminal) {
+		f := panicked
+		f.Calls, f.Pid, f.Beside = nil, 5092, true
+		t.RequestFailed(f, "", "http://127.0.0.1:41873/failures/7c1e09")
+	},
+		"<dim>devrun:</> <red bold>panic</> in <bold>POST /edit_profile</>\n" +
+			"  <red>runtime error: invalid memory address or nil pointer dereference</>\n" +
+			"<dim>devrun:</> console <line>http://127.0.0.1:41873/failures/7c1e09</> <dim>(goroutine 34 of pid 5092 parked)</>"},
 	{"panic with nothing kept", func(t *Terminal) {
 		f := panicked
 		f.Gone, f.Calls = "This request has finished.", nil

@@ -46,7 +46,11 @@ func (t *Terminal) parked(f fault.Failure) string {
 	if f.Gone != "" {
 		return ""
 	}
-	return " " + t.style.dim(fmt.Sprintf("(goroutine %d parked)", f.Goroutine))
+	of := ""
+	if f.Beside {
+		of = fmt.Sprintf(" of pid %d", f.Pid)
+	}
+	return " " + t.style.dim(fmt.Sprintf("(goroutine %d%s parked)", f.Goroutine, of))
 }
 
 func (t *Terminal) afterHeader(f fault.Failure, url string) string {

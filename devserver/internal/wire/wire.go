@@ -24,6 +24,10 @@ const (
 	Park     = "DEVRUN_HOOK_PARK" // how many failed goroutines stay parked, DefaultPark if it is no number; ParkStatus may follow
 )
 
+// Door is the name of the socket beside the binary at which processes of it ask to
+// speak to devrun that have not inherited one.
+const Door = ".devrun.sock"
+
 // ParkStatus says, behind the number in Park, that a handler is parked where
 // it writes a 5xx, too.
 const ParkStatus = ",5xx"
@@ -60,6 +64,7 @@ const (
 
 // The messages of devrun.
 const (
+	Welcome Kind = "welcome" // to who has come to the door: it may speak. Park is as in the environment of the first process
 	Answer  Kind = "answer"  // send Response as the answer to the request of failure ID
 	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
 	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
@@ -100,6 +105,9 @@ type Message struct {
 
 	// Serving: the listener speaks TLS.
 	TLS bool `json:"tls,omitempty"`
+
+	// Welcome: see the variable Park.
+	Park string `json:"park,omitempty"`
 
 	// Opened and Wrote: absolute.
 	Path string `json:"path,omitempty"`

@@ -59,36 +59,38 @@ func init() {
 	c.write(hello)
 	c.mu.Unlock()
 	go c.read()
-	outlive()
+	if c.first {
+		outlive()
+	}
 }
 
 // channel is the socket to devrun.
 type channel struct {
+	first    bool // of the process that devrun has started
 	takeover bool
 	park     int
 	statuses bool // a 5xx parks its goroutine, too
 	file     *os.File
+	r        *wire.Reader
 	handlers map[wire.Kind]func(wire.Message) // set while parts are installed
 
 	mu   sync.Mutex
 	dead bool // a write failed, half a line may be out: no more of them
 }
 
-// open takes the socket out of the environment; nil when there is none.
+// open takes the socket out of the environment, or asks for one at devrun's door; nil
+// when there is none.
 func open() *channel {
-	s, ok := os.LookupEnv(wire.FD)
-	if !ok {
-		return nil
-	}
+	s, inherited := os.LookupEnv(wire.FD)
 	c := &channel{
 		takeover: os.Getenv(wire.Takeover) != "0",
-		park:     wire.DefaultPark,
 		handlers: map[wire.Kind]func(wire.Message){},
 	}
-	park, statuses := strings.CutSuffix(os.Getenv(wire.Park), wire.ParkStatus)
-	if n, err := strconv.Atoi(park); err == nil && n >= 0 {
-		c.park, c.statuses = n, statuses && n > 0
+	if !inherited {
+		return c.join()
 	}
+	c.first = true
+	c.parks(os.Getenv(wire.Park))
 	os.Unsetenv(wire.FD)
 	os.Unsetenv(wire.Takeover)
 	os.Unsetenv(wire.Park)
@@ -101,6 +103,34 @@ func open() *channel {
 		return nil
 	}
 	c.file = os.NewFile(uintptr(fd), "devrun")
+	c.r = wire.NewReader(c.file)
+	return c
+}
+
+// parks takes the value of wire.Park.
+func (c *channel) parks(s string) {
+	c.park = wire.DefaultPark
+	park, statuses := strings.CutSuffix(s, wire.ParkStatus)
+	if n, err := strconv.Atoi(park); err == nil && n >= 0 {
+		c.park, c.statuses = n, statuses && n > 0
+	}
+}
+
+// join makes c the channel of a process that has not inherited one: a child of the
+// app that runs the same binary, or the app once it has executed itself. Devrun says
+// whether it may speak; nil if not.
+func (c *channel) join() *channel {
+	if c.file = knock(); c.file == nil {
+		return nil
+	}
+	c.r = wire.NewReader(c.file)
+	c.file.SetReadDeadline(time.Now().Add(patience))
+	m, err := c.r.Next()
+	if err != nil || m.Kind != wire.Welcome || c.file.SetReadDeadline(time.Time{}) != nil {
+		c.file.Close()
+		return nil
+	}
+	c.parks(m.Park)
 	return c
 }
 
@@ -167,9 +197,9 @@ func (c *channel) on(kind wire.Kind, f func(wire.Message)) { c.handlers[kind] = 
 // message nothing more is understood, but the end still is.
 func (c *channel) read() {
 	var err error
-	for r := wire.NewReader(c.file); err == nil; {
+	for err == nil {
 		var m wire.Message
-		if m, err = r.Next(); err == nil {
+		if m, err = c.r.Next(); err == nil {
 			c.receive(m)
 		}
 	}

@@ -1,0 +1,118 @@
+//go:build linux
+
+package serving
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"devrun/cmd/devrun/internal/e2e"
+	"devrun/devserver/suite"
+)
+
+// An app of several processes is one app: whichever serves, its failures have their
+// page with its pid, a save takes the place of all, and nothing of them is left.
+func TestSeveralProcesses(t *testing.T) {
+	e2e.Cases{
+		// Children that share the port
+		{"prefork", func(t *testing.T) { several(t, "prefork") }},
+		// A child that serves on the descriptor of its parent
+		{"inherit", func(t *testing.T) { several(t, "inherit") }},
+		// The same after the parent has ended, as with a restart without a gap
+		{"leave", func(t *testing.T) { several(t, "leave") }},
+		// A child in the background
+		{"daemon", func(t *testing.T) { several(t, "daemon") }},
+		// The process executes itself, and so does its next generation
+		{"again", testAgain},
+		// The one that served ends, and another has the port
+		{"one less", testOneLess},
+		// The last one ends by itself: that is the app's end
+		{"the last one exits", testLastExits},
+	}.Run(t)
+}
+
+func severalOf(t *testing.T, kind string) *e2e.Rig {
+	t.Helper()
+	r := e2e.NewOf(t, "notify", "testdata/processes")
+	r.Env = append(r.Env, "PROCESSES="+kind)
+	return r.Start()
+}
+
+func several(t *testing.T, kind string) {
+	r := severalOf(t, kind)
+	first := r.AppPid()
+	showsPanic(r, first)
+	r.SetVersion("v2")
+	r.Served("v2")
+	e2e.Gone(t, first)
+	second := r.AppPid()
+	showsPanic(r, second)
+	r.Cmd.Process.Signal(os.Interrupt)
+	if code := r.Exit(); code != 130 {
+		t.Errorf("exit status %d", code)
+	}
+	e2e.Gone(t, second)
+}
+
+// showsPanic asks for the page of a panic, which is to be of that process.
+func showsPanic(r *e2e.Rig, pid int) {
+	r.T.Helper()
+	resp, body, err := e2e.Ask("GET", r.URL("/panic"), nil, "Accept", "application/json")
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, `"error": "not 44"`) || !strings.Contains(body, `"name": "answer"`) || !strings.Contains(body, fmt.Sprintf(`"pid": %d,`, pid)) {
+		r.T.Errorf("a panic in process %d: %d %s", pid, resp.StatusCode, body)
+	}
+}
+
+func testAgain(t *testing.T) {
+	r := severalOf(t, "again")
+	for _, version := range []string{"v2", "v3"} {
+		pid := r.AppPid()
+		if status, body := r.Get("/again"); status != 200 && status != 502 { // it may close its connections before it answers
+			t.Errorf("GET /again: %d %s", status, body)
+		}
+		r.Answers("/start", "second")
+		if now := r.AppPid(); now != pid {
+			t.Errorf("it has executed itself as another process: %d, %d", pid, now)
+		}
+		showsPanic(r, pid)
+		r.SetVersion(version)
+		r.Served(version)
+		r.Answers("/start", "")
+		e2e.Gone(t, pid)
+	}
+}
+
+func testOneLess(t *testing.T) {
+	r := severalOf(t, "prefork")
+	first := r.AppPid()
+	if _, _, err := e2e.Ask("POST", r.URL("/exit"), nil); err != nil {
+		t.Error(err)
+	}
+	suite.Until(t, "the other process answers", func() error {
+		if status, body := r.Get("/pid"); status != 200 || body == strconv.Itoa(first) {
+			return errors.New(body)
+		}
+		return nil
+	})
+	showsPanic(r, r.AppPid())
+}
+
+func testLastExits(t *testing.T) {
+	r := severalOf(t, "daemon")
+	pid := r.AppPid()
+	if _, _, err := e2e.Ask("POST", r.URL("/exit"), nil); err != nil {
+		t.Error(err)
+	}
+	r.Says(`^devrun: app exited, status 4`)
+	e2e.Gone(t, pid)
+	r.SetVersion("v2")
+	r.Served("v2")
+}

@@ -1,0 +1,95 @@
+// An app of several processes: PROCESSES says which.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+const version = "v1"
+
+var addr = net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+
+func main() {
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, version) })
+	http.HandleFunc("/pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getpid()) })
+	http.HandleFunc("/parent", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getppid()) })
+	http.HandleFunc("/start", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv("START")) })
+	http.HandleFunc("/exit", func(w http.ResponseWriter, r *http.Request) { os.Exit(4) })
+	http.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) {
+		answer := 41 + len(r.Method)
+		panic(fmt.Sprint("not ", answer))
+	})
+	worker := os.Getenv("WORKER") != ""
+	switch kind := os.Getenv("PROCESSES"); {
+	case kind == "again":
+		again()
+	case kind == "prefork" && !worker:
+		for range 2 {
+			start()
+		}
+		select {}
+	case kind == "prefork":
+		shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+			const soReusePort = 15
+			return c.Control(func(fd uintptr) { check(syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soReusePort, 1)) })
+		}}
+		l, err := shared.Listen(context.Background(), "tcp", addr)
+		check(err)
+		log.Fatal(http.Serve(l, nil))
+	case (kind == "inherit" || kind == "leave") && !worker:
+		l, err := net.Listen("tcp", addr)
+		check(err)
+		f, err := l.(*net.TCPListener).File()
+		check(err)
+		c := start(f)
+		if kind == "inherit" { // and not leave the port to it
+			log.Fatal(c.Wait())
+		}
+	case kind == "inherit" || kind == "leave":
+		l, err := net.FileListener(os.NewFile(3, "listener"))
+		check(err)
+		log.Fatal(http.Serve(l, nil))
+	case kind == "daemon" && !worker:
+		start()
+	default:
+		log.Fatal(http.ListenAndServe(addr, nil))
+	}
+}
+
+// again serves until it is asked to start anew, and executes itself then.
+func again() {
+	s := &http.Server{Addr: addr}
+	asked := make(chan bool, 1)
+	http.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) { asked <- true })
+	go func() {
+		<-asked
+		s.Close()
+		check(os.Setenv("START", "second"))
+		check(syscall.Exec(os.Args[0], os.Args, os.Environ()))
+	}()
+	log.Print(s.ListenAndServe())
+	select {}
+}
+
+// start runs the same program as a worker, in a session of its own.
+func start(files ...*os.File) *exec.Cmd {
+	c := exec.Command(os.Args[0], os.Args[1:]...)
+	c.Env = append(os.Environ(), "WORKER=1")
+	c.Stdout, c.Stderr, c.ExtraFiles = os.Stdout, os.Stderr, files
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	check(c.Start())
+	return c
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
