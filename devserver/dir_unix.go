@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"devrun/devserver/internal/wire"
 )
 
 // ownDir reports whether d is a directory of this user, and no link to one.
@@ -22,6 +24,14 @@ func owner(fi fs.FileInfo) int {
 		return int(st.Uid)
 	}
 	return -1
+}
+
+// stampOf is the state of a file as the hook tells it.
+func stampOf(fi fs.FileInfo) string {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return wire.Stamp(uint64(st.Ino), st.Size, fi.ModTime())
+	}
+	return ""
 }
 
 // unmapped is the owner of what belongs to nobody in a user namespace, as / may.

@@ -19,7 +19,8 @@
 //	save.go        a save: what it asks for
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	sources.go     what the app is made of, and what decide has to know of it
-//	habits.go      what the app writes by itself whenever it starts is no save
+//	habits.go      what changes whenever the app starts is no save
+//	writes.go      nor is what the app itself writes
 //	builds.go      a build, and what has come of it
 //	idle.go        what is done for the binary when there is nothing else to do
 //	saves.go       what a save took, part by part, and the last of them

@@ -12,7 +12,7 @@ import (
 // whenever it starts or a page is loaded, which is no save.
 type habits struct {
 	starts, refreshes brake
-	written           written
+	writes            writes
 	opened            map[string]bool // by a process of the binary that runs
 	ran               string          // that binary
 }
@@ -20,25 +20,17 @@ type habits struct {
 // started is for a process that runs the binary.
 func (h *habits) started(binary string, now time.Time) {
 	h.starts.act(now)
-	h.written.forget(h.starts.acts)
+	h.writes.forget(h.starts.acts)
 	if binary != h.ran { // other code may read other files
 		h.ran, h.opened = binary, map[string]bool{}
 	}
-}
-
-// wrote is for a file that the process was seen to write.
-func (h *habits) wrote(path string) {
-	if h.written == nil {
-		h.written = written{}
-	}
-	h.written[path] = h.starts.acts
 }
 
 // holds reports whether a change that asks for an action is one that the app makes by
 // itself at each start, or at each load of a page; words are for the first such one of
 // a file, and lack its name.
 func (h *habits) holds(path string, a action, at time.Time) (held bool, words string) {
-	seen := h.written.has(path, h.starts.acts)
+	seen := h.writes.has(path, h.starts.acts)
 	b, most, words := &h.starts, inARow, "changed right after each of the last %d starts, so it restarts nothing until it is saved at another time"
 	switch {
 	case a == ignore:
@@ -153,22 +145,6 @@ func (b *brake) holds(path string, at time.Time, most int) (held, first bool) {
 	first = held && !r.said
 	r.said = r.said || held
 	return held, first
-}
-
-// written are the files that the app was seen to write, by the number of its process
-// which did so last.
-type written map[string]int
-
-// forget leaves out what has does not report any more.
-func (w written) forget(process int) {
-	maps.DeleteFunc(w, func(path string, _ int) bool { return !w.has(path, process) })
-}
-
-// has reports whether one of the last processes has written the file; what is written
-// at the start, one that was ended soon may not have come to.
-func (w written) has(path string, process int) bool {
-	n, ok := w[path]
-	return ok && process-n < inARow
 }
 
 // changedAt is when a file was written, now if that cannot be told from it.

@@ -1,6 +1,8 @@
 package devserver
 
 import (
+	"context"
+
 	"devrun/devserver/internal/proc"
 	"devrun/devserver/internal/wire"
 )
@@ -12,19 +14,35 @@ type image struct {
 	view    processView
 	results answers[wire.EvalValue]
 	peeks   answers[wire.Memory]
+	syncs   answers[struct{}]
 }
 
 // listen hands on what the process says, and tells its end.
 func (in *image) listen(said func(*image, wire.Message), left func(*image)) {
 	for m := range in.channel.Messages() {
-		if m.Kind == wire.Peeked { // the loop may be waiting for who waits for this
+		switch m.Kind {
+		case wire.Peeked: // the loop may be waiting for who waits for this
 			in.peeks.deliver(m.Seq, m.Memory)
-			continue
+		case wire.Synced:
+			in.syncs.deliver(m.Seq, nil)
+		default:
+			said(in, m)
 		}
-		said(in, m)
 	}
 	in.peeks.close()
 	left(in)
+	in.syncs.close()
+}
+
+// sync waits until all has been handed on that the process had to say before.
+func (in *image) sync(ctx context.Context) {
+	seq, answer := in.syncs.expect()
+	defer in.syncs.forget(seq)
+	_ = in.channel.Send(wire.Message{Kind: wire.Sync, Seq: seq}) // of one that has ended, the rest is still being read
+	select {
+	case <-answer:
+	case <-ctx.Done():
+	}
 }
 
 // send tells the hook something, without making the caller wait. A process that cannot

@@ -1,8 +1,10 @@
 package devserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,6 +39,29 @@ func (a *app) pid() int {
 	return a.proc.Pid()
 }
 
+// tells waits until the app's processes have told what they have done by now, but not
+// for long; done is called then, on another goroutine.
+func (a *app) tells(done func()) {
+	images := slices.Clone(a.images)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), tellsWithin)
+		defer cancel()
+		for _, in := range images {
+			in.sync(ctx)
+		}
+		done()
+	}()
+}
+
+// tellsWithin bounds the wait for an app that is stopped, or at a debugger's breakpoint.
+const tellsWithin = 200 * time.Millisecond
+
+// writes reports whether a process of the app has the file open to write.
+func (a *app) writes(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc(a.images, func(in *image) bool { return proc.Writes(in.channel.Pid, fi) })
+}
+
 // launcher starts processes of the app.
 type launcher struct {
 	place    place
@@ -62,7 +87,11 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app{gen: g.gen, binary: g.binary, proc: p}, nil
+	a := &app{gen: g.gen, binary: g.binary, proc: p}
+	if g.binary.Hooked() {
+		a.images = []*image{{channel: <-p.Channels()}} // the main process's is there
+	}
+	return a, nil
 }
 
 // size is that of the terminal, for the app's own.
@@ -86,9 +115,10 @@ func withDebug(env []string) []string {
 }
 
 // listen hands on what the app's processes say, and tells the end of each and of all.
-func (a *app) listen(said func(*image, wire.Message), left func(*image), exited func(fault.Exit, error)) {
-	if a.binary.Hooked() {
+func (a *app) listen(main []*image, said func(*image, wire.Message), left func(*image), exited func(fault.Exit, error)) {
+	if len(main) > 0 {
 		var all sync.WaitGroup
+		all.Go(func() { main[0].listen(said, left) })
 		for c := range a.proc.Channels() {
 			all.Go(func() { (&image{channel: c}).listen(said, left) })
 		}

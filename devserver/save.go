@@ -11,8 +11,40 @@ import (
 	"devrun/watcher"
 )
 
-// onBatch decides what a save asks for and sets it going.
+// onBatch takes what has changed, but for what the app itself does. Go files are taken
+// at once.
 func (l *loop) onBatch(b watcher.Batch) {
+	if slices.ContainsFunc(b, func(c watcher.Change) bool { return filepath.Ext(c.Path) != ".go" }) {
+		l.sift(slices.Clone(b), 2)
+	} else {
+		l.onSave(b)
+	}
+}
+
+// sift takes out of a batch what the app itself does. A file that it has open to write
+// is not saved; one that it has closed before, it has told of, and is heard in this round.
+// It takes another round where a file was being opened.
+func (l *loop) sift(b watcher.Batch, rounds int) {
+	a := l.process.any()
+	if a == nil || rounds == 0 {
+		l.onSave(b)
+		return
+	}
+	b = slices.DeleteFunc(b, func(c watcher.Change) bool { return a.writes(c.Path) })
+	a.tells(func() {
+		l.queue.tell(func() {
+			w, starts := &l.habits.writes, l.habits.starts.acts
+			b = slices.DeleteFunc(b, func(c watcher.Change) bool { return w.own(c.Path, starts) })
+			if !slices.ContainsFunc(b, func(c watcher.Change) bool { return w.has(c.Path, starts) }) {
+				rounds = 1
+			}
+			l.sift(b, rounds-1)
+		})
+	})
+}
+
+// onSave decides what a save asks for and sets it going.
+func (l *loop) onSave(b watcher.Batch) {
 	if l.end.begun() {
 		return
 	}

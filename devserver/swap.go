@@ -59,7 +59,7 @@ func (l *loop) start(g generation) {
 	}
 	l.saves.clock.started = time.Now()
 	l.habits.started(g.binary.Path, l.saves.clock.started)
-	go a.listen(
+	go a.listen(slices.Clone(a.images),
 		func(in *image, m wire.Message) { l.queue.tell(func() { l.onSaid(a, in, m) }) },
 		func(in *image) { l.queue.tell(func() { l.onLeft(a, in) }) },
 		func(e fault.Exit, err error) { l.queue.tell(func() { l.onExited(a, e, err) }) },
@@ -76,7 +76,9 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 	}
 	switch m.Kind { // also of one that is to stop: it answers its last requests
 	case wire.Hello:
-		a.images = append(a.images, in)
+		if !slices.Contains(a.images, in) {
+			a.images = append(a.images, in)
+		}
 	case wire.Failed:
 		if m.Failure != nil {
 			l.failures.failed(a, in, *m.Failure)
@@ -94,7 +96,9 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 			a.exit = l.ownFrame(m.Exit.Frames)
 		}
 	case wire.Wrote:
-		l.habits.wrote(m.Path)
+		l.habits.writes.began(m.Path, l.habits.starts.acts)
+	case wire.Left:
+		l.habits.writes.ended(m.Stamp)
 	}
 	if lives(l.process) != a {
 		return
@@ -183,6 +187,7 @@ const settleAfter = 5 * time.Second
 // on is not there any more, unless another has it too.
 func (l *loop) onLeft(a *app, in *image) {
 	l.failures.ended(in)
+	l.habits.writes.over(l.habits.starts.acts)
 	in.view.close()
 	in.results.close()
 	a.images = slices.DeleteFunc(a.images, func(other *image) bool { return other == in })

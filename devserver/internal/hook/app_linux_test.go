@@ -127,7 +127,7 @@ type process struct {
 	cmd      *exec.Cmd
 	channel  *os.File // devrun's end
 	messages chan wire.Message
-	opened   chan wire.Message // of kinds Opened and Wrote, as many as the tests have
+	opened   chan wire.Message // of kinds Opened, Wrote and Left, as many as the tests have
 	released chan wire.Message // of kind Released, as many as the tests have
 	out      bytes.Buffer      // complete when ended is closed
 	ended    chan struct{}     // output closed by all, and the app reaped
@@ -167,7 +167,7 @@ func run(t testing.TB, binary string, env []string, args ...string) *process {
 			}
 			to := p.messages
 			switch m.Kind { // these come at any time
-			case wire.Opened, wire.Wrote:
+			case wire.Opened, wire.Wrote, wire.Left:
 				to = p.opened
 			case wire.Released:
 				to = p.released
@@ -188,7 +188,7 @@ func run(t testing.TB, binary string, env []string, args ...string) *process {
 	return p
 }
 
-// next returns the next message other than Opened, Wrote and Released, which must be of this kind.
+// next returns the next message other than Opened, Wrote, Left and Released, which must be of this kind.
 func (p *process) next(kind wire.Kind) wire.Message {
 	p.t.Helper()
 	select {

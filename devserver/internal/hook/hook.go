@@ -145,12 +145,13 @@ var parts = []part{{
 	loss: "an app that calls os.Exit does not say where",
 }, {
 	name:  "files",
-	files: []string{"files.go"},
+	files: []string{"files.go", "left_linux.go"},
 	uses: []decl{
+		{token.VAR, "internal/poll", "CloseFunc", "func(int) error"},
 		{token.FUNC, "internal/testlog", "SetLogger", "func(impl Interface)"},
 		{token.TYPE, "internal/testlog", "Interface", "interface{Getenv(key string); Stat(file string); Open(file string); Chdir(dir string)}"},
 	},
-	loss: "a file that is embedded and also read from disk is built when it is saved",
+	loss: "a file that the app itself writes may restart it, and one that it reads counts by its name",
 }}
 
 // Prepare checks what the hook needs against t.GOROOT and writes the overlay.

@@ -27,9 +27,10 @@ var (
 	listenFunc func(int, int) error = syscall.Listen
 )
 `,
-		"net/hook_windows.go": "package net\n\nvar listenFunc func(syscall.Handle, int) error\n",
-		"net/sock.go":         "package net\n\nfunc f() { listenFunc(1, 2) }\n",
-		"net/main_test.go":    "package net\n\nvar listenFunc int\n",
+		"net/hook_windows.go":        "package net\n\nvar listenFunc func(syscall.Handle, int) error\n",
+		"net/sock.go":                "package net\n\nfunc f() { listenFunc(1, 2) }\n",
+		"net/main_test.go":           "package net\n\nvar listenFunc int\n",
+		"internal/poll/hook_unix.go": "package poll\n\nvar CloseFunc func(int) error = syscall.Close\n",
 		"internal/testlog/log.go": `package testlog
 
 type Interface interface {
@@ -147,6 +148,7 @@ func TestLost(t *testing.T) {
 		"no type":         {[]string{"func(int, syscall.Sockaddr) error =", "="}, none, "channel listen serve capture pins eval exit files", []string{"net.connectFunc is declared without a type"}},
 		"other package":   {[]string{`import "syscall"`, `import syscall "internal/syscall"`}, none, "channel listen serve capture pins eval exit files", []string{"net.connectFunc has types of an unexpected package"}},
 		"a function":      {[]string{"var testHookServerServe func(*Server, net.Listener)", "func testHookServerServe(*Server, net.Listener) {}"}, none, "channel listen takeover exit files", []string{unserved + " (http.testHookServerServe is declared with func, not with var"}},
+		"no closing":      {[]string{"CloseFunc", "closeFunc"}, none, "channel listen takeover serve capture pins eval exit", []string{"does not declare poll.CloseFunc"}},
 		"no logger":       {[]string{"SetLogger", "setLogger"}, none, "channel listen takeover serve capture pins eval exit", []string{"does not declare testlog.SetLogger"}},
 		"one method more": {[]string{"Stat(file string)", "Stat(file string)\n\tRead(file string)"}, none, "channel listen takeover serve capture pins eval exit", []string{"testlog.Interface is a interface{"}},
 		"no source":       {nil, func(t *Target) { t.GOROOT = filepath.Join(t.GOROOT, "src") }, "", []string{"the source of package net is not there"}},

@@ -231,7 +231,7 @@ func certificate(t *testing.T) (cert, key string) {
 func TestWithoutHTTP(t *testing.T) {
 	_, port := public(t, "127.0.0.1:0")
 	p := run(t, shared(t, "echo"), nil, ":"+port)
-	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "listen", "takeover"})
+	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "left", "listen", "takeover"})
 	c, err := net.Dial("tcp", p.next(wire.Listening).Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestWithoutHTTP(t *testing.T) {
 func TestReportOnly(t *testing.T) {
 	port := unused(t)
 	p := run(t, shared(t, "app"), []string{wire.Takeover + "=0"}, "127.0.0.1:"+port)
-	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "listen", "peek", "eval", "pins", "capture", "serve"})
+	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "left", "listen", "peek", "eval", "pins", "capture", "serve"})
 	equal(t, "listening", p.next(wire.Listening), wire.Message{Kind: wire.Listening, Network: "tcp4", Wanted: "127.0.0.1:" + port, Addr: "127.0.0.1:" + port})
 	equal(t, "serving", p.next(wire.Serving), wire.Message{Kind: wire.Serving, Addr: "127.0.0.1:" + port})
 	get(t, "http://127.0.0.1:"+port)

@@ -234,7 +234,7 @@ func (p *Process) control(welcome wire.Message) {
 	p.std.close()
 	close(p.channels)
 
-	e := fault.Exit{Pid: p.Pid(), Ran: p.tree.ended(p.ended).Sub(p.began)}
+	e := fault.Exit{Pid: p.Pid(), Ran: p.tree.endedAt(p.ended).Sub(p.began)}
 	e.Code, e.Signal, e.MaxRSS = p.tree.result()
 	e.Stderr = p.tail.last(e.Code == 2 || e.Signal != "") // how Go crashes
 	p.exit <- e

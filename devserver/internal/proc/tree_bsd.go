@@ -87,9 +87,9 @@ func (t *tree) kill([]process) { t.group(unix.SIGKILL) }
 // group fails only for a group that is not there, which others finds out too.
 func (t *tree) group(sig syscall.Signal) { _ = unix.Kill(-t.cmd.Process.Pid, sig) }
 
-func (t *tree) runs(int) bool                  { return false }
-func (t *tree) continues() bool                { return false }
-func (t *tree) ended(main time.Time) time.Time { return main }
+func (t *tree) runs(int) bool                    { return false }
+func (t *tree) continues() bool                  { return false }
+func (t *tree) endedAt(main time.Time) time.Time { return main }
 
 func childEvents() (<-chan os.Signal, func()) { return nil, func() {} }
 

@@ -206,8 +206,8 @@ func (t *tree) continues() bool {
 	return true
 }
 
-// ended is when the app has, if its main process did then.
-func (t *tree) ended(main time.Time) time.Time {
+// endedAt is when the app has, if its main process did then.
+func (t *tree) endedAt(main time.Time) time.Time {
 	if t.last != nil {
 		return t.over
 	}

@@ -46,9 +46,9 @@ func (t *tree) terminate([]process) {}
 // kill fails only when the process has ended, which await finds out too.
 func (t *tree) kill([]process) { _ = t.cmd.Process.Kill() }
 
-func (t *tree) runs(int) bool                  { return false }
-func (t *tree) continues() bool                { return false }
-func (t *tree) ended(main time.Time) time.Time { return main }
+func (t *tree) runs(int) bool                    { return false }
+func (t *tree) continues() bool                  { return false }
+func (t *tree) endedAt(main time.Time) time.Time { return main }
 
 func childEvents() (<-chan os.Signal, func()) { return nil, func() {} }
 

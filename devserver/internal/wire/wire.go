@@ -53,18 +53,21 @@ const (
 	Serving   Kind = "serving"   // net/http serves on the listener at Addr
 	Opened    Kind = "opened"    // the app opens the file Path, told once
 	Wrote     Kind = "wrote"     // it may write the file Path, or moves one there: told before it does, once
+	Left      Kind = "left"      // it closes a file that it has opened to write: Stamp is how it leaves that
 	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
 	Failed    Kind = "failed"    // a request failed: Failure
 	Finished  Kind = "finished"  // the handler of a Status failure has returned: ID, Response is the whole answer
 	Released  Kind = "released"  // the goroutine of a failure has gone on: ID
 	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result; none when the goroutine has gone on
 	Peeked    Kind = "peeked"    // what Peek gave: Seq of the question, Memory
+	Synced    Kind = "synced"    // all that came before Sync, with this Seq, was told
 	Exiting   Kind = "exiting"   // os.Exit was called: Exit
 )
 
 // The messages of devrun.
 const (
 	Welcome Kind = "welcome" // to who has come to the door: it may speak. Park is as in the environment of the first process
+	Sync    Kind = "sync"    // say Synced, with this Seq
 	Answer  Kind = "answer"  // send Response as the answer to the request of failure ID
 	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
 	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
@@ -112,6 +115,9 @@ type Message struct {
 	// Opened and Wrote: absolute.
 	Path string `json:"path,omitempty"`
 
+	// Left: see the function Stamp.
+	Stamp string `json:"stamp,omitempty"`
+
 	// Notice: one sentence for the user.
 	Text string `json:"text,omitempty"`
 
@@ -123,6 +129,11 @@ type Message struct {
 	Expr     *Expr      `json:"expr,omitempty"`
 	Result   *EvalValue `json:"result,omitempty"`
 	Memory   *Memory    `json:"memory,omitempty"`
+}
+
+// Stamp is the state of a file: which one it is, its size and when it was last written.
+func Stamp(inode uint64, size int64, written time.Time) string {
+	return fmt.Sprint(inode, size, written.UnixNano())
 }
 
 // ErrTooLong is what Write returns for a message of more than MaxMessage bytes, of

@@ -15,78 +15,94 @@ import (
 	"devrun/devserver/suite"
 )
 
-// own writes a file at each start, in each of the ways in which that is done, and one
-// at its end.
-const own = `package main
+func restarts(r *e2e.Rig) int { return strings.Count(r.Stderr.String(), "restarting without a build") }
 
-import (
-	"fmt"
-	"log"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
-)
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
-
-func init() {
-	now := []byte(fmt.Sprintf("at: %d\n", time.Now().UnixNano()))
-	check(os.WriteFile("written.yaml", now, 0o644))
-	f, err := os.OpenFile("added.toml", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	check(err)
-	f.Write(now)
-	f.Close()
-	f, err = os.CreateTemp(".", "moved-")
-	check(err)
-	f.Write(now)
-	f.Close()
-	check(os.Rename(f.Name(), "moved.yaml"))
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
-	go func() {
-		<-term
-		check(os.WriteFile("last.yaml", now, 0o644))
-		os.Exit(0)
-	}()
-}
-`
-
-// testOwnWrites: what the app writes whenever it starts does not start it again without
-// end, and a person's save of the same file counts.
+// testOwnWrites: what the app writes itself is no save, whenever and however it does
+// that, and a person's save of the same file is one.
 func testOwnWrites(t *testing.T, mode string) {
-	r := e2e.New(t, mode)
-	r.Write("own.go", own)
+	r := e2e.NewOf(t, mode, "testdata/writer")
 	r.Start()
-	restarts := func() int { return strings.Count(r.Stderr.String(), "restarting without a build") }
-	for _, f := range []string{"written.yaml", "added.toml", "moved.yaml"} {
-		r.Says("^devrun: " + strings.ReplaceAll(f, ".", `\.`) + ` changed right after each of the last 3 starts, so it restarts nothing until it is saved at another time$`)
-	}
-	r.Served("v1")
-	// Three more starts, by saves that are seen, add nothing of the app's own.
-	before := restarts()
+	// At each start, by saves that are seen, and at each end
 	for _, version := range []string{"v2", "v3", "v4"} {
 		r.SetVersion(version)
 		r.Served(version)
 	}
-	if n := restarts() - before; n > 2 { // for what is written at the end, if it is heard of late
+	pid := r.AppPid()
+	// Of a file that is there soon, and of one that is gone soon
+	for i := range 4 {
+		name := fmt.Sprintf("uploads/%d/page.html", i%2)
+		r.Get("/upload?name=" + name)
+		if i%2 == 1 {
+			r.Get("/remove?name=" + name)
+		}
+	}
+	// While a request takes its time to write
+	report := make(chan string, 1)
+	go func() {
+		_, body, err := e2e.Ask("GET", r.URL("/report"), nil)
+		report <- fmt.Sprint(body, err)
+	}()
+	for range 2 {
+		r.Get("/finish")
+	}
+	if got := <-report; strings.Count(got, "at: ") != 2 || !strings.HasSuffix(got, "\n<nil>") {
+		t.Errorf("GET /report: %q", got)
+	}
+	r.Get("/upload?name=template.html")
+	if now := r.AppPid(); now != pid {
+		t.Errorf("another process answers: %d, it was %d", now, pid)
+	}
+	r.SetVersion("v5")
+	r.Served("v5")
+	if n := restarts(r); n > 0 {
+		t.Errorf("%d restarts", n)
+	}
+
+	for i, name := range []string{"written.yaml", "moved.yaml", "template.html"} {
+		pid := r.AppPid()
+		r.Write(name, "by hand\n")
+		suite.Until(t, "a save by hand", func() error {
+			if r.AppPid() == pid {
+				return errors.New("it restarts nothing")
+			}
+			return nil
+		})
+		// What the app then writes at its start is its own again.
+		r.SetVersion(fmt.Sprint("v", 6+i))
+		r.Served(fmt.Sprint("v", 6+i))
+		if n := restarts(r); n != i+1 {
+			t.Errorf("%d restarts, want %d", n, i+1)
+		}
+	}
+}
+
+// testOthersWrites: what a program that the app starts writes at each start does not
+// start the app again without end, and a person's save of the same file counts.
+func testOthersWrites(t *testing.T, mode string) {
+	r := e2e.NewOf(t, mode, "testdata/writer")
+	r.Env = append(r.Env, "BY_A_CHILD=date +'at: %N' >other.yaml")
+	r.Start()
+	r.Says(`^devrun: other.yaml changed right after each of the last 20 starts, so it restarts nothing until it is saved at another time$`)
+	r.Served("v1")
+	// Three more starts, by saves that are seen, add nothing.
+	before := restarts(r)
+	for _, version := range []string{"v2", "v3", "v4"} {
+		r.SetVersion(version)
+		r.Served(version)
+	}
+	if n := restarts(r) - before; n > 0 {
 		t.Errorf("%d more restarts", n)
 	}
 	pid := r.AppPid()
 	suite.Until(t, "a save at another time", func() error {
-		r.Write("written.yaml", fmt.Sprintln("by hand:", time.Now().UnixNano()))
+		r.Write("other.yaml", fmt.Sprintln("by hand:", time.Now().UnixNano()))
 		if r.AppPid() == pid {
 			return errors.New("it restarts nothing")
 		}
 		return nil
 	})
-	// And is written once more, which is left alone as before.
-	suite.Until(t, "the app has written it", func() error {
-		text, err := os.ReadFile(filepath.Join(r.Dir, "written.yaml"))
+	suite.Until(t, "it was written again", func() error {
+		text, err := os.ReadFile(filepath.Join(r.Dir, "other.yaml"))
 		if err != nil || !strings.HasPrefix(string(text), "at: ") {
 			return fmt.Errorf("it is %q: %v", text, err)
 		}
@@ -94,7 +110,7 @@ func testOwnWrites(t *testing.T, mode string) {
 	})
 	r.SetVersion("v5")
 	r.Served("v5")
-	if n := strings.Count(r.Stderr.String(), "written.yaml changed right after"); n != 1 {
+	if n := strings.Count(r.Stderr.String(), "other.yaml changed right after"); n != 1 {
 		t.Errorf("it is said %d times", n)
 	}
 }

@@ -55,6 +55,7 @@ var (
 	}
 	longHandled = e2e.Behaviours{
 		{"what the app writes itself", testOwnWrites},
+		{"what a program of the app's writes at each start", testOthersWrites},
 	}
 )
 

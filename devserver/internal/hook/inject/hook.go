@@ -50,6 +50,7 @@ func init() {
 		return
 	}
 	hello := wire.Message{Kind: wire.Hello, Go: runtime.Version()}
+	c.on(wire.Sync, func(m wire.Message) { go c.send(wire.Message{Kind: wire.Synced, Seq: m.Seq}) })
 	c.mu.Lock() // a goroutine of another package's init may listen already: Hello goes first
 	for _, p := range parts {
 		if p.install(c) {

@@ -1,0 +1,3 @@
+module example.test/writer
+
+go 1.25
