@@ -42,7 +42,7 @@ type rules struct {
 
 // moment is what decides besides, and is another at each save.
 type moment struct {
-	opened map[string]bool // files that the running app has opened
+	opened func(path string) when // by the running app
 
 	// untrusted: the last build failed or the go command is being asked, so that a
 	// package may be missing and any Go file of the modules may be of one.
@@ -76,27 +76,27 @@ func (r *rules) one(c change, m moment) (a action, reshape bool) {
 	dir, name := filepath.Split(c.Path)
 	dir = filepath.Clean(dir)
 	ext := strings.ToLower(filepath.Ext(name))
+	opened := m.opened(c.Path)
 	switch {
 	case r.envFiles[c.Path]:
 		return restart, false
 	case r.modFiles[c.Path]:
 		return rebuild, true
-	case r.embedded[c.Path] && (!m.opened[c.Path] || ext == ".go"):
+	case r.embedded[c.Path] && (opened == 0 || ext == ".go"):
 		return rebuild, c.Op == watcher.Removed
 	case c.Op != watcher.Modified && r.embeds(c.Path):
 		return rebuild, true
 	case ext == ".go":
 		return r.goFile(c, m, dir, name)
-	case sourceExts[ext]:
-		if r.packages[dir] && (r.sources[c.Path] || c.Op == watcher.Created) {
-			return rebuild, c.Op != watcher.Modified
-		}
-		return ignore, false
+	case sourceExts[ext] && r.packages[dir] && (r.sources[c.Path] || c.Op == watcher.Created):
+		return rebuild, c.Op != watcher.Modified
+	case opened == atStart:
+		return restart, false
 	case ext == ".css":
 		return swapStyle, false
-	case assetExts[ext]:
+	case assetExts[ext], opened == eachTime:
 		return reloadPage, false
-	case restartExts[ext], r.embedded[c.Path]:
+	case restartExts[ext], opened == onRequest:
 		return restart, false
 	}
 	return ignore, false

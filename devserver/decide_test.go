@@ -21,7 +21,13 @@ func testRules() *rules {
 }
 
 func testMoment() moment {
-	return moment{opened: set("/m/both/a.html", "/m/both/a.css", "/m/both/a.txt", "/m/app.db")}
+	return moment{opened: func(path string) when {
+		return opened{
+			"/m/both/a.html": onRequest, "/m/both/a.css": onRequest, "/m/both/a.txt": onRequest,
+			"/m/i18n/en.json": atStart, "/m/app.ini": atStart, "/m/static/kept.css": atStart, "/m/static/kept.js": atStart,
+			"/m/lazy.json": onRequest, "/m/each.json": eachTime, "/m/each.html": eachTime, "/m/each.css": eachTime,
+		}[path]
+	}}
 }
 
 // testRead is what [sources.read] says of files that are not there.
@@ -76,6 +82,15 @@ func TestDecide(t *testing.T) {
 		{"stylesheet on disk", "/m/static/a.CSS", watcher.Modified, nil, swapStyle, false},
 		{"script on disk", "/m/static/a.js", watcher.Modified, nil, reloadPage, false},
 		{"image on disk", "/m/static/a.png", watcher.Created, nil, reloadPage, false},
+		{"file that the app has read at its start", "/m/i18n/en.json", watcher.Modified, nil, restart, false},
+		{"configuration", "/m/app.ini", watcher.Modified, nil, restart, false},
+		{"configuration gone", "/m/app.ini", watcher.Removed, nil, restart, false},
+		{"stylesheet that the app has read at its start", "/m/static/kept.css", watcher.Modified, nil, restart, false},
+		{"script that the app has read at its start", "/m/static/kept.js", watcher.Modified, nil, restart, false},
+		{"file that the app has read once", "/m/lazy.json", watcher.Modified, nil, restart, false},
+		{"file that the app reads for each request", "/m/each.json", watcher.Modified, nil, reloadPage, false},
+		{"template that the app reads for each request", "/m/each.html", watcher.Modified, nil, reloadPage, false},
+		{"stylesheet that the app reads for each request", "/m/each.css", watcher.Modified, nil, swapStyle, false},
 		{"the app's database", "/m/app.db", watcher.Modified, nil, ignore, false},
 		{"prose", "/m/README.md", watcher.Modified, nil, ignore, false},
 	} {

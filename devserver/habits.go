@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,8 +14,38 @@ import (
 type habits struct {
 	starts, refreshes brake
 	writes            writes
-	opened            map[string]bool // by a process of the binary that runs
-	ran               string          // that binary
+	opened, before    opened // by the binary that runs, and by the one before
+	ran               string // that binary
+}
+
+// opened are the files that a binary opens, and when.
+type opened map[string]when
+
+type when uint8
+
+const (
+	atStart   when = 1 + iota // before it listened: what it made of the file stays
+	onRequest                 // later, and once as far as is known
+	eachTime                  // for each request anew
+)
+
+// opens is for a file that a process opens, once it has listened or not yet.
+func (h *habits) opens(path string, listened, again bool) {
+	switch {
+	case again:
+		h.opened[path] = eachTime
+	case h.opened[path] != 0: // by another process, or one before
+	case listened:
+		h.opened[path] = onRequest
+	default:
+		h.opened[path] = atStart
+	}
+}
+
+// whenOpened is when the file is opened, 0 if that is not known. A process that has just
+// begun to run another binary may not have come to it yet.
+func (h *habits) whenOpened(path string) when {
+	return cmp.Or(h.opened[path], h.before[path])
 }
 
 // started is for a process that runs the binary.
@@ -22,7 +53,7 @@ func (h *habits) started(binary string, now time.Time) {
 	h.starts.act(now)
 	h.writes.forget(h.starts.acts)
 	if binary != h.ran { // other code may read other files
-		h.ran, h.opened = binary, map[string]bool{}
+		h.ran, h.before, h.opened = binary, h.opened, opened{}
 	}
 }
 

@@ -52,7 +52,7 @@ func (l *loop) onSave(b watcher.Batch) {
 	if slices.ContainsFunc(b, isEnv) && !l.readEnviron() {
 		b = slices.DeleteFunc(slices.Clone(b), isEnv)
 	}
-	m := moment{opened: l.habits.opened, untrusted: l.builds.failed != nil || l.tasks.load.busy()}
+	m := moment{opened: l.habits.whenOpened, untrusted: l.builds.failed != nil || l.tasks.load.busy()}
 	batch := slices.DeleteFunc(l.sources.read(b), func(c change) bool {
 		a, _ := l.sources.one(c, m)
 		held, words := l.habits.holds(c.Path, a, changedAt(c.Path, time.Now()))

@@ -111,7 +111,8 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 			l.announce(a, key)
 		}
 	case wire.Opened:
-		l.habits.opened[m.Path] = true
+		_, listened := l.process.(ready)
+		l.habits.opens(m.Path, listened, m.Again)
 	case wire.Notice:
 		l.term.Notice(m.Text)
 	}

@@ -193,7 +193,8 @@ func (m *mute) ends(t *testing.T, by syscall.Signal) {
 	}
 }
 
-// Each file that the app opens is told once, by its absolute name.
+// Each file that the app opens is told by its absolute name, and told again when
+// another request for the same page opens it anew.
 func TestOpened(t *testing.T) {
 	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
 	addr := p.serving().Addr
@@ -213,7 +214,8 @@ func TestOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{want[0], want[0], "/proc/self/stat", relative} {
+	again := []string{want[0]}
+	for _, name := range []string{want[0], want[0], want[0], "/proc/self/stat", relative} {
 		if answer := get(t, "http://"+addr+"/open?name="+url.QueryEscape(name)); answer != "<nil>" {
 			t.Fatalf("open %s: %s", name, answer)
 		}
@@ -225,7 +227,11 @@ func TestOpened(t *testing.T) {
 			if m.Kind != wire.Opened {
 				t.Errorf("%s is %s", m.Path, m.Kind)
 			}
-			if strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc") {
+			switch {
+			case m.Again:
+				equal(t, "opened again", m.Path, again[0])
+				again = again[1:]
+			case strings.HasSuffix(m.Path, ".html") || strings.HasPrefix(m.Path, "/proc"):
 				have = append(have, m.Path)
 			}
 		case <-time.After(suite.Patience):
@@ -233,6 +239,9 @@ func TestOpened(t *testing.T) {
 		}
 	}
 	equal(t, "opened", have, want)
+	if len(again) > 0 {
+		t.Errorf("%q was not told again", again)
+	}
 }
 
 // What the app writes itself is told before it is there, and what it reads is not.

@@ -107,9 +107,10 @@ var parts = []part{{
 	loss:  "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page",
 }, {
 	name:  "capture",
-	files: []string{"capture.go", "failure.go", "panics.go", "response.go", "writer.go", "workers.go", "park.go", "peek.go", "value.go", "layout.go"},
+	files: []string{"capture.go", "works.go", "failure.go", "panics.go", "response.go", "writer.go", "workers.go", "park.go", "peek.go", "value.go", "layout.go"},
 	uses: []decl{
 		{token.FUNC, "runtime", "forEachGRace", "func(fn func(gp *g))"},
+		{token.FUNC, "runtime/pprof", "runtime_getProfLabel", "func() unsafe.Pointer"},
 		{token.TYPE, "runtime", "stack", "struct{lo uintptr; hi uintptr}"},
 	},
 	made:  layout,

@@ -30,6 +30,7 @@ var (
 		"net/hook_windows.go":        "package net\n\nvar listenFunc func(syscall.Handle, int) error\n",
 		"net/sock.go":                "package net\n\nfunc f() { listenFunc(1, 2) }\n",
 		"net/main_test.go":           "package net\n\nvar listenFunc int\n",
+		"runtime/pprof/label.go":     "package pprof\n\nimport \"unsafe\"\n\nfunc runtime_getProfLabel() unsafe.Pointer\n",
 		"internal/poll/hook_unix.go": "package poll\n\nvar CloseFunc func(int) error = syscall.Close\n",
 		"internal/testlog/log.go": `package testlog
 

@@ -136,6 +136,7 @@ const (
 // serve runs the app's handler and reports whether it returned as it should.
 func (q *request) serve(h http.Handler, w http.ResponseWriter, ctx context.Context) (normal bool) {
 	pprof.SetGoroutineLabels(ctx)
+	defer q.serves()()
 	var here byte
 	q.base = uintptr(unsafe.Pointer(&here))
 	defer func() {

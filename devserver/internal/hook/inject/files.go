@@ -32,12 +32,12 @@ type testlog interface {
 // and assets are some hundred, its data may be millions.
 const mostOpened = 4096
 
-// opened reports each file that the app opens, once: one that is in the binary
-// and read from disk all the same need not be built. It reports as well which
-// files the app may write.
+// opened reports each file that the app opens: one that is in the binary and read from
+// disk all the same need not be built, and what is read once, at the start as a rule, is
+// read anew by a start alone. It reports as well which files the app may write.
 type opened struct {
 	c     *channel
-	read  names
+	read  reads
 	wrote names
 	dirs  names // in which it wrote something
 }
@@ -48,6 +48,54 @@ var _ = add("files", func(c *channel) (active bool) {
 	return
 })
 
+// worksOn returns what the request is for that the calling goroutine works on, "" if
+// there is none, its number, and the newest that has begun; nil without the part
+// "capture".
+var worksOn func() (of string, number, newest uint64)
+
+// reads are the files that were opened, and what is known of when that is done again.
+type reads struct {
+	mu  sync.Mutex
+	all map[string]*read
+}
+
+type read struct {
+	of    string // the request that opened it, "" if none has
+	until uint64 // none that is newer had begun then
+	again bool   // another one for the same opened it anew: it is read each time
+}
+
+// open notes that a file is opened, and reports whether that is the first time and
+// whether it is now known to be read for each request.
+func (r *reads) open(name string) (first, again bool) {
+	of, number, newest := "", uint64(0), uint64(0)
+	if worksOn != nil {
+		of, number, newest = worksOn()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.all[name]
+	switch {
+	case f == nil && len(r.all) >= mostOpened:
+		return false, false
+	case f == nil:
+		if r.all == nil {
+			r.all = map[string]*read{}
+		}
+		f = &read{}
+		r.all[name] = f
+		first = true
+	}
+	if of == "" || f.again {
+		return first, false
+	}
+	f.again = f.of == of && number > f.until
+	if f.of != of {
+		f.of, f.until = of, newest
+	}
+	return first, f.again
+}
+
 func (o *opened) Getenv(string) {}
 func (o *opened) Chdir(string)  {}
 
@@ -55,8 +103,9 @@ func (o *opened) Open(name string) {
 	if ofSystem(name) {
 		return
 	}
-	if o.read.add(name) {
-		o.tell(wire.Opened, name)
+	first, again := o.read.open(name)
+	if first || again {
+		o.tell(wire.Message{Kind: wire.Opened, Path: name, Again: again})
 	}
 	if !o.wrote.has(name) && !readers[osCaller()] {
 		o.writes(name)
@@ -74,19 +123,20 @@ func (o *opened) Stat(name string) {
 
 func (o *opened) writes(name string) {
 	if o.wrote.add(name) {
-		o.tell(wire.Wrote, name)
+		o.tell(wire.Message{Kind: wire.Wrote, Path: name})
 	}
 }
 
-func (o *opened) tell(kind wire.Kind, name string) {
-	if !filepath.IsAbs(name) {
+func (o *opened) tell(m wire.Message) {
+	if !filepath.IsAbs(m.Path) {
 		dir, err := os.Getwd()
 		if err != nil {
 			return
 		}
-		name = filepath.Join(dir, name)
+		m.Path = filepath.Join(dir, m.Path)
 	}
-	o.c.send(wire.Message{Kind: kind, Path: filepath.Clean(name)})
+	m.Path = filepath.Clean(m.Path)
+	o.c.send(m)
 }
 
 // names is a bounded set.
