@@ -19,6 +19,7 @@
 //	save.go        a save: what it asks for
 //	decide.go      batch -> ignore | stylesheet | page | restart | rebuild (pure)
 //	sources.go     what the app is made of, and what decide has to know of it
+//	opened.go      what the app opens, and when it does
 //	habits.go      what changes whenever the app starts is no save
 //	writes.go      nor is what the app itself writes
 //	builds.go      a build, and what has come of it

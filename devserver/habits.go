@@ -16,30 +16,7 @@ type habits struct {
 	writes            writes
 	opened, before    opened // by the binary that runs, and by the one before
 	ran               string // that binary
-}
-
-// opened are the files that a binary opens, and when.
-type opened map[string]when
-
-type when uint8
-
-const (
-	atStart   when = 1 + iota // before it listened: what it made of the file stays
-	onRequest                 // later, and once as far as is known
-	eachTime                  // for each request anew
-)
-
-// opens is for a file that a process opens, once it has listened or not yet.
-func (h *habits) opens(path string, listened, again bool) {
-	switch {
-	case again:
-		h.opened[path] = eachTime
-	case h.opened[path] != 0: // by another process, or one before
-	case listened:
-		h.opened[path] = onRequest
-	default:
-		h.opened[path] = atStart
-	}
+	adding            bool   // what it opens is to be watched soon
 }
 
 // whenOpened is when the file is opened, 0 if that is not known. A process that has just

@@ -97,7 +97,7 @@ func newLoop(cfg Config, dir string, s *sources) (*loop, error) {
 	if l.watcher, err = watcher.New(watcher.Options{Poll: cfg.Poll, Notice: l.term.Notice}); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	if err := l.watcher.Watch(s.scope(cfg.Dir)); err != nil {
+	if err := l.watcher.Watch(s.scope(cfg.Dir, nil)); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	l.builds.maker.Hook(s.Graph)

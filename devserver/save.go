@@ -154,11 +154,11 @@ func (l *loop) onItsWay() bool {
 func (l *loop) load() {
 	asked := time.Now()
 	l.tasks.load.start(l.queue, func() task {
-		before, cfg := l.sources, l.cfg
+		before, cfg, opened := l.sources, l.cfg, l.openedFiles()
 		return func(ctx context.Context) func() {
 			s, err := before.load(ctx, cfg)
 			if err == nil {
-				err = l.watcher.Watch(s.scope(cfg.Dir))
+				err = l.watcher.Watch(s.scope(cfg.Dir, opened))
 			}
 			return func() { l.onLoaded(s, asked, err) }
 		}
@@ -180,6 +180,7 @@ func (l *loop) onLoaded(s *sources, asked time.Time, err error) {
 	}
 	before := l.sources
 	l.sources = s.withEnviron(before.environ)
+	l.watchOpened() // what was opened meanwhile
 	if s.hooks() != before.hooks() {
 		l.builds.maker.Hook(s.Graph)
 		l.rebuild()

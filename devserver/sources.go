@@ -194,15 +194,38 @@ func shape(path string) string {
 
 // scope is what is watched: everything under the directory that the app
 // runs in (templates, assets, packages to be) but for what is ignored, and the
-// parts of the app that lie elsewhere or are ignored.
-func (s *sources) scope(dir string) watcher.Scope {
+// parts of the app that lie elsewhere or are ignored, as what it opens may be.
+func (s *sources) scope(dir string, opened []string) watcher.Scope {
 	w := watcher.Scope{Trees: []string{dir}, Exts: append([]string{".go"}, gocmd.SourceExts...)}
 	for _, p := range s.Packages {
 		w.Dirs = append(w.Dirs, p.Dir)
 		w.Files = append(w.Files, p.Embeds...)
+		for _, pattern := range p.EmbedPatterns {
+			switch root, isDir := embedRoot(p.Dir, pattern); {
+			case root == p.Dir: // is watched as a package's; all below it may be much more
+			case isDir:
+				w.Whole = append(w.Whole, root)
+			default:
+				w.Files = append(w.Files, root)
+			}
+		}
 	}
-	w.Files = slices.Concat(w.Files, s.ModFiles, s.environ.Files)
+	w.Files = slices.Concat(w.Files, s.ModFiles, s.environ.Files, opened)
 	return w
+}
+
+// embedRoot is what a go:embed pattern of a package in pkg leads to: the lowest directory
+// that holds all which it may match, or the file that it names. What is not there yet is
+// a directory, as that of a front end that is built later, unless its name has an ending.
+func embedRoot(pkg, pattern string) (root string, isDir bool) {
+	pattern = strings.TrimPrefix(pattern, "all:")
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		pattern = pathDir(pattern[:i])
+		return filepath.Join(pkg, filepath.FromSlash(pattern)), true
+	}
+	root = filepath.Join(pkg, filepath.FromSlash(pattern))
+	fi, err := os.Stat(root)
+	return root, err == nil && fi.IsDir() || err != nil && filepath.Ext(root) == ""
 }
 
 func keys(m map[string]bool) []string {

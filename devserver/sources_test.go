@@ -87,10 +87,46 @@ func TestLate(t *testing.T) {
 	}
 }
 
+// What go:embed may find is watched, whether it is there yet and whatever .gitignore says.
+func TestScopeOfEmbeds(t *testing.T) {
+	pkg := t.TempDir()
+	for _, dir := range []string{"dist", "static/css"} {
+		if err := os.MkdirAll(filepath.Join(pkg, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(pkg, "LICENSE"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ pattern, whole, file string }{
+		{"dist", "dist", ""},
+		{"all:dist", "dist", ""},
+		{"dist/*", "dist", ""},
+		{"static/*/*.css", "static", ""},
+		{"static/css/[ab].css", "static/css", ""},
+		{"web/build", "web/build", ""}, // is not there
+		{"index.html", "", "index.html"},
+		{"LICENSE", "", "LICENSE"},
+		{"*.html", "", ""},
+	} {
+		g := &gograph.Graph{Packages: []gograph.Package{{Dir: pkg, EmbedPatterns: []string{c.pattern}}}}
+		w := sourcesOf(g, time.Now(), Environ{}, Config{}).scope(t.TempDir(), nil)
+		in := func(name string) (paths []string) {
+			if name != "" {
+				paths = append(paths, filepath.Join(pkg, name))
+			}
+			return paths
+		}
+		if !slices.Equal(w.Whole, in(c.whole)) || !slices.Equal(w.Files, in(c.file)) {
+			t.Errorf("%s: whole %q and files %q, want %q and %q", c.pattern, w.Whole, w.Files, in(c.whole), in(c.file))
+		}
+	}
+}
+
 // In a package all that the go command compiles is watched, .S and .F as well as .s
 // and .f.
 func TestScope(t *testing.T) {
-	exts := sourcesOf(&gograph.Graph{}, time.Now(), Environ{}, Config{}).scope(t.TempDir()).Exts
+	exts := sourcesOf(&gograph.Graph{}, time.Now(), Environ{}, Config{}).scope(t.TempDir(), nil).Exts
 	for _, ext := range []string{".go", ".s", ".S", ".f", ".F", ".c", ".syso"} {
 		if !slices.Contains(exts, ext) {
 			t.Errorf("%s is not watched in a package", ext)

@@ -111,8 +111,7 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 			l.announce(a, key)
 		}
 	case wire.Opened:
-		_, listened := l.process.(ready)
-		l.habits.opens(m.Path, listened, m.Again)
+		l.onOpened(m.Path, m.Again)
 	case wire.Notice:
 		l.term.Notice(m.Text)
 	}

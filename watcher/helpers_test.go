@@ -121,6 +121,25 @@ func (b *bench) watch(sc Scope) {
 	b.hashed()
 }
 
+// add puts files into the scope, of which those that are wanted are to be new to it.
+func (b *bench) add(names ...string) func(want ...string) {
+	b.Helper()
+	paths := func(names []string) (all []string) {
+		for _, name := range names {
+			all = append(all, b.path(name))
+		}
+		return all
+	}
+	added, err := b.w.Add(paths(names)...)
+	must(b, err)
+	return func(want ...string) {
+		b.Helper()
+		if want := paths(want); !slices.Equal(added, want) {
+			b.Errorf("added %q, want %q", added, want)
+		}
+	}
+}
+
 func (b *bench) tree() Scope { return Scope{Trees: []string{b.dir}} }
 
 // hashed waits until all files have a hash and trustworthy times.

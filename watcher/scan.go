@@ -170,6 +170,9 @@ func (s *snapshot) vanish(n *node) {
 // reload reads the ignore rules in force in n and reports whether they differ
 // from what was in force.
 func (s *snapshot) reload(n *node, entries []fs.DirEntry) bool {
+	if n.whole {
+		return false
+	}
 	if n.repo != nil {
 		n.base, n.rel = n.repo.load(n.base), n.repo.rel
 	}
@@ -255,6 +258,9 @@ func (s *snapshot) enter(n *node, name string, id fileID, p pass) {
 	n.subs[name] = sub
 	other := !sub.tree || sub.id != id
 	sub.tree = true
+	if n.whole && !sub.whole {
+		sub.whole, other = true, true
+	}
 	if sub.repo == nil {
 		other = other || sub.base != n.rules
 		sub.base, sub.rel = n.rules, join(n.rel, name)

@@ -12,6 +12,7 @@ import (
 // reported in the Scope's spelling, made absolute, symlinked roots kept.
 type Scope struct {
 	Trees []string // directories with all below, minus what .gitignore and the built-in list ignore
+	Whole []string // the same, minus the built-in list alone
 	Dirs  []string // directories by themselves, ignored or not
 	Exts  []string // in Dirs only names with these endings count (".go"); nil means all
 	Files []string // single files, ignored or not
@@ -21,7 +22,7 @@ type Scope struct {
 func (sc Scope) clean() (Scope, error) {
 	out := Scope{Exts: slices.Clone(sc.Exts)}
 	for _, list := range []struct{ from, to *[]string }{
-		{&sc.Trees, &out.Trees}, {&sc.Dirs, &out.Dirs}, {&sc.Files, &out.Files},
+		{&sc.Trees, &out.Trees}, {&sc.Whole, &out.Whole}, {&sc.Dirs, &out.Dirs}, {&sc.Files, &out.Files},
 	} {
 		for _, path := range *list.from {
 			abs, err := filepath.Abs(path)
@@ -33,7 +34,7 @@ func (sc Scope) clean() (Scope, error) {
 		slices.Sort(*list.to)
 		*list.to = slices.Compact(*list.to)
 	}
-	for _, tree := range out.Trees {
+	for _, tree := range slices.Concat(out.Trees, out.Whole) {
 		if err := refuse(tree); err != nil {
 			return out, err
 		}
@@ -78,6 +79,7 @@ func within(dir, path string) bool {
 // filter says what counts in one directory.
 type filter struct {
 	tree  bool            // reached by a tree: files and directories not ignored
+	whole bool            // by one in which nothing is
 	rules *rules          // in force here, for tree
 	rel   string          // slash path of the directory from the top of the rules
 	dir   bool            // named in Dirs: files with an ending of exts
@@ -95,12 +97,12 @@ func (f *filter) file(name string) bool {
 	})) {
 		return true
 	}
-	return f.tree && !builtin(name) && !f.rules.ignored(join(f.rel, name), false)
+	return f.tree && !builtin(name) && (f.whole || !f.rules.ignored(join(f.rel, name), false))
 }
 
 // sub reports whether a directory of that name is entered.
 func (f *filter) sub(name string) bool {
-	return f.tree && !builtin(name) && !f.rules.ignored(join(f.rel, name), true)
+	return f.tree && !builtin(name) && (f.whole || !f.rules.ignored(join(f.rel, name), true))
 }
 
 // relevant reports whether an event on that name can matter.

@@ -3,6 +3,7 @@ package watcher
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,7 @@ func (s *snapshot) apply(sc Scope) {
 	for _, n := range s.nodes {
 		was := n.filter
 		n.was = &was
-		n.tree, n.dir, n.exts, n.names = false, false, nil, nil
+		n.tree, n.whole, n.dir, n.exts, n.names = false, false, false, nil, nil
 		n.root, n.repo = false, nil
 	}
 	s.roots = nil
@@ -96,6 +97,10 @@ func (s *snapshot) apply(sc Scope) {
 	for _, path := range sc.Trees {
 		n := name(path)
 		n.tree, n.repo = true, &repo{}
+	}
+	for _, path := range sc.Whole {
+		n := name(path)
+		n.tree, n.whole, n.repo = true, true, &repo{}
 	}
 	for _, path := range sc.Dirs {
 		n := name(path)
@@ -117,6 +122,40 @@ func (s *snapshot) apply(sc Scope) {
 	}
 }
 
+// add puts single files into the scope and returns those that are new to it. What is new
+// on the disk besides is reported.
+func (s *snapshot) add(files []string) (added []string) {
+	nodes := make(map[*node]bool)
+	for _, path := range files {
+		n, name := s.node(filepath.Dir(path)), filepath.Base(path)
+		if n.file(name) {
+			continue
+		}
+		if !nodes[n] {
+			nodes[n] = true
+			was := n.filter
+			n.was, n.names = &was, maps.Clone(n.names)
+		}
+		if n.names == nil {
+			n.names = make(map[string]bool)
+		}
+		n.names[name] = true
+		added = append(added, path)
+		if !n.root {
+			n.root = true
+			s.roots = append(s.roots, n)
+		}
+	}
+	for n := range nodes {
+		s.scan(n, pass{sift: true, quiet: true})
+	}
+	s.finish()
+	for n := range nodes {
+		n.was = nil
+	}
+	return added
+}
+
 func (s *snapshot) node(path string) *node {
 	n := s.nodes[path]
 	if n == nil {
@@ -135,7 +174,9 @@ func (s *snapshot) all(p pass) {
 		if n.repo != nil {
 			real := resolve(n.path)
 			s.trees = append(s.trees, real)
-			*n.repo = findRepo(real)
+			if !n.whole {
+				*n.repo = findRepo(real)
+			}
 		}
 	}
 	// Trees first, with the symlinks in them, so that a directory which is also

@@ -113,6 +113,19 @@ func (w *Watcher) Watch(sc Scope) error {
 	})
 }
 
+// Add puts single files into the scope, ignored or not, until Watch replaces it. When it
+// returns they are part of the snapshot; added are those that did not count before.
+func (w *Watcher) Add(files ...string) (added []string, err error) {
+	sc, err := Scope{Files: files}.clean()
+	if err != nil {
+		return nil, err
+	}
+	err = w.do(func() {
+		w.look(func() { added = w.snap.add(sc.Files) })
+	})
+	return added, err
+}
+
 // Rescan compares everything and returns when that is done; what it found can
 // be taken at once, unless git is at work. After Close it does nothing.
 func (w *Watcher) Rescan() {

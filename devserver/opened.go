@@ -1,0 +1,121 @@
+package devserver
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"devrun/watcher"
+)
+
+// opened are the files that a binary opens, and when.
+type opened map[string]when
+
+type when uint8
+
+const (
+	atStart   when = 1 + iota // before it listened: what it made of the file stays
+	onRequest                 // later, and once as far as is known
+	eachTime                  // for each request anew
+)
+
+// add notes that a process opens a file, once it has listened or not yet, and reports
+// whether that is news.
+func (o opened) add(path string, listened, again bool) bool {
+	was, is := o[path], onRequest
+	switch {
+	case again:
+		is = eachTime
+	case was != 0: // by another process, or one before
+		return false
+	case !listened:
+		is = atStart
+	}
+	o[path] = is
+	return was == 0
+}
+
+// addAfter is how long the app may go on to open files before those are watched that
+// were not watched anyway.
+const addAfter = 100 * time.Millisecond
+
+// onOpened takes word of a file that the app opens.
+func (l *loop) onOpened(path string, again bool) {
+	_, listened := l.process.(ready)
+	h := &l.habits
+	if h.opened.add(path, listened, again) && !h.adding {
+		h.adding = true
+		l.queue.after(addAfter, l.watchOpened)
+	}
+}
+
+// watchOpened has the files watched that the app opens, wherever they are and though
+// .gitignore may name them. One that was not watched before and was saved since the app
+// has begun to run was saved after it was read, as far as one can tell.
+func (l *loop) watchOpened() {
+	l.habits.adding = false
+	files := l.openedFiles()
+	begun := l.saves.clock.started
+	go func() {
+		added, err := l.watcher.Add(files...)
+		if err != nil {
+			return // the run ends
+		}
+		var late watcher.Batch
+		for _, f := range added {
+			if savedSince(f, begun) {
+				late = append(late, watcher.Change{Path: f, Op: watcher.Modified})
+			}
+		}
+		if len(late) > 0 {
+			l.queue.tell(func() { l.onBatch(late) })
+		}
+	}()
+}
+
+// openedFiles are those that the app opens and a person may save.
+func (l *loop) openedFiles() []string {
+	outside := l.sources.outside(l.cfg.Dir)
+	var files []string
+	for path := range l.habits.opened {
+		if !outside.has(path) && !l.habits.writes.has(path, l.habits.starts.acts) {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files[:min(len(files), maxOpened)]
+}
+
+// maxOpened bounds how many are watched: the app's configuration, templates and
+// translations are some hundred, its data may be any number.
+const maxOpened = 1000
+
+// outside are the places whose files are not the developer's to save.
+type outside struct{ in, but []string }
+
+// outside are those for an app in a directory.
+func (s *sources) outside(dir string) outside {
+	o := outside{
+		in:  []string{"/usr", "/proc", "/sys", "/dev", "/run", "/var", "/etc/ssl", "/etc/pki", s.GOROOT, s.GOMODCACHE, os.TempDir()},
+		but: append([]string{dir}, s.modules...),
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		o.in = append(o.in, cache)
+	}
+	return o
+}
+
+func (o outside) has(path string) bool {
+	if slices.ContainsFunc(o.but, func(dir string) bool { return within(dir, path) }) {
+		return false
+	}
+	if dir, name := filepath.Split(path); dir == "/etc/" {
+		return slices.Contains(systemFiles, name)
+	}
+	return slices.ContainsFunc(o.in, func(dir string) bool { return dir != "" && within(dir, path) })
+}
+
+// systemFiles are what Go's own packages read of /etc.
+var systemFiles = strings.Fields("hosts resolv.conf nsswitch.conf services protocols localtime mime.types passwd group")
