@@ -37,6 +37,14 @@ func (r *Rig) Put(name, text string) {
 	}
 }
 
+// Remove removes what is there below the app's directory.
+func (r *Rig) Remove(name string) {
+	r.T.Helper()
+	if err := os.RemoveAll(filepath.Join(r.Dir, name)); err != nil {
+		r.T.Fatal(err)
+	}
+}
+
 // Read returns the text of a file below the app's directory.
 func (r *Rig) Read(name string) string {
 	r.T.Helper()

@@ -34,10 +34,12 @@ var (
 		{"only what the app is made of is built", testGraph},
 		{"modules beside the app", testWorkspace},
 		{".env", testEnvFile},
+		{"what the app reads", testRead},
 	}
 	longWatched = e2e.Behaviours{
 		{"ignored files cost nothing", testIgnored},
 		{"cgo sources", testCgo},
+		{"embedded files that git ignores", testIgnoredEmbeds},
 		{"a generator that writes the same again", testGenerator},
 		{"a symlinked root", testSymlinkedRoot},
 		{"spaces, quotes and other letters in paths", testOddPaths},
