@@ -202,6 +202,13 @@ func (f *listeners) present(a answer) {
 	}
 }
 
+// drain ends what the app, which is to stop, would wait for in vain.
+func (f *listeners) drain() {
+	for _, fr := range f.byKey {
+		fr.proxy.Drain()
+	}
+}
+
 // setWaiting makes the page for requests that are held from now on.
 func (f *listeners) setWaiting() {
 	h := f.visitors(f.pages.Waiting(time.Now(), "still building"))

@@ -35,6 +35,8 @@ func (l *loop) swap(b *binaries.Binary) {
 func (l *loop) stop(a *app) {
 	l.habits.starts.begins(time.Now())
 	l.failures.hurryAll(a) // a request that waits for a debugger would keep the app from ending
+	l.present()            // what comes is not for it
+	l.web.listeners.drain()
 	a.stop(l.cfg.Grace, func() {
 		l.queue.tell(func() {
 			if l.process.any() == a && l.cfg.Grace > 0 {

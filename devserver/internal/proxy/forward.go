@@ -50,12 +50,13 @@ type upstream struct {
 	addr      string
 	since     time.Time
 	over      context.Context
+	tenure    *tenure // of the process
 	transport *http.Transport
 	lost      Lost // or nil
 }
 
-func newUpstream(addr string, over context.Context) *upstream {
-	u := &upstream{addr: addr, since: time.Now(), over: over}
+func newUpstream(addr string, over context.Context, t *tenure) *upstream {
+	u := &upstream{addr: addr, since: time.Now(), over: over, tenure: t}
 	u.transport = &http.Transport{
 		DialContext:           u.dial,
 		DisableCompression:    true,
@@ -103,14 +104,16 @@ type exchange struct {
 	r    *http.Request
 	page bool // wants a whole document, and may have the script tag in it
 
-	app      *upstream // this sending's
-	body     *body     // this sending's
-	peer     string    // where the app sees this sending come from, if that is of use
-	err      error     // why there is no answer
-	answered bool      // a response header came
-	hijacked bool      // it became a tunnel
-	touched  bool      // bytes of the body are gone
-	sent     int       // how many processes may have seen it, in vain
+	app      *upstream   // this sending's
+	body     *body       // this sending's
+	end      func()      // ends this sending
+	keep     func() bool // tells that it is not to end when the app is drained; false if it has
+	peer     string      // where the app sees this sending come from, if that is of use
+	err      error       // why there is no answer
+	answered bool        // a response header came
+	hijacked bool        // it became a tunnel
+	touched  bool        // bytes of the body are gone
+	sent     int         // how many processes may have seen it, in vain
 }
 
 func newExchange(r *http.Request, page bool) *exchange {
@@ -127,7 +130,11 @@ func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{})
 // try sends x to the app of s. An error says why w is still untouched.
 func (f *Front) try(w http.ResponseWriter, x *exchange, s *state) error {
 	x.app, x.err = s.app, nil
-	ctx := context.WithValue(x.r.Context(), exchangeKey{}, x)
+	ctx, end := context.WithCancel(context.WithValue(x.r.Context(), exchangeKey{}, x))
+	x.end, x.keep = end, always
+	if x.safe() {
+		x.keep = x.app.drains(ordinary, end)
+	}
 	if x.app.lost != nil {
 		x.peer = ""
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -140,6 +147,8 @@ func (f *Front) try(w http.ResponseWriter, x *exchange, s *state) error {
 	// The app decides what becomes of an unread body, not this server.
 	http.NewResponseController(w).EnableFullDuplex() // cannot fail with HTTP/1
 	defer func() {
+		x.keep()
+		end()
 		x.touched = x.body.shut() || x.touched
 		if s.over.Err() != nil {
 			s.leave()
@@ -246,6 +255,12 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func (f *Front) send(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	res, err := x.app.transport.RoundTrip(r)
+	if !x.keep() {
+		if err == nil {
+			res.Body.Close()
+		}
+		return nil, errDrained
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +268,10 @@ func (f *Front) send(r *http.Request) (*http.Response, error) {
 		res.Body.Close()
 		return nil, errReplaced
 	}
-	x.answered = true
+	x.answered, x.keep = true, always
+	if d, stream := patience(res); stream {
+		x.keep = x.app.drains(d, x.end)
+	}
 	return res, nil
 }
 

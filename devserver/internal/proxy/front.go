@@ -13,7 +13,7 @@
 //     a client cannot forge.
 //   - An answer is the app's own, with the same timing, except for one script
 //     tag in pages (inject.go says when). There is no deadline once a
-//     connection is made, and no buffer that grows with what passes.
+//     connection is made, until Drain, and no buffer that grows with what passes.
 //   - A request is sent twice only if the first sending cannot have been acted
 //     on, or if its method promises that this is harmless; never after a byte of
 //     its body was read.
@@ -76,7 +76,8 @@ type Front struct {
 	root context.Context // ends with Close
 	stop context.CancelFunc
 
-	state atomic.Pointer[state] // never nil
+	state  atomic.Pointer[state]  // never nil
+	tenure atomic.Pointer[tenure] // of the app that is forwarded to, or will be next
 
 	mu    sync.Mutex         // guards conns
 	conns map[*conn]struct{} // all that are open; nil after Close
@@ -120,6 +121,7 @@ func Listen(o Options) (*Front, error) {
 	f.root, f.stop = context.WithCancel(context.Background())
 	f.notes.say = o.Log
 	f.handed = handed{make(chan net.Conn), f.root.Done()}
+	f.tenure.Store(newTenure())
 	f.state.Store(f.newState(nil, ""))
 	if err := f.bind(); err != nil {
 		f.stop()
@@ -226,6 +228,7 @@ func (f *Front) accept(l net.Listener) {
 type conn struct {
 	*net.TCPConn
 	front  *Front
+	app    *upstream // that it was dialled to; nil for a client's
 	unread []byte
 }
 

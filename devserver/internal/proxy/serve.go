@@ -78,10 +78,11 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Err() != nil || x.hijacked {
 			panic(http.ErrAbortHandler)
 		}
-		if !isDial(err) {
+		if err != errDrained && !isDial(err) {
 			x.sent++
 		}
-		if x.sent > 1 || !x.repeatable(err) || err != errReplaced && !f.changedAfter(r.Context(), s, err) {
+		again := err == errReplaced || err == errDrained
+		if x.sent > 1 || !x.repeatable(err) || !again && !f.changedAfter(r.Context(), s, err) {
 			h := x.explained(s, err)
 			if h == nil {
 				h = badGateway(x, s, err)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,11 @@ func (f *Front) dial(s *state) *conn {
 	if err != nil {
 		return nil // the next state, or a closed connection, tells the client
 	}
-	return f.track(c)
+	t := f.track(c)
+	if t != nil {
+		t.app = s.app
+	}
+	return t
 }
 
 // splice joins c to the app, once there is one. app is a connection to it that
@@ -29,28 +34,63 @@ func (f *Front) splice(c, app *conn) {
 		}
 	}
 	defer app.Close()
+	client := newDated(c)
+	keep := app.app.drains(0, func() {
+		client.whenSilent(func() {
+			c.Close()
+			app.Close()
+		})
+	})
+	defer keep()
 	back := make(chan struct{})
 	f.wg.Go(func() {
 		defer close(back)
-		pipe(c, app)
+		pipe(c, app, app.TCPConn) // bare, so that the kernel can move the bytes
 	})
-	if _, err := app.Write(c.unread); err != nil {
-		abort(c, app)
-	} else {
-		pipe(app, c)
-	}
+	pipe(app, c, client)
 	<-back
 }
 
-// pipe copies until src ends, and ends dst in the same way: a half-close stays a
-// half-close, a broken connection breaks the other.
-func pipe(dst, src *conn) {
-	// The bare TCPConns let the kernel move the bytes where it can.
-	if _, err := io.Copy(dst.TCPConn, src.TCPConn); err != nil {
+// pipe copies what r reads of src until src ends, and ends dst in the same way: a
+// half-close stays a half-close, a broken connection breaks the other.
+func pipe(dst, src *conn, r io.Reader) {
+	if _, err := io.Copy(dst.TCPConn, r); err != nil {
 		abort(dst, src)
 		return
 	}
 	dst.CloseWrite() // fails if dst is gone already, which its other pipe notices
+}
+
+// dated is a connection that knows when it last spoke.
+type dated struct {
+	c    *conn
+	last atomic.Pointer[time.Time]
+}
+
+func newDated(c *conn) *dated {
+	d := &dated{c: c}
+	d.speaks()
+	return d
+}
+
+func (d *dated) speaks() {
+	now := time.Now()
+	d.last.Store(&now)
+}
+
+func (d *dated) Read(p []byte) (int, error) {
+	n, err := d.c.Read(p)
+	d.speaks()
+	return n, err
+}
+
+// whenSilent calls then as soon as an ordinary request of it would have been answered.
+func (d *dated) whenSilent(then func()) {
+	if left := ordinary - time.Since(*d.last.Load()); left > 0 {
+		time.AfterFunc(left, func() { d.whenSilent(then) })
+		return
+	}
+	then()
 }
 
 // abort resets both connections.

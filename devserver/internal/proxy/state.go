@@ -50,7 +50,7 @@ func (f *Front) newState(page http.Handler, addr string) *state {
 	s := &state{page: page}
 	s.over, s.end = context.WithCancel(f.root)
 	if addr != "" {
-		s.app = newUpstream(addr, s.over)
+		s.app = newUpstream(addr, s.over, f.tenure.Load())
 		if f.opts.Lost != nil {
 			s.app.lost = f.opts.Lost()
 		}
