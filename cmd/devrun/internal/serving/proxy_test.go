@@ -33,6 +33,7 @@ func TestLongServing(t *testing.T) {
 var (
 	requests = e2e.Behaviours{
 		{"websockets", testWebsocket},
+		{"streams and long polls of an app that drains", testStreamsDrain},
 		{"requests arrive as they were sent", testFidelity},
 		{"a request in flight when its process ends", testInFlight},
 		{"devrun's own addresses are guarded", testGuarded},

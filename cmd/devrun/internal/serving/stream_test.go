@@ -67,6 +67,68 @@ func testStreams(t *testing.T, mode string) {
 	}
 }
 
+// They are ended, so that the app's graceful shutdown comes to its end, and long polls
+// are answered by the new app.
+func testStreamsDrain(t *testing.T, mode string) {
+	r := e2e.New(t, mode)
+	r.Env = append(r.Env, "DRAIN_MS=1")
+	r.Start("--grace", "30s")
+	const each = 4
+	polled := make(chan string, each)
+	open := func(until string) (streams []io.Reader) {
+		t.Helper()
+		for range each {
+			for _, query := range []string{"", "&type=application/x-ndjson"} {
+				resp, err := http.Get(r.URL("/sse?ms=100&n=100000" + query))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { resp.Body.Close() })
+				streams = append(streams, resp.Body)
+			}
+			socket, echoes := websocket(r)
+			echoes()
+			streams = append(streams, socket)
+			go func() {
+				_, body, err := e2e.Ask("GET", r.URL("/poll?until="+until), nil)
+				polled <- fmt.Sprint(body, err)
+			}()
+		}
+		suite.Until(t, "the long polls are in the app", func() error {
+			if n := appConnections(r); n < 4*each {
+				return fmt.Errorf("%d connections", n)
+			}
+			return nil
+		})
+		return streams
+	}
+	drained := func(times int) {
+		t.Helper()
+		if n := strings.Count(r.Stdout.String(), "drained <nil>"); n != times {
+			t.Errorf("%d apps were drained, want %d", n, times)
+		}
+		if s := r.Stderr.String(); strings.Contains(s, "killing it") {
+			t.Errorf("an app was killed:\n%s", s)
+		}
+	}
+	streams := open("v2")
+	r.SetVersion("v2")
+	r.Served("v2")
+	drained(1)
+	for _, s := range streams {
+		io.Copy(io.Discard, s) // one that goes on fails the test by its time-out
+	}
+	for range each {
+		if got := <-polled; got != "polled v2\n<nil>" {
+			t.Errorf("a long poll got %q", got)
+		}
+	}
+	open("v3")
+	r.Cmd.Process.Signal(os.Interrupt)
+	r.Exit()
+	drained(2)
+}
+
 // One works through devrun, and ends with its app and not before.
 func testWebsocket(t *testing.T, mode string) { websockets(t, mode, 0) }
 

@@ -76,12 +76,15 @@ func main() {
 		go func() {
 			<-term
 			time.Sleep(drain)
-			srv.Shutdown(context.Background())
+			fmt.Println("drained", srv.Shutdown(context.Background()))
 			os.Exit(0)
 		}()
 	}
 	fmt.Println("listening as", os.Getpid())
-	log.Fatal(srv.Serve(ln))
+	if err := srv.Serve(ln); err != http.ErrServerClosed {
+		log.Fatal(err)
+	}
+	select {} // until it is drained
 }
 
 func millis(name string) time.Duration {

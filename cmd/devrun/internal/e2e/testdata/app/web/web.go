@@ -3,6 +3,7 @@ package web
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	_ "embed"
@@ -43,6 +44,13 @@ func Handler(version string) http.Handler {
 		ms, _ := strconv.Atoi(r.FormValue("ms"))
 		time.Sleep(time.Duration(ms) * time.Millisecond)
 		fmt.Fprintln(w, "slow", version)
+	})
+	mux.HandleFunc("GET /poll", func(w http.ResponseWriter, r *http.Request) {
+		if version != r.FormValue("until") {
+			<-r.Context().Done()
+			return
+		}
+		fmt.Fprintln(w, "polled", version)
 	})
 	mux.HandleFunc("GET /gz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -108,7 +116,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 }
 
 func sse(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Type", cmp.Or(r.FormValue("type"), "text/event-stream"))
 	every, _ := strconv.Atoi(r.FormValue("ms"))
 	count, _ := strconv.Atoi(r.FormValue("n"))
 	for i := range count {
