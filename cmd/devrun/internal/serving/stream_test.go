@@ -109,6 +109,8 @@ func testStreamsDrain(t *testing.T, mode string) {
 		}
 		if s := r.Stderr.String(); strings.Contains(s, "killing it") {
 			t.Errorf("an app was killed:\n%s", s)
+		} else if strings.Contains(s, "/poll") {
+			t.Errorf("what the old app said to nobody is a failure:\n%s", s)
 		}
 	}
 	streams := open("v2")

@@ -159,7 +159,8 @@ func (w *writer) WriteHeader(status int) {
 	case !late:
 		q.begin(status)
 	}
-	failing := status >= 500 && status <= 599 && !q.failing
+	gone := q.asked.Context().Err() != nil // who asked: what is said to nobody is no failure
+	failing := status >= 500 && status <= 599 && !q.failing && !gone
 	q.failing = q.failing || failing
 	q.mu.Unlock()
 	if late {

@@ -48,6 +48,7 @@ func Handler(version string) http.Handler {
 	mux.HandleFunc("GET /poll", func(w http.ResponseWriter, r *http.Request) {
 		if version != r.FormValue("until") {
 			<-r.Context().Done()
+			http.Error(w, r.Context().Err().Error(), http.StatusInternalServerError)
 			return
 		}
 		fmt.Fprintln(w, "polled", version)
