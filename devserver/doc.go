@@ -30,6 +30,7 @@
 //	listeners.go   the app's public addresses and what they answer
 //	front.go       one of them, and who in the app answers for it
 //	addresses.go   what those are
+//	sockets.go     its Unix sockets, and what is left of them
 //	memory.go      the same, from one run to the next
 //	console.go     devrun's own origin: its pages, and what they ask
 //	failures.go    requests that failed: recorded, examined, answered

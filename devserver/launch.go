@@ -29,6 +29,8 @@ type app struct {
 	idle   bool         // it has been ready for a while
 	typed  time.Time    // when a key last went to it
 	exit   *fault.Frame // where it has called os.Exit
+
+	sockets []*socket // in the file system
 }
 
 // pid is the process to name to a person: the main one, or who has taken over from it.

@@ -101,16 +101,27 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 		l.habits.writes.began(m.Path, l.habits.starts.acts)
 	case wire.Left:
 		l.habits.writes.ended(m.Stamp)
+	case wire.Listening:
+		if m.Network == "unix" {
+			a.binds(m.Addr)
+		}
 	}
 	if lives(l.process) != a {
 		return
 	}
 	switch m.Kind {
 	case wire.Listening:
-		l.onListening(a, in, m)
+		switch {
+		case m.Network != "unix":
+			l.onListening(a, in, m)
+		case !l.sources.HasHTTP:
+			l.onSocket(a, m)
+		}
 	case wire.Serving:
 		if key := l.web.listeners.serving(a.gen, in, m); key != "" {
 			l.announce(a, key)
+		} else {
+			l.onSocket(a, m)
 		}
 	case wire.Opened:
 		l.onOpened(m.Path, m.Again)
@@ -133,8 +144,7 @@ func (l *loop) ownFrame(frames []wire.Frame) *fault.Frame {
 // before its address is printed as if it were: other servers speak HTTP too.
 const announceAfter = 100 * time.Millisecond
 
-// onListening opens an address for the app. The first makes it ready: the requests go
-// on, and browsers load anew.
+// onListening opens an address for the app. The first makes it ready.
 func (l *loop) onListening(a *app, in *image, m wire.Message) {
 	_, was := l.process.(ready)
 	key, err := l.web.listeners.listening(a.gen, in, m)
@@ -154,6 +164,12 @@ func (l *loop) onListening(a *app, in *image, m wire.Message) {
 		l.present()
 		return
 	}
+	l.onReady(a)
+}
+
+// onReady is for an app that has begun to listen: the requests go on, and browsers load
+// anew.
+func (l *loop) onReady(a *app) {
 	l.turn(listens{})
 	l.launcher.early = 0
 	l.after(settleAfter, a, func() { l.web.listeners.closeOlder(a.gen) })
@@ -203,6 +219,9 @@ func (l *loop) onLeft(a *app, in *image) {
 func (l *loop) onExited(a *app, e fault.Exit, trouble error) {
 	if l.process.any() != a {
 		return
+	}
+	if err := a.removeSockets(); err != nil {
+		l.term.Error(err)
 	}
 	if l.builds.good.binary != a.binary {
 		a.binary.Close()

@@ -294,7 +294,11 @@ func TestOtherSocketsUntouched(t *testing.T) {
 		}
 	}()
 	_, port := public(t, "127.0.0.1:0")
-	p := run(t, shared(t, "app"), nil, "-unix", filepath.Join(t.TempDir(), "socket"), ":"+port)
-	m := p.serving() // and no message about the Unix socket
+	path := filepath.Join(t.TempDir(), "socket")
+	p := run(t, shared(t, "app"), nil, "-unix", path, ":"+port)
+	p.next(wire.Hello)
+	equal(t, "listening", p.next(wire.Listening), wire.Message{Kind: wire.Listening, Network: "unix", Wanted: path, Addr: path})
+	m := p.next(wire.Listening)
+	p.next(wire.Serving)
 	equal(t, "connection", get(t, "http://"+m.Addr+"/dial?to="+l.Addr().String()), "reuseport 0 <nil>\nhello <nil>\n")
 }

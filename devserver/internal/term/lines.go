@@ -35,8 +35,13 @@ func (t *Terminal) Built(d time.Duration) {
 }
 
 // Serving says that the app answers at url.
-func (t *Terminal) Serving(url string, pid int) {
-	t.say(t.style.greenBold("serving") + " " + t.style.address(url) + " " + t.style.dim(fmt.Sprintf("(pid %d)", pid)))
+func (t *Terminal) Serving(url string, pid int) { t.serving(t.style.address(url), pid) }
+
+// ServingSocket says that the app answers on the Unix socket at path.
+func (t *Terminal) ServingSocket(path string, pid int) { t.serving("unix "+visible(path), pid) }
+
+func (t *Terminal) serving(where string, pid int) {
+	t.say(t.style.greenBold("serving") + " " + where + " " + t.style.dim(fmt.Sprintf("(pid %d)", pid)))
 }
 
 // Effect is what comes of a save.

@@ -99,9 +99,9 @@ type Message struct {
 	Go    string   `json:"go,omitempty"`
 	Parts []string `json:"parts,omitempty"`
 
-	// Listening: Network is "tcp4" or "tcp6", Wanted the host:port that the app
-	// asked for. Listening and Serving: Addr is the host:port where it answers;
-	// equal to Wanted when the socket was not moved.
+	// Listening: Network is "tcp4", "tcp6" or "unix", Wanted the host:port that the
+	// app asked for. Listening and Serving: Addr is the host:port where it answers;
+	// equal to Wanted when the socket was not moved. Of "unix" both are the absolute path.
 	Network string `json:"network,omitempty"`
 	Wanted  string `json:"wanted,omitempty"`
 	Addr    string `json:"addr,omitempty"`

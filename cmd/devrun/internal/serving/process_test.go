@@ -3,12 +3,16 @@
 package serving
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,6 +27,7 @@ import (
 var (
 	processes = e2e.Behaviours{
 		{"an app that drains is waited for", testDrain},
+		{"an app on a Unix socket", testUnixSocket},
 		{"nothing survives devrun", testTreeKill},
 		{"an app that dies at the start", testDiesAtStart},
 		{"a port that somebody else has", testPortTaken},
@@ -53,6 +58,41 @@ func testDrain(t *testing.T, mode string) {
 	e2e.Gone(t, pid)
 	if s := r.Stderr.String() + r.Stdout.String(); strings.Contains(s, "address already in use") || strings.Contains(s, "killing it") {
 		t.Errorf("the app was not waited for")
+	}
+}
+
+// It is ready as one with a port is, and finds its path free at each start.
+func testUnixSocket(t *testing.T, mode string) {
+	r := e2e.New(t, mode)
+	r.Env = append(r.Env, "SOCKET=app.sock")
+	r.Launch()
+	path := filepath.Join(r.Dir, "app.sock")
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}
+	for i, version := range []string{"v1", "v2", "v3"} {
+		point := r.Point()
+		if i > 0 {
+			r.SetVersion(version)
+		}
+		r.SaysAfter(point, `^devrun: serving unix app\.sock \(pid \d+\)$`)
+		resp, err := client.Get("http://localhost/version")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if got := string(body); got != version+"\n" || err != nil {
+			t.Errorf("%q, %v; want %s", got, err, version)
+		}
+	}
+	r.Cmd.Process.Signal(os.Interrupt)
+	r.Exit()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is left behind: %v", err)
 	}
 }
 

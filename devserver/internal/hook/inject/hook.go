@@ -229,3 +229,15 @@ func cut(s string, n int) string {
 	}
 	return s[:n] + "…"
 }
+
+// inFull is the path of a Unix socket from the root on, "" for one that has no path.
+func inFull(name string) string {
+	if name == "" || name[0] == '@' { // abstract
+		return ""
+	}
+	dir, err := os.Getwd()
+	if name[0] == '/' || err != nil {
+		return name
+	}
+	return dir + "/" + name
+}

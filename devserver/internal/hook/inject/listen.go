@@ -21,7 +21,7 @@ var listenFunc func(int, int) error
 // move takes a bound TCP socket off its port; nil when the app keeps its ports.
 var move func(fd int) error
 
-// listen reports each TCP listener, after listen(2): connections queue from
+// listen reports each listener for TCP or at a path, after listen(2): connections queue from
 // then on, and none that follows a report is refused. Listeners that the app
 // inherits or makes by system calls of its own are not seen.
 var _ = add("listen", func(c *channel) bool {
@@ -34,7 +34,7 @@ var _ = add("listen", func(c *channel) bool {
 		if network == "" {
 			return listen(fd, backlog)
 		}
-		if move != nil {
+		if move != nil && network != "unix" {
 			if err := move(fd); err != nil {
 				c.send(wire.Message{Kind: wire.Notice, Text: "the app keeps " + wanted + " for itself: " + err.Error()})
 			}
@@ -49,8 +49,8 @@ var _ = add("listen", func(c *channel) bool {
 	return true
 })
 
-// address returns where fd is bound, as package net writes it; "" for what is
-// not TCP.
+// address returns where fd is bound, as package net writes it, and a path in full;
+// "" for what is neither TCP nor a Unix socket in the file system.
 func address(fd int) (network, addr string) {
 	sa, err := syscall.Getsockname(fd)
 	if err != nil {
@@ -65,6 +65,10 @@ func address(fd int) (network, addr string) {
 			ip = ip.WithZone(strconv.Itoa(int(sa.ZoneId)))
 		}
 		return "tcp6", netip.AddrPortFrom(ip, uint16(sa.Port)).String()
+	case *syscall.SockaddrUnix:
+		if path := inFull(sa.Name); path != "" {
+			return "unix", path
+		}
 	}
 	return "", ""
 }

@@ -30,8 +30,16 @@ var _ = add("serve", func(c *channel) bool {
 			wrap(s)
 		}
 		defer func() { recover() }() // l is the app's: its methods may do anything
-		if a := l.Addr(); strings.HasPrefix(a.Network(), "tcp") {
-			c.send(wire.Message{Kind: wire.Serving, Addr: a.String(), TLS: fmt.Sprintf("%T", l) == "*tls.listener"})
+		a := l.Addr()
+		addr := a.String()
+		switch network := a.Network(); {
+		case network == "unix":
+			addr = inFull(addr)
+		case !strings.HasPrefix(network, "tcp"):
+			return
+		}
+		if addr != "" {
+			c.send(wire.Message{Kind: wire.Serving, Addr: addr, TLS: fmt.Sprintf("%T", l) == "*tls.listener"})
 		}
 	}
 	return true

@@ -55,7 +55,11 @@ func main() {
 		probe.Close()
 	}
 	time.Sleep(millis("STARTUP_MS"))
-	ln, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
+	network, addr := "tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+	if path := os.Getenv("SOCKET"); path != "" {
+		network, addr = "unix", path
+	}
+	ln, err := net.Listen(network, addr)
 	if err != nil {
 		log.Fatal(err)
 	}
