@@ -15,9 +15,9 @@ type front struct {
 	wanted    string    // what the app asked for
 	backends  []backend // where the app answers for it, the newest last
 	gen       int       // the generation that said so
-	tls       bool
-	announced int    // the newest generation it was printed for
-	state     string // what the proxy was last told
+	http, tls bool      // net/http serves there, and under TLS
+	announced string    // what was printed of it, with the generation
+	state     string    // what the proxy was last told
 }
 
 // backend is a listener of the app's, and the processes that have it.
@@ -43,7 +43,7 @@ func (fr *front) listening(gen int, in *image, m wire.Message) {
 	}
 	fr.backends = slices.DeleteFunc(fr.backends, func(b backend) bool { return len(b.in) == 1 && b.in[in] })
 	fr.backends = append(fr.backends, backend{m.Addr, map[*image]bool{in: true}})
-	fr.gen, fr.tls, fr.wanted = gen, false, m.Wanted
+	fr.gen, fr.http, fr.tls, fr.wanted = gen, false, false, m.Wanted
 }
 
 // serving takes the word of a process that it serves HTTP on a listener, which it may
@@ -51,7 +51,7 @@ func (fr *front) listening(gen int, in *image, m wire.Message) {
 func (fr *front) serving(in *image, m wire.Message) bool {
 	for _, b := range fr.backends {
 		if b.addr == m.Addr {
-			b.in[in], fr.tls = true, m.TLS
+			b.in[in], fr.http, fr.tls = true, true, m.TLS
 			return true
 		}
 	}

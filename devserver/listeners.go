@@ -149,18 +149,28 @@ func (f *listeners) left(in *image) (lost bool) {
 	return lost
 }
 
-// announce returns the URL to print for a front, "" if it was printed for
-// this generation before or need not be.
-func (f *listeners) announce(gen int, key string) string {
+// announce returns the address of a front as it is to be printed, "" if it was so
+// printed for this generation before or need not be. While net/http serves on another
+// front, one where it does not speaks no HTTP, unless other says that there is another
+// server of HTTP.
+func (f *listeners) announce(gen int, key string, other bool) (scheme, addr string) {
 	fr := f.byKey[key]
-	if fr == nil || fr.gen != gen || fr.announced == gen {
-		return ""
+	if fr == nil || fr.gen != gen {
+		return "", ""
 	}
-	fr.announced = gen
+	scheme, addr = f.schemeOf(fr), display(fr.proxy.Addrs()[0])
+	if !fr.http && !other && slices.ContainsFunc(f.order, func(key string) bool { return f.byKey[key].gen == gen && f.byKey[key].http }) {
+		scheme = "tcp"
+	}
+	said := fmt.Sprint(gen, scheme, addr)
+	if said == fr.announced {
+		return "", ""
+	}
+	fr.announced = said
 	if len(f.order) > 1 && chosenBySystem(fr.wanted) {
-		return ""
+		return "", ""
 	}
-	return f.urlOf(fr)
+	return scheme, addr
 }
 
 // show makes h the page for what is wrong.
@@ -276,11 +286,14 @@ func (f *listeners) url() string {
 }
 
 func (f *listeners) urlOf(fr *front) string {
-	scheme := "http"
+	return f.schemeOf(fr) + "://" + display(fr.proxy.Addrs()[0])
+}
+
+func (f *listeners) schemeOf(fr *front) string {
 	if fr.tls {
-		scheme = "https"
+		return "https"
 	}
-	return scheme + "://" + display(fr.proxy.Addrs()[0])
+	return "http"
 }
 
 // networkURL is the address of a front as others on the network reach it.

@@ -80,7 +80,7 @@ func (l *loop) onSocket(a *app, m wire.Message) {
 	}
 	l.after(announceAfter, a, func() { // ports come first
 		if lives(l.process) == a {
-			l.term.ServingSocket(name, a.pid())
+			l.term.ServingSocket("unix", name, a.pid())
 			l.announceConsole()
 		}
 	})

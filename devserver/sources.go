@@ -83,6 +83,17 @@ func sourcesOf(g *gograph.Graph, asked time.Time, environ Environ, cfg Config) *
 	return s
 }
 
+// otherServers are packages that serve HTTP without net/http.
+var otherServers = []string{
+	"github.com/cloudwego/hertz/pkg/app/server",
+	"github.com/lesismal/nbio/nbhttp",
+	"github.com/valyala/fasthttp", // also of Fiber
+}
+
+func (s *sources) hasOtherServer() bool {
+	return slices.ContainsFunc(otherServers, func(path string) bool { return s.Imports[path] })
+}
+
 // load asks the go command what the app is made of now.
 func (s *sources) load(ctx context.Context, cfg Config) (*sources, error) {
 	asked := time.Now()

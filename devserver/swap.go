@@ -191,10 +191,15 @@ func (l *loop) announce(a *app, key string) {
 	if lives(l.process) != a {
 		return
 	}
-	if url := l.web.listeners.announce(a.gen, key); url != "" {
-		l.term.Serving(url, a.pid())
-		l.announceConsole()
+	switch scheme, addr := l.web.listeners.announce(a.gen, key, l.sources.hasOtherServer()); scheme {
+	case "":
+		return
+	case "tcp":
+		l.term.ServingSocket(scheme, addr, a.pid())
+	default:
+		l.term.Serving(scheme+"://"+addr, a.pid())
 	}
+	l.announceConsole()
 }
 
 // settleAfter is how long after its first port an app may take to open the

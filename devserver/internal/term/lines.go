@@ -37,8 +37,11 @@ func (t *Terminal) Built(d time.Duration) {
 // Serving says that the app answers at url.
 func (t *Terminal) Serving(url string, pid int) { t.serving(t.style.address(url), pid) }
 
-// ServingSocket says that the app answers on the Unix socket at path.
-func (t *Terminal) ServingSocket(path string, pid int) { t.serving("unix "+visible(path), pid) }
+// ServingSocket says that the app answers where no browser asks: network is "unix" or
+// "tcp", addr a path or a host:port.
+func (t *Terminal) ServingSocket(network, addr string, pid int) {
+	t.serving(network+" "+visible(addr), pid)
+}
 
 func (t *Terminal) serving(where string, pid int) {
 	t.say(t.style.greenBold("serving") + " " + where + " " + t.style.dim(fmt.Sprintf("(pid %d)", pid)))

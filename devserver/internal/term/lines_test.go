@@ -46,6 +46,8 @@ var lines = []struct {
 		"<dim>devrun:</> built in <bold>1.92s</>"},
 	{"serving", func(t *Terminal) { t.Serving("http://localhost:8080", 4187) },
 		"<dim>devrun:</> <green bold>serving</> <line>http://localhost:8080</> <dim>(pid 4187)</>"},
+	{"serving a Unix socket", func(t *Terminal) { t.ServingSocket("unix", "run/\x1b.sock", 4187) },
+		"<dim>devrun:</> <green bold>serving</> unix run/^[.sock <dim>(pid 4187)</>"},
 	{"mail", func(t *Terminal) { t.MailKept("localhost:8025") },
 		"<dim>devrun:</> <dim>mail to localhost:8025 is kept, not sent</>"},
 	{"a new mail", func(t *Terminal) { t.NewMail(1, "Welcome", "http://127.0.0.1:1/mail/a") },

@@ -28,6 +28,7 @@ var (
 	processes = e2e.Behaviours{
 		{"an app that drains is waited for", testDrain},
 		{"an app on a Unix socket", testUnixSocket},
+		{"a port that is not HTTP", testPortWithoutHTTP},
 		{"nothing survives devrun", testTreeKill},
 		{"an app that dies at the start", testDiesAtStart},
 		{"a port that somebody else has", testPortTaken},
@@ -93,6 +94,25 @@ func testUnixSocket(t *testing.T, mode string) {
 	r.Exit()
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+// It works through devrun, and is printed as what it is beside one that is.
+func testPortWithoutHTTP(t *testing.T, mode string) {
+	r := e2e.New(t, mode).Start()
+	port := suite.FreePort(t)
+	r.Get(fmt.Sprintf("/greeter?port=%d", port))
+	r.Says(fmt.Sprintf(`^devrun: serving tcp localhost:%d \(pid \d+\)$`, port))
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got, err := io.ReadAll(c); string(got) != "220 ready\r\n" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if url := fmt.Sprintf("http://localhost:%d", port); strings.Contains(r.Stderr.String(), url) {
+		t.Errorf("%s is printed", url)
 	}
 }
 

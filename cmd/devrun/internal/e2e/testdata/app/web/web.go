@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -52,6 +53,23 @@ func Handler(version string) http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "polled", version)
+	})
+	mux.HandleFunc("GET /greeter", func(w http.ResponseWriter, r *http.Request) { // a server that is not HTTP
+		ln, err := net.Listen("tcp", "127.0.0.1:"+r.FormValue("port"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				fmt.Fprint(c, "220 ready\r\n")
+				c.Close()
+			}
+		}()
 	})
 	mux.HandleFunc("GET /gz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
