@@ -98,7 +98,8 @@ func TestTheDoorIsForTheAppAlone(t *testing.T) {
 	if err := diskcache.Copy(must1(os.Executable()), other); err != nil {
 		t.Fatal(err)
 	}
-	a, door := withDoor(t, "tell")
+	a, door := withDoor(t, "block")
+	a.sees(t, "ready")
 	stranger := exec.Command(a.cmd.Path, "role", "join", door)
 	if out, err := stranger.Output(); err != nil || string(out) != "refused\n" {
 		t.Errorf("a process that is not of the app: %q, %v", out, err)
