@@ -31,7 +31,7 @@ func (l *loop) openWeb(remembered memory) error {
 	app := page.App{
 		Name: appName(g), Version: l.cfg.Version, Go: g.GoVersion + " " + g.GOOS + "/" + g.GOARCH,
 		Root: l.cfg.Dir, Modules: modules, Editor: l.cfg.Editor,
-		Snippet: func() string { return w.hub.Snippet("") },
+		Snippet: func(method string) string { return w.hub.Snippet(method, "") },
 	}
 	if l.cfg.SMTP {
 		var err error

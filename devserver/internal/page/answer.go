@@ -23,7 +23,7 @@ type answer struct {
 	json       []byte
 	markdown   string
 	text       string
-	snippet    func() string
+	snippet    func(method string) string
 	policy     string // "" is the one of all pages
 	varies     bool   // with who asks, too
 }
@@ -33,7 +33,7 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	switch negotiate(r.Header.Values("Accept")) {
 	case asHTML:
-		mime, body = "text/html; charset=utf-8", a.withSnippet()
+		mime, body = "text/html; charset=utf-8", a.withSnippet(r.Method)
 	case asJSON:
 		mime, body = "application/json", a.json
 	case asMarkdown:
@@ -70,11 +70,11 @@ func guard(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-func (a *answer) withSnippet() []byte {
+func (a *answer) withSnippet(method string) []byte {
 	head, tail, _ := bytes.Cut(a.html, []byte(slot))
 	tag := ""
 	if a.snippet != nil {
-		tag = a.snippet()
+		tag = a.snippet(method)
 	}
 	return bytes.Join([][]byte{head, []byte(tag), tail}, nil)
 }

@@ -153,7 +153,7 @@ const currentRow = `document.querySelector('.fr[aria-current]').getAttribute('hr
 func TestBrowser(t *testing.T) {
 	app := testApp(t)
 	write(t, filepath.Join(app.Root, "main.go"), appSource+"\n// "+strings.Repeat("a long line ", 40)+"\n")
-	app.Snippet = func() string { return "" }
+	app.Snippet = func(string) string { return "" }
 	p := New(app)
 	build := failedBuild(app)
 	for i := range 20 {

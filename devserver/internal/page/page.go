@@ -12,14 +12,14 @@ import (
 
 // App is what all pages say about the app.
 type App struct {
-	Name    string            // last element of its package path
-	Version string            // of devrun
-	Go      string            // toolchain and platform: "go1.26.8 linux/amd64"
-	Root    string            // absolute directory that paths are shown relative to; files below it are the app's own
-	Modules map[string]string // module path to directory, of all modules under development; also finds the files of a -trimpath build
-	Editor  string            // a name (vscode, goland, vim …), "none", or a template of links with {file}, and {line} and {col} where wanted; "" is vscode
-	Unread  func() int        // how many mails nobody has looked at; nil without a mailbox
-	Snippet func() string     // the live-reload tag, asked for at every request: html that goes out as it is; nil for none
+	Name    string                     // last element of its package path
+	Version string                     // of devrun
+	Go      string                     // toolchain and platform: "go1.26.8 linux/amd64"
+	Root    string                     // absolute directory that paths are shown relative to; files below it are the app's own
+	Modules map[string]string          // module path to directory, of all modules under development; also finds the files of a -trimpath build
+	Editor  string                     // a name (vscode, goland, vim …), "none", or a template of links with {file}, and {line} and {col} where wanted; "" is vscode
+	Unread  func() int                 // how many mails nobody has looked at; nil without a mailbox
+	Snippet func(method string) string // the live-reload tag, asked for at every request: html that goes out as it is; nil for none
 }
 
 // Running is the app that still answers while a newer one does not build.

@@ -265,13 +265,13 @@ func TestHeadline(t *testing.T) {
 func TestSnippet(t *testing.T) {
 	app := testApp(t)
 	n := 0
-	app.Snippet = func() string {
+	app.Snippet = func(method string) string {
 		n++
-		return fmt.Sprintf(`<script src="/__devrun/reload.js" data-devrun="abc.%d" defer=""></script>`, n)
+		return fmt.Sprintf(`<script src="/__devrun/reload.js" data-devrun="abc.%d %s" defer=""></script>`, n, method)
 	}
 	h := New(app).BuildFailed(failedBuild(app), nil)
-	contains(t, body(t, h, "text/html"), `data-devrun="abc.1"`)
-	contains(t, body(t, h, "text/html"), `data-devrun="abc.2"`)
+	contains(t, body(t, h, "text/html"), `data-devrun="abc.1 GET"`)
+	contains(t, body(t, h, "text/html"), `data-devrun="abc.2 GET"`)
 	lacks(t, body(t, h, "*/*"), "reload.js")
 }
 

@@ -22,7 +22,7 @@ func BenchmarkRequest(b *testing.B) {
 		ErrorLog:  log.New(io.Discard, "", 0),
 	})
 	defer bare.Close()
-	f := front(b, Options{Snippet: func(string) string { return tag }})
+	f := front(b, Options{Snippet: func(_, _ string) string { return tag }})
 	f.Forward(addr)
 	for _, c := range []struct{ name, url string }{
 		{"app", "http://" + addr}, {"bare", bare.URL}, {"front", f.url()},

@@ -105,7 +105,7 @@ func TestLongLargeBodiesTakeNoMemory(t *testing.T) {
 			fmt.Fprint(w, h.Sum32())
 		}
 	})
-	f := front(t, Options{Snippet: func(string) string { return "<script>" }})
+	f := front(t, Options{Snippet: func(_, _ string) string { return "<script>" }})
 	f.Forward(addr)
 
 	measure := func(name string, do func()) {

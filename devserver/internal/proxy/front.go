@@ -46,12 +46,12 @@ import (
 
 // Options is what a Front needs to know. Only Addrs is required.
 type Options struct {
-	Addrs    []string                  // loopback addresses to own; the first must work, others are best effort
-	Internal http.Handler              // gets every request under /__devrun/, its URL.Path cleaned; nil: 404
-	Snippet  func(nonce string) string // the script tag to insert; "" inserts nothing
-	HoldMax  time.Duration             // how long requests wait; 0: 30 s
-	Waiting  http.Handler              // answers those that waited so long; nil: a plain 503
-	Log      func(string)              // told notices of one line, from any goroutine
+	Addrs    []string                          // loopback addresses to own; the first must work, others are best effort
+	Internal http.Handler                      // gets every request under /__devrun/, its URL.Path cleaned; nil: 404
+	Snippet  func(method, nonce string) string // the script tag to insert into the answer; "" inserts nothing
+	HoldMax  time.Duration                     // how long requests wait; 0: 30 s
+	Waiting  http.Handler                      // answers those that waited so long; nil: a plain 503
+	Log      func(string)                      // told notices of one line, from any goroutine
 
 	// Lost is asked when requests begin to go to an app, for who explains why it closes
 	// a connection without an answer; nil explains nothing, of no app or of this one.

@@ -33,7 +33,7 @@ func (f *Front) insert(res *http.Response, r *http.Request) {
 			": its Content-Encoding "+strconv.Quote(coding)+" is not known")
 		return
 	}
-	tag := f.opts.Snippet(nonce)
+	tag := f.opts.Snippet(r.Method, nonce)
 	if tag == "" {
 		return
 	}

@@ -186,9 +186,9 @@ func TestInsertion(t *testing.T) {
 		}
 	})
 	var log lines
-	var nonce string
-	f := front(t, Options{Log: log.log, Snippet: func(n string) string {
-		nonce = n
+	var method, nonce string
+	f := front(t, Options{Log: log.log, Snippet: func(m, n string) string {
+		method, nonce = m, n
 		return tag
 	}})
 	f.Forward(addr)
@@ -232,7 +232,9 @@ func TestInsertion(t *testing.T) {
 		{name: "encoded fragment", header: "Content-Encoding: gzip", request: "Accept: text/html|HX-Request: true", body: encode("gzip", page), want: encode("gzip", page), wantH: "Content-Encoding: gzip"},
 		{name: "no document", request: "Sec-Fetch-Dest: empty|Accept: text/html", body: page, want: page},
 		{name: "iframe", request: "Sec-Fetch-Dest: iframe", body: page, want: with},
-		{name: "POST", method: "POST", body: page, want: page},
+		{name: "POST", method: "POST", body: page, want: with},
+		{name: "POST of a script", method: "POST", request: "Sec-Fetch-Dest: empty|Accept: text/html", body: page, want: page},
+		{name: "PUT", method: "PUT", body: page, want: page},
 		{name: "range", request: "Accept: text/html|Range: bytes=0-3", status: 206, body: "<!do", want: "<!do"},
 		{name: "conditional", request: "Accept: text/html|If-None-Match: \"x\"|If-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT", body: page, want: with},
 		{name: "conditional of a script", request: "Sec-Fetch-Dest: script|If-None-Match: \"x\"", status: 304, want: ""},
@@ -262,6 +264,7 @@ func TestInsertion(t *testing.T) {
 		if row.method == "" {
 			row.method = "GET"
 		}
+		method = row.method
 		log.all = nil
 		u := f.url() + "/" + strings.ReplaceAll(strings.TrimSuffix(row.name, " encoding"), " ", "%20")
 		res := do(t, c, row.method, u, nil, strings.Split(row.request, "|")...)
@@ -277,6 +280,9 @@ func TestInsertion(t *testing.T) {
 		}
 		if log.String() != row.log {
 			t.Errorf("%s: said %q, want %q", row.name, log.String(), row.log)
+		}
+		if method != row.method {
+			t.Errorf("%s: the method passed is %q", row.name, method)
 		}
 		if row.name == "nonce" && nonce != "abc" {
 			t.Errorf("the nonce passed is %q", nonce)
@@ -302,7 +308,7 @@ func TestNoSnippet(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, page+r.Header.Get("If-None-Match"))
 	})
-	f := front(t, Options{Snippet: func(string) string { return "" }})
+	f := front(t, Options{Snippet: func(_, _ string) string { return "" }})
 	f.Forward(addr)
 	if _, body := get(t, client(t), f.url(), "Accept: text/html"); body != page {
 		t.Errorf("an empty snippet made %q", body)
@@ -317,7 +323,7 @@ func TestBrokenEncoding(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		io.WriteString(w, packed[:len(packed)/2])
 	})
-	f := front(t, Options{Snippet: func(string) string { return tag }})
+	f := front(t, Options{Snippet: func(_, _ string) string { return tag }})
 	f.Forward(addr)
 	res := do(t, client(t), "GET", f.url(), nil, "Accept: text/html")
 	defer res.Body.Close()

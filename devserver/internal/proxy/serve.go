@@ -205,7 +205,9 @@ func toPage(r *http.Request) bool {
 // wantsPage tells whether r asks for a whole document, as opposed to a part of
 // one that a script will put into a page.
 func wantsPage(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost: // what a person can ask for
+	default:
 		return false
 	}
 	for _, name := range []string{

@@ -46,7 +46,12 @@ func TestWantsPage(t *testing.T) {
 	}{
 		{"GET", "Accept: text/html", true},
 		{"HEAD", "Accept: text/html,application/xhtml+xml;q=0.9", true},
-		{"POST", "Accept: text/html", false},
+		{"POST", "Accept: text/html", true},
+		{"POST", "Sec-Fetch-Dest: document", true},
+		{"POST", "Accept: */*", false},
+		{"POST", "Sec-Fetch-Dest: empty|Accept: text/html", false},
+		{"POST", "Accept: text/html|HX-Request: true", false},
+		{"PUT", "Accept: text/html", false},
 		{"GET", "", false},
 		{"GET", "Accept: */*", false},
 		{"GET", "Sec-Fetch-Dest: document", true},

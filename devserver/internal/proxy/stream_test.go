@@ -213,7 +213,7 @@ func TestPartsAreFlushed(t *testing.T) {
 				}
 				enc.Close()
 			})
-			f := front(t, Options{Snippet: func(string) string { return "<script></script>" }})
+			f := front(t, Options{Snippet: func(_, _ string) string { return "<script></script>" }})
 			f.Forward(addr)
 			res := do(t, client(t), "GET", f.url(), nil, "Accept: text/html")
 			defer res.Body.Close()

@@ -127,7 +127,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		tag := p.frozen
 		if tag == "" {
-			tag = hub.Snippet("n0nce")
+			tag = hub.Snippet(r.Method, "n0nce")
 		}
 		fmt.Fprint(w, strings.Replace(p.body, "</head>", tag+"</head>", 1))
 	}

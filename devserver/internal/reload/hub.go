@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 )
@@ -57,24 +58,27 @@ func (h *Hub) Serving(generation int) {
 	h.serving = max(h.serving, generation)
 }
 
-// Snippet returns the script tag for a page that is answered now, the same in
-// HTML and XHTML. The nonce is that of the page's Content-Security-Policy, ""
-// if it has none.
-func (h *Hub) Snippet(nonce string) string {
+// Snippet returns the script tag for a page that answers a request of method now,
+// the same in HTML and XHTML. The nonce is that of the page's
+// Content-Security-Policy, "" if it has none.
+func (h *Hub) Snippet(method, nonce string) string {
 	h.mu.Lock()
 	version := fmt.Sprintf("%s.%d", h.now.Run, max(h.now.Generation, h.serving))
 	if h.now.Generation >= h.serving && h.now.Revision > 0 {
 		version += fmt.Sprintf(".%d", h.now.Revision)
 	}
-	styles := ""
+	more := ""
 	if h.now.Styles > 0 {
-		styles = fmt.Sprintf(` data-styles="%d"`, h.now.Styles)
+		more = fmt.Sprintf(` data-styles="%d"`, h.now.Styles)
 	}
 	h.mu.Unlock()
+	if method != http.MethodGet && method != http.MethodHead {
+		more += ` data-posted=""`
+	}
 	if nonce != "" {
 		nonce = ` nonce="` + html.EscapeString(nonce) + `"`
 	}
-	return `<script src="` + root + `reload.js" data-devrun="` + html.EscapeString(version) + `"` + styles + ` defer=""` + nonce + `></script>`
+	return `<script src="` + root + `reload.js" data-devrun="` + html.EscapeString(version) + `"` + more + ` defer=""` + nonce + `></script>`
 }
 
 // Publish tells every page of e and returns at once; a browser that is slow

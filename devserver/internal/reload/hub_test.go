@@ -121,13 +121,13 @@ func TestStreamTellsWhatHappens(t *testing.T) {
 		if m.Kind != step.event.Kind || m.state != step.want || !slices.Equal(m.Paths, step.paths) {
 			t.Errorf("after %+v: %+v", step.event, m)
 		}
-		if tag := h.Snippet(""); !strings.Contains(tag, `data-devrun="`+step.snippet+`"`) {
+		if tag := h.Snippet("GET", ""); !strings.Contains(tag, `data-devrun="`+step.snippet+`"`) {
 			t.Errorf("after %+v: %s", step.event, tag)
 		}
 	}
 	h.Serving(7)
 	h.Serving(6)
-	if tag := h.Snippet(""); !strings.Contains(tag, `"r1.7"`) {
+	if tag := h.Snippet("GET", ""); !strings.Contains(tag, `"r1.7"`) {
 		t.Errorf("pages of the process that takes over say %s", tag)
 	}
 	h.Publish(Event{Kind: Reload})
@@ -143,8 +143,8 @@ func TestStreamTellsWhatHappens(t *testing.T) {
 func TestSnippetIsWellFormedAndEscaped(t *testing.T) {
 	h := New(`r"><b>&'`)
 	h.Serving(4)
-	for _, nonce := range []string{"", "abc+/=", `"><script>&'`} {
-		tag := h.Snippet(nonce)
+	for method, nonce := range map[string]string{"GET": "", "HEAD": "abc+/=", "POST": `"><script>&'`} {
+		tag := h.Snippet(method, nonce)
 		d := xml.NewDecoder(strings.NewReader(tag))
 		token, err := d.Token()
 		if err != nil {
@@ -156,6 +156,9 @@ func TestSnippetIsWellFormedAndEscaped(t *testing.T) {
 		}
 		if got["data-devrun"] != `r"><b>&'.4` || got["nonce"] != nonce || got["src"] != "/__devrun/reload.js" {
 			t.Errorf("%s: %v", tag, got)
+		}
+		if _, has := got["data-posted"]; has != (method == "POST") {
+			t.Errorf("%s: %s", method, tag)
 		}
 		if _, has := got["nonce"]; has != (nonce != "") {
 			t.Errorf("nonce in %s", tag)

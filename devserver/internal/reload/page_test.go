@@ -160,7 +160,7 @@ func TestRestartedDevrunTakesItsPagesOver(t *testing.T) {
 
 func TestPageWithAnOldTagDoesNotLoop(t *testing.T) {
 	a := newApp(t)
-	a.set("/", page{body: form, frozen: a.current().Snippet("")})
+	a.set("/", page{body: form, frozen: a.current().Snippet("GET", "")})
 	b := a.open("/")
 	a.settled(b)
 	for generation := 2; generation <= 4; generation++ {
@@ -222,68 +222,6 @@ func TestContentSecurityPolicy(t *testing.T) {
 	b.allow("Content Security Policy")
 }
 
-func TestAnswerToAPostIsNotSentAgain(t *testing.T) {
-	a := newApp(t)
-	a.set("/post", page{body: strings.Replace(form, "<body>", `<body><form id="f" method="post" action="/post#x"></form>`, 1)})
-	b := a.open("/post")
-	a.settled(b)
-	b.do(`f.submit()`)
-	suite.Until(t, "the form is sent", func() error {
-		if a.count("POST /post") != 1 {
-			return fmt.Errorf("not posted")
-		}
-		return nil
-	})
-	b.hears()
-	b.wait(`location.hash`, `"#x"`)
-	b.do(`scrollTo({top: 1234, behavior: 'instant'})`)
-	a.swap(2)
-	b.loaded("GET /post", 3, "r1.2") // once for the cache
-	b.wait(`scrollY`, "1234")
-	a.swap(3)
-	b.loaded("GET /post", 4, "r1.3")
-	a.settled(b)
-	if n := a.count("POST /post"); n != 1 {
-		t.Errorf("the form was sent %d times", n)
-	}
-}
-
-// The answer to a POST has no part of devrun; the page after it is none of a POST, also
-// at the same address, and is never loaded old.
-func TestPageAfterAPost(t *testing.T) {
-	for _, path := range []string{"/kept", "/post"} {
-		t.Run(path, func(t *testing.T) {
-			a := newApp(t)
-			a.set("/", page{body: strings.Replace(form, "<body>", `<body><form id="f" method="post" action="/post"></form>`, 1)})
-			a.set("/post", page{handle: func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "text/html")
-				if r.Method == http.MethodPost {
-					fmt.Fprintf(w, `<html><head><title>posted</title><link rel="icon" href="data:,"></head><body><a id="next" href="%s">next</a></body></html>`, path)
-					return
-				}
-				w.Header().Set("Cache-Control", "max-age=3600")
-				fmt.Fprint(w, strings.Replace(form, "</head>", a.current().Snippet("")+"</head>", 1))
-			}})
-			a.set("/kept", page{body: form, header: map[string]string{"Cache-Control": "max-age=3600"}})
-			b := a.open("/")
-			a.settled(b)
-			b.do(`f.submit()`)
-			b.wait(`document.title`, `"posted"`)
-			b.do(`document.getElementById('next').click()`)
-			b.wait(`document.title`, `"app"`)
-			b.hears()
-			for generation := 2; generation <= 3; generation++ {
-				a.swap(generation)
-				b.wait(`document.querySelector('script[data-devrun]')?.dataset.devrun`, fmt.Sprintf(`"r1.%d"`, generation))
-				a.settled(b)
-			}
-			if n := a.count("POST /post"); n != 1 {
-				t.Errorf("the form was sent %d times", n)
-			}
-		})
-	}
-}
-
 func TestReloadLeavesAFollowedLinkAlone(t *testing.T) {
 	a := newApp(t)
 	release, arrived := make(chan struct{}), make(chan struct{}, 1)
@@ -292,7 +230,7 @@ func TestReloadLeavesAFollowedLinkAlone(t *testing.T) {
 		arrived <- struct{}{}
 		<-release
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<html><head><link rel="icon" href="data:,">%s</head><body>got %s</body></html>`, a.current().Snippet(""), body)
+		fmt.Fprintf(w, `<html><head><link rel="icon" href="data:,">%s</head><body>got %s</body></html>`, a.current().Snippet("GET", ""), body)
 	}})
 	a.set("/", page{body: strings.Replace(form, "<body>", `<body><form id="f" method="post" action="/held"><input name="v" value="1"></form>`, 1)})
 	b := a.open("/")

@@ -52,9 +52,10 @@
   function hear(message) {
     if (isNews(message)) {
       if (reloading) return
-      if (mayReload(message)) { reload(message); return }
+      if (posted) ask(message.kind)
+      else if (mayReload(message)) { reload(message); return }
+      else stuck = true
       Object.assign(here, { run: message.run, generation: message.generation, revision: message.revision })
-      stuck = true
     }
     if (!stuck) forgetReload()
     if (own) document.documentElement.toggleAttribute('data-devrun-building', message.building)
@@ -76,16 +77,14 @@
 
   async function reload(message) {
     reloading = true
-    const known = message.run === here.run // else nobody knows what changed
+    const known = message?.run === here.run // else nobody knows what changed
     await within(refreshLimit, refresh(known ? message.paths ?? [] : null))
     // A reload would take back the link that was followed, or the form that was
     // sent, while the app was not there.
     if (!own && performance.now() - left < leavingFor) await pause(leavingLimit)
-    if (posted) await within(refreshLimit, renew(address()))
     rememberScroll()
     history.scrollRestoration = 'auto'
-    if (posted) location.replace(address()) // which takes what the cache has
-    else location.reload()
+    location.reload()
     reloading = false // the app may have asked the user, who stays
   }
 
@@ -107,18 +106,46 @@
 
   addEventListener('beforeunload', () => { if (!reloading) left = performance.now() })
 
-  // --- pages that answer a POST: reloading them would silently send it again
+  // --- pages that answer a form: Chromium sends it again without a question when a
+  // script reloads them, so the page itself asks
 
-  const navigation = performance.getEntriesByType('navigation')[0]
-  // What was posted to another address has had an answer that has no part of devrun.
-  const posting = memory.take('posting')
-  let posted = false
-  if (navigation?.type === 'navigate') posted = posting === address() && navigation.redirectCount === 0
-  else if (navigation?.type === 'reload') posted = memory.get('posted') === address()
-  memory.set('posted', posted ? address() : null)
-  window.navigation?.addEventListener('navigate', event => {
-    if (event.formData && !event.hashChange) memory.set('posting', event.destination.url.replace(/#.*/, ''))
-  })
+  const posted = 'posted' in tag.dataset
+  let bar = null
+
+  function ask(kind) {
+    bar?.remove()
+    bar = document.createElement('devrun-bar')
+    const make = (name, text) => Object.assign(document.createElement(name), { textContent: text })
+    const line = make('p', (kind === 'failed' ? 'The newest version of this page fails.' : 'There is a newer version of this page.') +
+      ' It answered a form: send the form again?')
+    const again = make('button', 'Send again')
+    const not = make('button', 'Not now')
+    again.onclick = () => { close(); reload() }
+    not.onclick = close
+    bar.onkeydown = event => { if (event.key === 'Escape') close() }
+    const box = make('div', '')
+    box.append(line, again, not)
+    box.lang = 'en'
+    box.setAttribute('role', 'status')
+    const sheet = new CSSStyleSheet() // which no Content-Security-Policy forbids
+    sheet.replaceSync(`
+      :host { all: initial }
+      div { color-scheme: light dark; position: fixed; z-index: 2147483647; bottom: 12px; left: 12px; right: 12px;
+        width: fit-content; margin: 0 auto; padding: 8px 12px; display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
+        font: 14px/1.4 system-ui, sans-serif; color: CanvasText; background: Canvas; border: 1px solid GrayText;
+        border-radius: 6px; box-shadow: 0 2px 12px #0004 }
+      p { margin: 0 }
+      button { font: inherit }
+      @media print { div { display: none } }`)
+    const shadow = bar.attachShadow({ mode: 'open' })
+    shadow.adoptedStyleSheets = [sheet]
+    document.documentElement.append(bar)
+    shadow.append(box)
+  }
+
+  function close() {
+    bar?.remove()
+  }
 
   // --- scroll position
 
