@@ -95,7 +95,7 @@ func (f *listeners) listening(gen int, in *image, m wire.Message) (string, error
 // open makes the front for a key. It holds what comes.
 func (f *listeners) open(key string, addrs []string) (*front, error) {
 	p, err := proxy.Listen(proxy.Options{
-		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet,
+		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet, Asked: f.hub.Asked,
 		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Lost: f.lost,
 	})
 	if err != nil {

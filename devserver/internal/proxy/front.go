@@ -51,6 +51,7 @@ type Options struct {
 	Snippet  func(method, nonce string) string // the script tag to insert into the answer; "" inserts nothing
 	HoldMax  time.Duration                     // how long requests wait; 0: 30 s
 	Waiting  http.Handler                      // answers those that waited so long; nil: a plain 503
+	Asked    func() (begun func())             // told that a page is asked for, and then that its answer begins; or nil
 	Log      func(string)                      // told notices of one line, from any goroutine
 
 	// Lost is asked when requests begin to go to an app, for who explains why it closes

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -58,6 +59,11 @@ func internal(p string) (string, bool) {
 // answer sees r through all states until it is answered.
 func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(r, f.opts.Snippet != nil && wantsPage(r))
+	if x.page && f.opts.Asked != nil {
+		begun := sync.OnceFunc(f.opts.Asked())
+		defer begun()
+		w = &asked{w, begun}
+	}
 	deadline := time.Now().Add(f.opts.HoldMax)
 	for {
 		s, ok, err := f.await(r.Context(), deadline)
@@ -91,6 +97,21 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		deadline = time.Now().Add(f.opts.HoldMax) // it had not waited so far
+	}
+}
+
+// asked is the answer to a request for a page.
+type asked struct {
+	http.ResponseWriter
+	begun func()
+}
+
+func (w *asked) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *asked) WriteHeader(code int) {
+	w.ResponseWriter.WriteHeader(code)
+	if code >= 200 {
+		w.begun()
 	}
 }
 

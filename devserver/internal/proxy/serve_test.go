@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"devrun/devserver/suite"
 )
 
 func TestToPage(t *testing.T) {
@@ -223,4 +226,51 @@ func TestHeaderLimits(t *testing.T) {
 	if f.server.ReadHeaderTimeout <= 0 || f.server.WriteTimeout != 0 || f.server.ReadTimeout != 0 {
 		t.Error("a header must be bounded in time, and nothing else")
 	}
+}
+
+// A page counts as asked for from the request until its answer begins, whatever becomes
+// of it, and nothing else does.
+func TestAsked(t *testing.T) {
+	var asked, begun atomic.Int32
+	f := front(t, Options{
+		Snippet: func(_, _ string) string { return tag },
+		Asked: func() func() {
+			asked.Add(1)
+			return func() { begun.Add(1) }
+		},
+	})
+	counts := func(wantAsked, wantBegun int32) {
+		t.Helper()
+		suite.Until(t, "the page is asked for, and its answer begins", func() error {
+			if a, b := asked.Load(), begun.Load(); a != wantAsked || b != wantBegun {
+				return fmt.Errorf("%d are asked for, of which %d begin", a, b)
+			}
+			return nil
+		})
+	}
+	answer, end := make(chan bool), make(chan bool)
+	addr := app(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/slow" {
+			panic(http.ErrAbortHandler)
+		}
+		<-answer
+		http.NewResponseController(w).Flush()
+		<-end
+	})
+	c := client(t)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		get(t, c, f.url()+"/slow", "Sec-Fetch-Dest: document")
+	}()
+	counts(1, 0) // it is held
+	f.Forward(addr)
+	answer <- true
+	counts(1, 1)
+	get(t, c, f.url()+"/lost", "Sec-Fetch-Dest: document")
+	counts(2, 2)
+	get(t, c, f.url()+"/lost", "Sec-Fetch-Dest: image")
+	close(end)
+	<-done
+	counts(2, 2)
 }

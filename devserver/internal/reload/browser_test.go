@@ -111,6 +111,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	a.mu.Unlock()
+	if r.Header.Get("Sec-Fetch-Dest") == "document" {
+		defer hub.Asked()()
+	}
 	switch {
 	case strings.HasPrefix(r.URL.Path, root) && asleep:
 		panic(http.ErrAbortHandler) // what a network that is gone looks like

@@ -31,6 +31,8 @@ type Hub struct {
 	edited  names     // assets that were published since New
 	clients []*client // in order of arrival
 	closed  bool
+
+	pending pending
 }
 
 // state is what a page has to know to be up to date.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -261,5 +262,45 @@ func TestMailboxHoldsTheNewestOnly(t *testing.T) {
 				t.Errorf("%s: %v, want %s", test.name, got, want)
 			}
 		}
+	}
+}
+
+// A page is pending until the browser has had the time to go where its answer is.
+func TestPending(t *testing.T) {
+	h := New("r1")
+	addr := serve(t, h)
+	pending := func() bool {
+		resp, err := http.Head("http://" + addr + "/__devrun/pending")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNoContent {
+			t.Fatalf("status %d", resp.StatusCode)
+		}
+		return resp.StatusCode == http.StatusOK
+	}
+	if pending() {
+		t.Error("a page is pending that nobody asked for")
+	}
+	first, second := h.Asked(), h.Asked()
+	first()
+	start := time.Now()
+	second()
+	if !pending() && time.Since(start) < arriving {
+		t.Error("a page is where the browser cannot be yet")
+	}
+	suite.Until(t, "the page is there", func() error {
+		if pending() {
+			return errors.New("it is pending")
+		}
+		return nil
+	})
+	if took := time.Since(start); took < arriving {
+		t.Errorf("the browser has %v to get there", took)
+	}
+	defer h.Asked()()
+	if !pending() {
+		t.Error("a page that was asked for is not pending")
 	}
 }

@@ -2,8 +2,6 @@ package reload
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -220,35 +218,6 @@ func TestContentSecurityPolicy(t *testing.T) {
 		return nil
 	})
 	b.allow("Content Security Policy")
-}
-
-func TestReloadLeavesAFollowedLinkAlone(t *testing.T) {
-	a := newApp(t)
-	release, arrived := make(chan struct{}), make(chan struct{}, 1)
-	a.set("/held", page{handle: func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		arrived <- struct{}{}
-		<-release
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<html><head><link rel="icon" href="data:,">%s</head><body>got %s</body></html>`, a.current().Snippet("GET", ""), body)
-	}})
-	a.set("/", page{body: strings.Replace(form, "<body>", `<body><form id="f" method="post" action="/held"><input name="v" value="1"></form>`, 1)})
-	b := a.open("/")
-	a.settled(b)
-	b.do(`f.submit()`)
-	<-arrived
-	a.swap(2, "a.css")
-	suite.Until(t, "the page prepares to reload", func() error {
-		if n := a.count("GET /a.css"); n != 2 {
-			return fmt.Errorf("the page does not prepare to reload: %d requests for its asset", n)
-		}
-		return nil
-	})
-	close(release)
-	b.wait(`document.body.textContent`, `"got v=1"`)
-	if n := a.count("GET /"); n != 1 {
-		t.Errorf("the page was reloaded under the form: %d loads", n)
-	}
 }
 
 func TestBuildingShowsOnOwnPagesOnly(t *testing.T) {

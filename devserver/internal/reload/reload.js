@@ -7,10 +7,12 @@
   const refreshLimit = 1_000
   // How long a page may grow after it has loaded and still be scrolled back.
   const scrollLimit = 1_000
-  // How long ago a link may have been followed whose answer is still being held.
+  // How long the answer to a link that was followed, or to a form, may be waited for.
   const leavingFor = 60_000
-  // How long such an answer gets, once it is no longer held, before the page reloads after all.
+  // The same where devrun does not see the request.
   const leavingLimit = 5_000
+  // Pause between two questions whether it has come.
+  const askEvery = 100
   // Pause before an event stream that the server refused is tried again.
   const retryRefused = 2_000
 
@@ -73,15 +75,12 @@
   // --- reloading
 
   let reloading = false
-  let left = -Infinity // when the user last went for another page
 
   async function reload(message) {
     reloading = true
     const known = message?.run === here.run // else nobody knows what changed
     await within(refreshLimit, refresh(known ? message.paths ?? [] : null))
-    // A reload would take back the link that was followed, or the form that was
-    // sent, while the app was not there.
-    if (!own && performance.now() - left < leavingFor) await pause(leavingLimit)
+    if (!own) await departed()
     rememberScroll()
     history.scrollRestoration = 'auto'
     location.reload()
@@ -104,7 +103,41 @@
     memory.set('reloaded', { ...done, addresses: done.addresses.filter(a => a !== address()) })
   }
 
-  addEventListener('beforeunload', () => { if (!reloading) left = performance.now() })
+  // --- leaving: a reload would take back the link that was followed, or the form that
+  // was sent, while the app was not there
+
+  // No event tells that a navigation came to nothing because the answer was a download
+  // or empty, so devrun is asked whether it still owes one. What the Navigation API tells
+  // is where it leads, and that it was refused or stopped (navigateerror); without it
+  // every navigation may lead to where devrun does not see it.
+  let going = null
+  let left = null
+
+  window.navigation?.addEventListener('navigate', event => { going = event.destination.url })
+  for (const end of ['navigatesuccess', 'navigateerror']) {
+    window.navigation?.addEventListener(end, () => { going = left = null })
+  }
+  addEventListener('beforeunload', () => {
+    const loads = !going || /^https?:/.test(going) // else it is another program's, as mailto: is
+    left = loads ? { at: performance.now(), seen: going && isLocal(going) } : null
+    going = null
+  })
+
+  async function departed() {
+    const since = () => left ? performance.now() - left.at : Infinity
+    try {
+      while (since() < leavingFor && await isPending()) await pause(askEvery)
+      if (left && !left.seen) await pause(leavingLimit - since())
+    } catch {
+      await pause(leavingLimit) // the page may not ask
+    }
+  }
+
+  // HEAD, because service workers store what is got by GET.
+  async function isPending() {
+    const { status } = await fetch(url('pending'), { method: 'HEAD', cache: 'no-store' })
+    return status === 200
+  }
 
   // --- pages that answer a form: Chromium sends it again without a question when a
   // script reloads them, so the page itself asks
@@ -332,7 +365,7 @@
   addEventListener('pagehide', () => disconnect())
   addEventListener('pageshow', event => {
     if (!event.persisted) return
-    left = -Infinity
+    left = null
     connect()
   })
   connect()

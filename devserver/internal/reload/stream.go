@@ -39,8 +39,8 @@ var pageScript []byte
 //go:embed worker.js
 var workerScript []byte
 
-// Handler serves the two scripts and the event stream by their exact paths
-// below /__devrun/ and nothing else. It expects the gate in front of it, and
+// Handler serves the two scripts, the event stream and what pages ask by their exact
+// paths below /__devrun/ and nothing else. It expects the gate in front of it, and
 // nothing behind it that buffers.
 func (h *Hub) Handler() http.Handler {
 	page, worker := script(pageScript), script(workerScript)
@@ -54,6 +54,8 @@ func (h *Hub) Handler() http.Handler {
 			worker(w, r)
 		case root + "events":
 			h.events(w, r)
+		case root + "pending":
+			h.pending.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -28,6 +29,7 @@ type tab struct {
 	warnings []string
 	errors   []string
 	allowed  []string
+	dialogs  int
 }
 
 func (a *app) open(path string) *tab {
@@ -68,6 +70,14 @@ func (b *tab) note(event any) {
 		} else if e.Type == runtime.ConsoleAPICalledTypeError {
 			b.errors = append(b.errors, text)
 		}
+	case *cdppage.EventJavascriptDialogOpening:
+		b.dialogs++ // the first is refused, what comes then is accepted
+		accept := cdppage.HandleJavaScriptDialogParams{Accept: b.dialogs > 1}
+		go func() {
+			if _, err := chromedp.Call(b.ctx, cdppage.HandleJavaScriptDialog, accept); err != nil {
+				b.t.Error(err)
+			}
+		}()
 	case *runtime.EventExceptionThrown:
 		b.errors = append(b.errors, e.ExceptionDetails.Text)
 	case *cdplog.EventEntryAdded:
