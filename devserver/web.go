@@ -24,6 +24,7 @@ type web struct {
 func (l *loop) openWeb(remembered memory) error {
 	w, g := &l.web, l.sources.Graph
 	w.hub = reload.New(rand.Text())
+	w.hub.Notice = l.term.Notice
 	modules := map[string]string{} // directories of those under development, by path
 	for _, m := range g.Modules {
 		modules[m.Path] = m.Dir

@@ -30,9 +30,13 @@ type Hub struct {
 	serving int       // the generation that pages come from, if it is newer
 	edited  names     // assets that were published since New
 	clients []*client // in order of arrival
+	stale   names     // hosts of pages that stay old
 	closed  bool
 
 	pending pending
+
+	// Notice, unless nil, is told what the user should know, one line, from any goroutine.
+	Notice func(string)
 }
 
 // state is what a page has to know to be up to date.
@@ -47,7 +51,7 @@ type state struct {
 // New returns the hub of one run of devrun. The run is a random word of letters
 // and digits: pages that remember another one are out of date.
 func New(run string) *Hub {
-	return &Hub{now: state{Run: run}, edited: names{}}
+	return &Hub{now: state{Run: run}, edited: names{}, stale: names{}}
 }
 
 // Serving says that pages come from generation from now on; it tells no page.

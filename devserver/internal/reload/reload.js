@@ -56,7 +56,7 @@
       if (reloading) return
       if (posted) ask(message.kind)
       else if (mayReload(message)) { reload(message); return }
-      else stuck = true
+      else stay()
       Object.assign(here, { run: message.run, generation: message.generation, revision: message.revision })
     }
     if (!stuck) forgetReload()
@@ -97,6 +97,17 @@
     return memory.set('reloaded', { target, addresses: [...addresses, address()] }) || kind !== 'hello'
   }
 
+  // A reload asks the app, so what keeps a page old is most likely a service worker.
+  function stay() {
+    const worker = navigator.serviceWorker?.controller
+    if (worker && !stuck) {
+      console.warn(`devrun: this page stays old, because the app's service worker ${worker.scriptURL} answers it. ` +
+        'The way out: DevTools, Application, Service workers, "Bypass for network" or "Unregister".')
+      fetch(url('stale'), { method: 'HEAD' }).catch(() => {}) // the page may not say so
+    }
+    stuck = true
+  }
+
   function forgetReload() {
     const done = memory.get('reloaded')
     if (!done?.addresses.includes(address())) return
@@ -133,7 +144,7 @@
     }
   }
 
-  // HEAD, because service workers store what is got by GET.
+  // HEAD, because a service worker stores what is got by GET.
   async function isPending() {
     const { status } = await fetch(url('pending'), { method: 'HEAD', cache: 'no-store' })
     return status === 200

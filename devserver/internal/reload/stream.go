@@ -56,6 +56,8 @@ func (h *Hub) Handler() http.Handler {
 			h.events(w, r)
 		case root + "pending":
 			h.pending.ServeHTTP(w, r)
+		case root + "stale":
+			h.tellStale(r.Host)
 		default:
 			http.NotFound(w, r)
 		}
@@ -108,6 +110,22 @@ func (h *Hub) events(w http.ResponseWriter, r *http.Request) {
 				out.send("data: %s\n\n", data)
 			}
 		}
+	}
+}
+
+// maxStale bounds the hosts that are remembered; any name below localhost is one.
+const maxStale = 16
+
+// tellStale notices, once for each host, that a page there stays old.
+func (h *Hub) tellStale(host string) {
+	h.mu.Lock()
+	known := h.stale[host] || len(h.stale) == maxStale
+	if !known {
+		h.stale[host] = true
+	}
+	h.mu.Unlock()
+	if !known && h.Notice != nil {
+		h.Notice("the app's service worker answers pages of http://" + host + " and keeps them old: the browser's console says more")
 	}
 }
 
