@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// scriptNonce reports whether the policies, values of Content-Security-Policy,
-// let a page at http://host load a script from there, and with which nonce; ""
-// means that none is needed or offered.
-func scriptNonce(policies []string, host string) (nonce string, ok bool) {
+// scriptNonce tells why the policies, values of Content-Security-Policy, do not let a
+// page at http://host load a script from there, "" if they do, and with which nonce;
+// "" means that none is needed or offered.
+func scriptNonce(policies []string, host string) (nonce, why string) {
 	var offered, needed []string
 	bound := false // a policy lets scripts in by nonce only
 	for _, line := range policies {
 		for policy := range strings.SplitSeq(line, ",") {
 			p := parsePolicy(policy)
 			if p.sandboxed {
-				return "", false
+				return "", "sandbox needs both allow-scripts and allow-same-origin"
 			}
 			nonces, plain := p.admits(host)
 			offered = append(offered, nonces...)
@@ -34,18 +34,18 @@ func scriptNonce(policies []string, host string) (nonce string, ok bool) {
 	}
 	switch {
 	case len(offered) > 0:
-		return offered[0], true
+		return offered[0], ""
 	case bound:
-		return "", false
+		return "", "allows no script from this origin"
 	}
-	return "", true
+	return "", ""
 }
 
 // policy is what one policy says about scripts.
 type policy struct {
 	sources   []string
 	limited   bool // there is a list of sources, if an empty one
-	sandboxed bool // no script runs at all
+	sandboxed bool // no script runs, or none with the rights of the page's origin
 }
 
 func parsePolicy(s string) (p policy) {
@@ -66,7 +66,10 @@ func parsePolicy(s string) (p policy) {
 		}
 	}
 	flags, sandbox := directives["sandbox"]
-	p.sandboxed = sandbox && !slices.ContainsFunc(flags, func(f string) bool { return strings.EqualFold(f, "allow-scripts") })
+	for _, needed := range []string{"allow-scripts", "allow-same-origin"} {
+		allowed := slices.ContainsFunc(flags, func(f string) bool { return strings.EqualFold(f, needed) })
+		p.sandboxed = p.sandboxed || sandbox && !allowed
+	}
 	return p
 }
 

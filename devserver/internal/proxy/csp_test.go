@@ -51,16 +51,18 @@ func TestScriptNonce(t *testing.T) {
 		{[]string{"script-src 'nonce-a'", "default-src 'self'"}, "a", true},
 		{[]string{"sandbox"}, "", false},
 		{[]string{"sandbox allow-forms"}, "", false},
-		{[]string{"sandbox allow-scripts"}, "", true},
+		{[]string{"sandbox allow-scripts"}, "", false}, // the origin is not its own
+		{[]string{"sandbox allow-same-origin"}, "", false},
+		{[]string{"sandbox Allow-Scripts allow-forms allow-same-origin"}, "", true},
 	} {
-		if nonce, ok := scriptNonce(c.policies, "localhost:8080"); nonce != c.nonce || ok != c.ok {
-			t.Errorf("%q: %q %v", c.policies, nonce, ok)
+		if nonce, why := scriptNonce(c.policies, "localhost:8080"); nonce != c.nonce || (why == "") != c.ok {
+			t.Errorf("%q: %q %q", c.policies, nonce, why)
 		}
 	}
-	if _, ok := scriptNonce([]string{"script-src *.example.com"}, "a.example.com"); !ok {
+	if _, why := scriptNonce([]string{"script-src *.example.com"}, "a.example.com"); why != "" {
 		t.Error("a subdomain at port 80 is not matched")
 	}
-	if _, ok := scriptNonce([]string{"script-src http://[::1]:8080"}, "[::1]:8080"); !ok {
+	if _, why := scriptNonce([]string{"script-src http://[::1]:8080"}, "[::1]:8080"); why != "" {
 		t.Error("an IPv6 address is not matched")
 	}
 }

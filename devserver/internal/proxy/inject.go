@@ -20,10 +20,19 @@ func (f *Front) insert(res *http.Response, r *http.Request) {
 	if !ok {
 		return
 	}
-	nonce, ok := scriptNonce(res.Header["Content-Security-Policy"], r.Host)
-	if !ok {
-		f.notes.once(r.URL.Path, "no live reload on "+r.URL.EscapedPath()+
-			": its Content-Security-Policy allows no script from this origin")
+	if kind == guessedPage && res.ContentLength >= 0 {
+		if r.Method == http.MethodHead {
+			return
+		}
+		var start []byte
+		if start, res.Body = peek(res.Body, 1, sniffed); !isHTML(start) {
+			return
+		}
+		kind = htmlPage
+	}
+	nonce, why := scriptNonce(res.Header["Content-Security-Policy"], r.Host)
+	if why != "" {
+		f.notes.once(r.URL.Path, "no live reload on "+r.URL.EscapedPath()+": its Content-Security-Policy "+why)
 		return
 	}
 	coding := strings.ToLower(res.Header.Get("Content-Encoding"))
@@ -40,9 +49,9 @@ func (f *Front) insert(res *http.Response, r *http.Request) {
 	// Where the length is known the header has to tell it before the tag is in,
 	// so it is looked beforehand whether it will be.
 	if decode == nil && res.ContentLength > 0 && kind == htmlPage {
-		if r.Method == http.MethodGet {
-			start, again := peek(res.Body, len(utf8BOM)+1)
-			res.Body = again
+		if r.Method != http.MethodHead {
+			var start []byte
+			start, res.Body = peek(res.Body, len(utf8BOM)+1, len(utf8BOM)+1)
 			if wideBOM(start) {
 				return
 			}
@@ -72,7 +81,13 @@ type pageType uint8
 const (
 	htmlPage pageType = iota
 	xmlPage           // application/xhtml+xml: not well-formed if the tag is outside of <html>
+
+	// guessedPage has no Content-Type: it is HTML if the browser will take it for that.
+	guessedPage
 )
+
+// isHTML guesses from the first bytes of a body, as browsers do.
+func isHTML(start []byte) bool { return strings.HasPrefix(http.DetectContentType(start), "text/html;") }
 
 // pageKind reports whether res is a page into which a tag can be put.
 func pageKind(res *http.Response) (kind pageType, ok bool) {
@@ -89,7 +104,12 @@ func pageKind(res *http.Response) (kind pageType, ok bool) {
 			return 0, false
 		}
 	}
-	t, params, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	typ := res.Header.Get("Content-Type")
+	if typ == "" {
+		guessed := res.Header.Get("Content-Encoding") == "" && !strings.EqualFold(res.Header.Get("X-Content-Type-Options"), "nosniff")
+		return guessedPage, guessed
+	}
+	t, params, _ := mime.ParseMediaType(typ)
 	switch t {
 	case "text/html":
 		kind = htmlPage
@@ -124,11 +144,14 @@ func wideBOM(b []byte) bool {
 	return false
 }
 
-// peek reads the first n bytes of src, fewer at its end, and returns a body that
-// reads them again.
-func peek(src io.ReadCloser, n int) ([]byte, io.ReadCloser) {
-	start := make([]byte, n)
-	n, _ = io.ReadFull(src, start) // an error comes again when the body is read
+// sniffed is how much of a body browsers look at to guess what it is.
+const sniffed = 512
+
+// peek reads the first bytes of src, at least min unless it ends before and at most
+// max, and returns a body that reads them again.
+func peek(src io.ReadCloser, min, max int) ([]byte, io.ReadCloser) {
+	start := make([]byte, max)
+	n, _ := io.ReadAtLeast(src, start, min) // an error comes again when the body is read
 	start = start[:n]
 	return start, struct {
 		io.Reader
@@ -241,7 +264,7 @@ func (i *inserter) step() (n int, found place) {
 	b, final := i.buf, i.err == io.EOF
 	if i.n == 0 {
 		switch {
-		case wideBOM(b):
+		case wideBOM(b), i.kind == guessedPage && len(b) > 0 && !isHTML(b):
 			return 0, nowhere
 		case bytes.HasPrefix(b, utf8BOM):
 			return len(utf8BOM), further
