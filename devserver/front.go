@@ -15,6 +15,7 @@ type front struct {
 	wanted    string    // what the app asked for
 	backends  []backend // where the app answers for it, the newest last
 	gen       int       // the generation that said so
+	given     bool      // devrun has inherited it
 	http, tls bool      // net/http serves there, and under TLS
 	announced string    // what was printed of it, with the generation
 	state     string    // what the proxy was last told

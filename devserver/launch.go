@@ -70,6 +70,7 @@ type launcher struct {
 	cfg      Config
 	term     *term.Terminal
 	keyboard bool
+	given    inherited
 	early    int // how many in a row have ended before they were ready
 }
 
@@ -80,8 +81,8 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 	}
 	p, err := proc.Start(proc.Command{
 		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Park.env()), Dir: l.cfg.Dir,
-		Welcome: wire.Message{Kind: wire.Welcome, Park: l.cfg.Park.env()},
-		Stdin:   l.cfg.Stdin, StdinTTY: l.keyboard,
+		Files: l.given.files, Welcome: wire.Message{Kind: wire.Welcome, Park: l.cfg.Park.env()},
+		Stdin: l.cfg.Stdin, StdinTTY: l.keyboard,
 		Stdout: l.term.App(term.Stdout), StdoutTTY: l.term.IsTerminal(term.Stdout),
 		Stderr: l.term.App(term.Stderr), StderrTTY: l.term.IsTerminal(term.Stderr),
 		Size: l.size,

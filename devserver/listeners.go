@@ -80,7 +80,7 @@ func (f *listeners) listening(gen int, in *image, m wire.Message) (string, error
 		f.byKey[key], f.order[0] = fr, key
 	}
 	if fr == nil {
-		if fr, err = f.open(key, addrs); err != nil {
+		if fr, err = f.open(key, addrs, nil); err != nil {
 			return "", err
 		}
 	}
@@ -92,12 +92,31 @@ func (f *listeners) listening(gen int, in *image, m wire.Message) (string, error
 	return key, nil
 }
 
-// open makes the front for a key. It holds what comes.
-func (f *listeners) open(key string, addrs []string) (*front, error) {
-	p, err := proxy.Listen(proxy.Options{
+// adopt makes the front for a port that devrun was given for the app.
+func (f *listeners) adopt(l net.Listener) error {
+	addr := l.Addr().String()
+	key, _, err := f.public(wire.Message{Wanted: addr})
+	if err != nil {
+		return err
+	}
+	fr, err := f.open(key, []string{addr}, l)
+	if err == nil {
+		fr.wanted, fr.given = addr, true
+	}
+	return err
+}
+
+// open makes the front for a key, with a listener that is there already or nil. It holds
+// what comes.
+func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, error) {
+	options := proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet, Asked: f.hub.Asked,
 		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Lost: f.lost,
-	})
+	}
+	if l != nil {
+		options.Addrs, options.Listener = nil, l
+	}
+	p, err := proxy.Listen(options)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			_, port, _ := net.SplitHostPort(addrs[0])
@@ -122,7 +141,7 @@ func (f *listeners) reopen() {
 	for _, wanted := range f.memory.read() {
 		key, addrs, err := f.public(wire.Message{Wanted: wanted})
 		if err == nil && f.byKey[key] == nil {
-			if fr, err := f.open(key, addrs); err == nil {
+			if fr, err := f.open(key, addrs, nil); err == nil {
 				fr.wanted = wanted
 			}
 		}
@@ -270,7 +289,7 @@ func (f *listeners) closeOlder(gen int) {
 	})
 	var wanted []string
 	for _, key := range f.order {
-		if fr := f.byKey[key]; fr.wanted != fr.backend() { // an address that devrun has, not the app
+		if fr := f.byKey[key]; fr.wanted != fr.backend() && !fr.given { // an address that devrun has, not the app
 			wanted = append(wanted, fr.wanted)
 		}
 	}

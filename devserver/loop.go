@@ -85,6 +85,9 @@ func newLoop(cfg Config, dir string, s *sources) (*loop, error) {
 		return nil, errors.Join(err, l.close())
 	}
 	l.launcher = launcher{place: place, cfg: cfg, term: l.term, keyboard: l.typed != nil}
+	if l.launcher.given, err = takeInherited(); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
 	if kept.why != nil {
 		l.term.Notice("cache not used: " + kept.why.Error())
 	}
@@ -101,6 +104,11 @@ func newLoop(cfg Config, dir string, s *sources) (*loop, error) {
 		return nil, errors.Join(err, l.close())
 	}
 	l.builds.maker.Hook(s.Graph)
+	for _, port := range l.launcher.given.ports {
+		if err := l.web.listeners.adopt(port.public); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+	}
 	if l.builds.maker.TakesOver() {
 		l.web.listeners.reopen() // else the addresses are for the app itself
 	}
@@ -126,6 +134,7 @@ func (l *loop) close() error {
 	}
 	err = errors.Join(err, l.web.close())
 	l.launcher.place.close()
+	l.launcher.given.close()
 	l.term.Close()
 	return err
 }

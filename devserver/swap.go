@@ -110,6 +110,10 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 		return
 	}
 	switch m.Kind {
+	case wire.Hello:
+		if in.channel.Pid == a.proc.Pid() {
+			l.onInherited(a, in)
+		}
 	case wire.Listening:
 		switch {
 		case m.Network != "unix":
@@ -143,6 +147,13 @@ func (l *loop) ownFrame(frames []wire.Frame) *fault.Frame {
 // announceAfter is how long a listener has to turn out to be one of net/http
 // before its address is printed as if it were: other servers speak HTTP too.
 const announceAfter = 100 * time.Millisecond
+
+// onInherited opens the addresses that the app was given: it has them from its start on.
+func (l *loop) onInherited(a *app, in *image) {
+	for _, port := range l.launcher.given.ports {
+		l.onListening(a, in, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: port.public.Addr().String(), Addr: port.app})
+	}
+}
 
 // onListening opens an address for the app. The first makes it ready.
 func (l *loop) onListening(a *app, in *image, m wire.Message) {

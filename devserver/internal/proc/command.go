@@ -37,6 +37,9 @@ type Command struct {
 	// into its own, and done twice, files and pipes would get them as well.
 	StdoutTTY, StderrTTY bool
 
+	// Files are descriptors of the app's from 3 on.
+	Files []*os.File
+
 	// Welcome is what the hook of another process of the same binary is told, with
 	// which it may then speak, see Process.Channels; its zero value lets none speak.
 	Welcome wire.Message

@@ -10,6 +10,7 @@ import (
 type stdio struct {
 	stdin, stdout, stderr, hook *os.File   // the app's
 	child                       []*os.File // those of them that were opened for it
+	files                       []*os.File // more that it inherits
 
 	streams   []*stream
 	channel   *os.File   // to the hook, or nil
@@ -19,7 +20,7 @@ type stdio struct {
 }
 
 func openStdio(c Command, t *tail) (*stdio, error) {
-	s := &stdio{stdin: c.Stdin}
+	s := &stdio{stdin: c.Stdin, files: c.Files}
 	if err := s.open(c, t); err != nil {
 		s.closeChild()
 		s.close()

@@ -127,8 +127,8 @@ func (s *stdio) attach(cmd *exec.Cmd) {
 		cmd.Stdin = s.stdin
 	}
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
-	cmd.ExtraFiles = []*os.File{s.hook}
-	cmd.Env = append(cmd.Env, wire.FD+"=3") // the first after stderr
+	cmd.ExtraFiles = append(slices.Clone(s.files), s.hook) // from 3 on, after stderr
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", wire.FD, 3+len(s.files)))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:  true,
 		Setctty: s.input != nil,

@@ -47,6 +47,7 @@ import (
 // Options is what a Front needs to know. Only Addrs is required.
 type Options struct {
 	Addrs    []string                          // loopback addresses to own; the first must work, others are best effort
+	Listener net.Listener                      // one for TCP that is there already, instead of Addrs
 	Internal http.Handler                      // gets every request under /__devrun/, its URL.Path cleaned; nil: 404
 	Snippet  func(method, nonce string) string // the script tag to insert into the answer; "" inserts nothing
 	HoldMax  time.Duration                     // how long requests wait; 0: 30 s
@@ -101,7 +102,7 @@ const (
 // Listen binds o.Addrs and returns a Front that holds what comes. If the first
 // address is taken the error satisfies errors.Is(err, syscall.EADDRINUSE).
 func Listen(o Options) (*Front, error) {
-	if len(o.Addrs) == 0 {
+	if len(o.Addrs) == 0 && o.Listener == nil {
 		return nil, errors.New("no address to listen on")
 	}
 	if o.HoldMax == 0 {
@@ -155,6 +156,12 @@ func (f *Front) bind() (err error) {
 			}
 		}
 	}()
+	if l := f.opts.Listener; l != nil {
+		f.listeners = append(f.listeners, l)
+		if err := share(l.(*net.TCPListener)); err != nil {
+			return fmt.Errorf("cannot share %s with the app: %w", l.Addr(), err)
+		}
+	}
 	for i, addr := range f.opts.Addrs {
 		l, err := net.Listen("tcp", addr)
 		switch {
@@ -175,7 +182,7 @@ func (f *Front) bind() (err error) {
 	return nil
 }
 
-// Addrs are the addresses that are served, in the order of Options.Addrs.
+// Addrs are the addresses that are served, in the order of Options.
 func (f *Front) Addrs() []string {
 	var addrs []string
 	for _, l := range f.listeners {

@@ -7,15 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
@@ -227,11 +230,32 @@ func otherUser(t *testing.T, s *site) {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(string(table), "\n") {
-		if f := strings.Fields(line); len(f) > 7 && strings.Contains(f[7], "devrun") && !strings.Contains(f[7], "devrun-e2e-") {
+		if f := strings.Fields(line); len(f) > 7 && strings.Contains(f[7], "devrun") && !strings.Contains(f[7], "devrun-e2e-") && path.Base(f[7]) != door {
 			t.Errorf("a socket has the name %s", f[7])
 		}
 	}
+	// The door to the app's own processes is closed to another user, and a program that
+	// is none of them is sent away without a word.
+	doors, err := filepath.Glob(filepath.Join(s.Cache, "apps", "*", door))
+	if err != nil || len(doors) != 1 {
+		t.Fatalf("doors: %v %v", doors, err)
+	}
+	if out, err := byNobody(t, "ls", doors[0]); err == nil {
+		t.Errorf("another user gets to the door: %s", out)
+	}
+	c, err := net.Dial("unix", doors[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(suite.Patience))
+	if said, err := io.ReadAll(c); err != nil || len(said) > 0 {
+		t.Errorf("a program that is not of the app is told %q, %v", said, err)
+	}
 }
+
+// door is the name of the socket at which processes of the app ask for a channel.
+const door = ".devrun.sock"
 
 // private is the directory of devrun's binaries.
 func (s *site) private(t *testing.T) string {

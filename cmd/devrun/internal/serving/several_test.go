@@ -5,8 +5,11 @@ package serving
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +34,8 @@ func TestSeveralProcesses(t *testing.T) {
 		{"again", testAgain},
 		// The one that served ends, and another has the port
 		{"one less", testOneLess},
+		// The descriptors that devrun was given reach the app, and devrun answers for them
+		{"given", testGiven},
 		// The last one ends by itself: that is the app's end
 		{"the last one exits", testLastExits},
 	}.Run(t)
@@ -59,16 +64,23 @@ func several(t *testing.T, kind string) {
 	e2e.Gone(t, second)
 }
 
-// showsPanic asks for the page of a panic, which is to be of that process.
+// showsPanic waits for the page of a panic with its variables, which is to be of that
+// process.
 func showsPanic(r *e2e.Rig, pid int) {
 	r.T.Helper()
-	resp, body, err := e2e.Ask("GET", r.URL("/panic"), nil, "Accept", "application/json")
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, `"error": "not 44"`) || !strings.Contains(body, `"name": "answer"`) || !strings.Contains(body, fmt.Sprintf(`"pid": %d,`, pid)) {
-		r.T.Errorf("a panic in process %d: %d %s", pid, resp.StatusCode, body)
-	}
+	suite.Until(r.T, "the page of a panic", func() error {
+		resp, body, err := e2e.Ask("GET", r.URL("/panic"), nil, "Accept", "application/json")
+		if err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, `"error": "not 44"`) || !strings.Contains(body, fmt.Sprintf(`"pid": %d,`, pid)) {
+			r.T.Fatalf("a panic in process %d: %d %s", pid, resp.StatusCode, body)
+		}
+		if !strings.Contains(body, `"name": "answer"`) {
+			return errors.New(body)
+		}
+		return nil
+	})
 }
 
 func testAgain(t *testing.T) {
@@ -103,6 +115,38 @@ func testOneLess(t *testing.T) {
 		return nil
 	})
 	showsPanic(r, r.AppPid())
+}
+
+func testGiven(t *testing.T) {
+	r := e2e.NewOf(t, "notify", "testdata/processes")
+	r.Env = append(r.Env, "PROCESSES=given", "LISTEN_FDS=2")
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", r.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	r.Write("given.txt", "a file")
+	file, err := os.Open(filepath.Join(r.Dir, "given.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r.LaunchWith(func(c *exec.Cmd) {
+		c.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", c.Path}, c.Args[1:]...)
+		c.Path, c.ExtraFiles = "/bin/sh", []*os.File{port, file}
+	})
+	for _, version := range []string{"v1", "v2"} {
+		r.SetVersion(version)
+		r.Served(version)
+		r.Answers("/given", "a file")
+		showsPanic(r, r.AppPid())
+	}
+	r.Says(fmt.Sprintf(`^devrun: serving http://localhost:%d `, r.Port))
 }
 
 func testLastExits(t *testing.T) {

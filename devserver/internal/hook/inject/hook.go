@@ -91,6 +91,9 @@ func open() *channel {
 		return c.join()
 	}
 	c.first = true
+	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getppid()) { // devrun's, who has passed them on
+		os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+	}
 	c.parks(os.Getenv(wire.Park))
 	os.Unsetenv(wire.FD)
 	os.Unsetenv(wire.Takeover)

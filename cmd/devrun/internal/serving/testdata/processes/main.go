@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -28,6 +29,16 @@ func main() {
 	})
 	worker := os.Getenv("WORKER") != ""
 	switch kind := os.Getenv("PROCESSES"); {
+	case kind == "given":
+		if os.Getenv("LISTEN_PID") != fmt.Sprint(os.Getpid()) || os.Getenv("LISTEN_FDS") != "2" {
+			log.Fatal(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"))
+		}
+		text, err := io.ReadAll(io.NewSectionReader(os.NewFile(4, "file"), 0, 100))
+		check(err)
+		http.HandleFunc("/given", func(w http.ResponseWriter, r *http.Request) { w.Write(text) })
+		l, err := net.FileListener(os.NewFile(3, "listener"))
+		check(err)
+		log.Fatal(http.Serve(l, nil))
 	case kind == "again":
 		again()
 	case kind == "prefork" && !worker:
