@@ -50,13 +50,11 @@ func severalOf(t *testing.T, kind string) *e2e.Rig {
 
 func several(t *testing.T, kind string) {
 	r := severalOf(t, kind)
-	first := r.AppPid()
-	showsPanic(r, first)
+	first := showsPanic(r)
 	r.SetVersion("v2")
 	r.Served("v2")
 	e2e.Gone(t, first)
-	second := r.AppPid()
-	showsPanic(r, second)
+	second := showsPanic(r)
 	r.Cmd.Process.Signal(os.Interrupt)
 	if code := r.Exit(); code != 130 {
 		t.Errorf("exit status %d", code)
@@ -64,23 +62,25 @@ func several(t *testing.T, kind string) {
 	e2e.Gone(t, second)
 }
 
-// showsPanic waits for the page of a panic with its variables, which is to be of that
-// process.
-func showsPanic(r *e2e.Rig, pid int) {
+// showsPanic waits for the page of a panic with its variables, which is to be of the
+// process that answers, and returns that.
+func showsPanic(r *e2e.Rig) (pid int) {
 	r.T.Helper()
 	suite.Until(r.T, "the page of a panic", func() error {
+		pid = r.AppPid() // another may have begun to
 		resp, body, err := e2e.Ask("GET", r.URL("/panic"), nil, "Accept", "application/json")
 		if err != nil {
 			return err
 		}
-		if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, `"error": "not 44"`) || !strings.Contains(body, fmt.Sprintf(`"pid": %d,`, pid)) {
+		if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, `"error": "not 44"`) {
 			r.T.Fatalf("a panic in process %d: %d %s", pid, resp.StatusCode, body)
 		}
-		if !strings.Contains(body, `"name": "answer"`) {
+		if !strings.Contains(body, fmt.Sprintf(`"pid": %d,`, pid)) || !strings.Contains(body, `"name": "answer"`) {
 			return errors.New(body)
 		}
 		return nil
 	})
+	return pid
 }
 
 func testAgain(t *testing.T) {
@@ -94,7 +94,9 @@ func testAgain(t *testing.T) {
 		if now := r.AppPid(); now != pid {
 			t.Errorf("it has executed itself as another process: %d, %d", pid, now)
 		}
-		showsPanic(r, pid)
+		if now := showsPanic(r); now != pid {
+			t.Errorf("process %d fails, not %d", now, pid)
+		}
 		r.SetVersion(version)
 		r.Served(version)
 		r.Answers("/start", "")
@@ -114,7 +116,7 @@ func testOneLess(t *testing.T) {
 		}
 		return nil
 	})
-	showsPanic(r, r.AppPid())
+	showsPanic(r)
 }
 
 func testGiven(t *testing.T) {
@@ -144,7 +146,7 @@ func testGiven(t *testing.T) {
 		r.SetVersion(version)
 		r.Served(version)
 		r.Answers("/given", "a file")
-		showsPanic(r, r.AppPid())
+		showsPanic(r)
 	}
 	r.Says(fmt.Sprintf(`^devrun: serving http://localhost:%d `, r.Port))
 }
