@@ -242,6 +242,8 @@ func wantsPage(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "iframe", "frame":
 		return true
+	case "empty": // a service worker passes on a navigation, a script cannot make one
+		return r.Header.Get("Sec-Fetch-Mode") == "navigate"
 	case "":
 		return accepts(r, "text/html")
 	}

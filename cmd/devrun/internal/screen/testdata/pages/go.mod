@@ -1,0 +1,3 @@
+module example.test/pages
+
+go 1.25
