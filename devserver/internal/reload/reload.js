@@ -117,17 +117,17 @@
   // --- leaving: a reload would take back the link that was followed, or the form that
   // was sent, while the app was not there
 
-  // No event tells that a navigation came to nothing because the answer was a download
-  // or empty, so devrun is asked whether it still owes one. What the Navigation API tells
-  // is where it leads, and that it was refused or stopped (navigateerror); without it
-  // every navigation may lead to where devrun does not see it.
+  // No event tells that a navigation came to nothing, as when the answer is a download or
+  // empty, so devrun is asked whether it still owes one. The Navigation API tells where it
+  // leads; without that it may be where devrun does not see it. (Its navigateerror would
+  // tell of a refusal, but comes with a pushState, too, which stops nothing.)
   let going = null
   let left = null
 
-  window.navigation?.addEventListener('navigate', event => { going = event.destination.url })
-  for (const end of ['navigatesuccess', 'navigateerror']) {
-    window.navigation?.addEventListener(end, () => { going = left = null })
-  }
+  window.navigation?.addEventListener('navigate', event => {
+    if (!event.destination.sameDocument) going = event.destination.url
+  })
+  window.navigation?.addEventListener('navigatesuccess', () => { going = null }) // within the page
   addEventListener('beforeunload', () => {
     const loads = !going || /^https?:/.test(going) // else it is another program's, as mailto: is
     left = loads ? { at: performance.now(), seen: going && isLocal(going) } : null
@@ -140,13 +140,14 @@
       while (since() < leavingFor && await isPending()) await pause(askEvery)
       if (left && !left.seen) await pause(leavingLimit - since())
     } catch {
-      await pause(leavingLimit) // the page may not ask
+      await pause(leavingLimit) // the page may not ask, or has no connection left for it
     }
   }
 
   // HEAD, because a service worker stores what is got by GET.
   async function isPending() {
-    const { status } = await fetch(url('pending'), { method: 'HEAD', cache: 'no-store' })
+    const signal = AbortSignal.timeout(leavingLimit)
+    const { status } = await fetch(url('pending'), { method: 'HEAD', cache: 'no-store', signal })
     return status === 200
   }
 
@@ -159,20 +160,15 @@
   function ask(kind) {
     bar?.remove()
     bar = document.createElement('devrun-bar')
-    const make = (name, text) => Object.assign(document.createElement(name), { textContent: text })
-    const line = make('p', (kind === 'failed' ? 'The newest version of this page fails.' : 'There is a newer version of this page.') +
-      ' It answered a form: send the form again?')
-    const again = make('button', 'Send again')
-    const not = make('button', 'Not now')
-    again.onclick = () => { close(); reload() }
-    not.onclick = close
-    bar.onkeydown = event => { if (event.key === 'Escape') close() }
-    const box = make('div', '')
-    box.append(line, again, not)
-    box.lang = 'en'
-    box.setAttribute('role', 'status')
-    const sheet = new CSSStyleSheet() // which no Content-Security-Policy forbids
-    sheet.replaceSync(`
+    const make = (name, properties) => Object.assign(document.createElement(name), properties)
+    const box = make('div', { lang: 'en', role: 'status', onkeydown: event => { if (event.key === 'Escape') bar.remove() } })
+    box.append(
+      make('p', { textContent: (kind === 'failed' ? 'The newest version of this page fails.' : 'There is a newer version of this page.') +
+        ' It answered a form: send the form again?' }),
+      make('button', { textContent: 'Send again', onclick: () => { bar.remove(); reload() } }),
+      make('button', { textContent: 'Not now', onclick: () => bar.remove() }))
+    const look = new CSSStyleSheet() // which no Content-Security-Policy forbids
+    look.replaceSync(`
       :host { all: initial }
       div { color-scheme: light dark; position: fixed; z-index: 2147483647; bottom: 12px; left: 12px; right: 12px;
         width: fit-content; margin: 0 auto; padding: 8px 12px; display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
@@ -182,13 +178,9 @@
       button { font: inherit }
       @media print { div { display: none } }`)
     const shadow = bar.attachShadow({ mode: 'open' })
-    shadow.adoptedStyleSheets = [sheet]
+    shadow.adoptedStyleSheets = [look]
     document.documentElement.append(bar)
     shadow.append(box)
-  }
-
-  function close() {
-    bar?.remove()
   }
 
   // --- scroll position
