@@ -4,6 +4,7 @@
 // There are two suites. The short one, `go test ./...`, has the main path of every
 // behaviour, and does the same each time. The long one has everything else: the tests
 // named TestLong…, which begin with [Long]. A random test begins with a [Seed] there.
+// The zoo, SUITE=zoo, is one of them with all its apps.
 package suite
 
 import (
@@ -25,18 +26,25 @@ const Patience = 2 * time.Minute
 // error if that takes longer than [Patience].
 func Until(t testing.TB, fact string, check func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(Patience); ; time.Sleep(5 * time.Millisecond) {
+	Within(t, Patience, fact, check)
+}
+
+// Within is Until for a fact that takes its time on an idle machine, too.
+func Within(t testing.TB, limit time.Duration, fact string, check func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
 		err := check()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after %v: %v", fact, Patience, err)
+			t.Fatalf("%s: not after %v: %v", fact, limit, err)
 		}
 	}
 }
 
-// Long skips a test of the long suite, unless that is what runs: SUITE=long.
+// Long skips a test of the long suite, unless that is what runs: SUITE=long, or
+// SUITE=zoo.
 func Long(t testing.TB) {
 	t.Helper()
 	if !IsLong() {
@@ -46,7 +54,11 @@ func Long(t testing.TB) {
 
 // IsLong says which suite runs, for what is done once in the short one and with more
 // of everything in the long one.
-func IsLong() bool { return os.Getenv("SUITE") == "long" }
+func IsLong() bool { return os.Getenv("SUITE") == "long" || IsZoo() }
+
+// IsZoo says whether all apps of the zoo are visited, and not only those that build
+// quickly.
+func IsZoo() bool { return os.Getenv("SUITE") == "zoo" }
 
 // Seed is what a random test of the long suite begins with: SEED of the
 // environment, else another one each time. It is printed with a failure. One that has
