@@ -136,7 +136,7 @@ func testBroken(v *visit, _ edit) {
 // app goes on.
 func testFailure(v *visit, e edit) {
 	undo := v.apply(e)
-	v.shows(v.limit(v.took), e.path, e.want...)
+	v.shows(v.limit(v.took), e.path, append([]string{"GET " + e.path}, e.want...)...)
 	if v.app.ready != e.path {
 		v.shows(suite.Patience, v.app.ready, v.first)
 	}

@@ -3,6 +3,7 @@
 package zoo
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ func (v *visit) withoutDevrun() {
 	v.T.Helper()
 	binary := filepath.Join(v.T.TempDir(), v.app.name)
 	began := time.Now()
-	v.build(binary)
+	v.goCommand(".", "build", "-o", binary, v.app.pkg)
 	note(row{app: v.app.name, behaviour: "the first go build", plain: time.Since(began)})
 	v.run(binary, func() {
 		v.first = v.shows(suite.Patience, v.app.ready)
@@ -33,7 +34,7 @@ func (v *visit) withoutDevrun() {
 		}
 		undo := v.apply(e)
 		began := time.Now()
-		v.build(binary)
+		v.goCommand(".", "build", "-o", binary, v.app.pkg)
 		v.run(binary, func() {
 			v.shows(suite.Patience, e.path, e.want...)
 			v.plain[b.name] = time.Since(began)
@@ -42,21 +43,13 @@ func (v *visit) withoutDevrun() {
 	}
 }
 
-func (v *visit) build(binary string) {
-	v.T.Helper()
-	cmd := exec.Command("go", "build", "-o", binary, v.app.pkg)
-	cmd.Dir, cmd.Env = v.Dir, append(os.Environ(), v.Env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		v.T.Fatalf("go build: %v\n%s", err, out)
-	}
-}
-
 // run has the app run while do does.
 func (v *visit) run(binary string, do func()) {
 	v.T.Helper()
 	var said e2e.Output
 	cmd := exec.Command(binary, v.args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = v.Dir, append(os.Environ(), v.Env...), &said, &said
+	cmd.Dir, cmd.Stdout, cmd.Stderr = v.Dir, &said, &said
+	cmd.Env = append(append(os.Environ(), fmt.Sprintf("PORT=%d", v.Port)), v.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		v.T.Fatal(err)
@@ -84,9 +77,14 @@ func (v *visit) run(binary string, do func()) {
 // tidy completes the go.mod of an app that the test has written.
 func (v *visit) tidy() {
 	v.T.Helper()
-	cmd := exec.Command("go", "mod", "tidy")
-	cmd.Dir, cmd.Env = v.Dir, append(os.Environ(), v.Env...)
+	v.goCommand(".", "mod", "tidy")
+}
+
+func (v *visit) goCommand(dir string, args ...string) {
+	v.T.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir, cmd.Env = filepath.Join(v.Dir, dir), append(os.Environ(), v.Env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		v.T.Fatalf("go mod tidy: %v\n%s", err, out)
+		v.T.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }

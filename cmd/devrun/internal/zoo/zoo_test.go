@@ -86,7 +86,7 @@ const (
 	failing   = "a 500 by the app's helper"
 )
 
-var apps = []*app{&miniflux, &pocketbase, &caddy, &prefork, &grpc, &cgo}
+var apps = []*app{&miniflux, &pocketbase, &caddy, &prefork, &grpc, &cgo, &syncthing, &prometheus}
 
 // Published apps behave under devrun as they do without: they start, show what is
 // saved, fail with a page, follow git, and end.
