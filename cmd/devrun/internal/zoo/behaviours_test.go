@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,7 +24,9 @@ import (
 const firstBuild = time.Hour
 
 // limit is how long a save may take: longer for an app that takes the go command long.
-func (v *visit) limit(plain time.Duration) time.Duration { return suite.Patience + 3*plain }
+func (v *visit) limit() time.Duration {
+	return suite.Patience + 3*slices.Max(append(slices.Collect(maps.Values(v.plain)), 0))
+}
 
 // launch starts devrun on the app and waits until the app answers.
 func (v *visit) launch() {
@@ -88,10 +91,10 @@ func (v *visit) stop() {
 
 // testEdit: what is saved is served, and what is taken back as well.
 func testEdit(v *visit, e edit) {
-	point, limit := v.Point(), v.limit(v.took)
+	point := v.Point()
 	began := time.Now()
 	undo := v.apply(e)
-	v.shows(limit, e.path, e.want...)
+	v.shows(v.limit(), e.path, e.want...)
 	v.took = time.Since(began)
 	if e.says != "" {
 		v.SaysAfter(point, e.says)
@@ -104,7 +107,7 @@ func testEdit(v *visit, e edit) {
 // without waits until an answer no longer has this text.
 func (v *visit) without(path, text string) {
 	v.T.Helper()
-	suite.Within(v.T, v.limit(v.took), path+" without "+text, func() error {
+	suite.Within(v.T, v.limit(), path+" without "+text, func() error {
 		answer, err := v.ask(path)
 		if err == nil && strings.Contains(answer, text) {
 			err = errors.New(answer)
@@ -126,7 +129,7 @@ func testBroken(v *visit, _ edit) {
 	v.Write(file, good)
 	undo := v.apply(e)
 	began := time.Now()
-	v.shows(v.limit(v.took), e.path, e.want...)
+	v.shows(v.limit(), e.path, e.want...)
 	v.took = time.Since(began)
 	undo()
 	v.without(e.path, e.want[0])
@@ -136,7 +139,7 @@ func testBroken(v *visit, _ edit) {
 // app goes on.
 func testFailure(v *visit, e edit) {
 	undo := v.apply(e)
-	v.shows(v.limit(v.took), e.path, append([]string{"GET " + e.path}, e.want...)...)
+	v.shows(v.limit(), e.path, append([]string{"GET " + e.path}, e.want...)...)
 	if v.app.ready != e.path {
 		v.shows(suite.Patience, v.app.ready, v.first)
 	}
@@ -172,7 +175,7 @@ func testBranches(v *visit, _ edit) {
 			switch e, ok := v.app.edits[name]; {
 			case !ok:
 			case branch == "b":
-				v.shows(v.limit(v.took), e.path, e.want...)
+				v.shows(v.limit(), e.path, e.want...)
 			default:
 				v.without(e.path, e.want[0])
 			}

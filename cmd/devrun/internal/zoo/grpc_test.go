@@ -18,6 +18,7 @@ var grpc = app{
 	module:  "google.golang.org/grpc",
 	version: "v1.85.0",
 	pkg:     "./interop/server",
+	quick:   true,
 	ready:   "EmptyCall",
 	prepare: func(v *visit) { v.args = []string{"-port", strconv.Itoa(v.Port)} },
 	ask:     call,
@@ -29,7 +30,7 @@ var grpc = app{
 		line: {
 			changes: []change{{"metadata/metadata.go", "func Pairs(kv ...string) MD {\n", "func Pairs(kv ...string) MD {\n\tkv = append(kv, \"x-zoo\", \"llama\")\n"},
 				{"interop/test_utils.go", "\treturn new(testpb.Empty), nil\n", "\tgrpc.SetHeader(ctx, metadata.Pairs())\n\treturn new(testpb.Empty), nil\n"},
-				{"interop/test_utils.go", "EmptyCall(context.Context,", "EmptyCall(ctx context.Context,"}},
+				{"interop/test_utils.go", "EmptyCall(context.Context, *", "EmptyCall(ctx context.Context, _ *"}},
 			path: "EmptyCall", want: []string{"X-Zoo:[llama]"},
 		},
 	},

@@ -10,7 +10,6 @@ var pocketbase = app{
 	module:  "github.com/pocketbase/pocketbase",
 	version: "v0.36.8",
 	pkg:     "./examples/base",
-	quick:   true,
 	ready:   "/api/health",
 	page:    "/_/",
 	prepare: func(v *visit) {

@@ -7,7 +7,6 @@ package zoo
 var prefork = app{
 	name:  "fiber prefork",
 	pkg:   ".",
-	quick: false,
 	ready: "/",
 	page:  "/",
 	prepare: func(v *visit) {
