@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"reflect"
 	"strconv"
 	"strings"
@@ -191,18 +192,24 @@ func run(t testing.TB, binary string, env []string, args ...string) *process {
 // next returns the next message other than Opened, Wrote, Left and Released, which must be of this kind.
 func (p *process) next(kind wire.Kind) wire.Message {
 	p.t.Helper()
+	return p.nextOf(kind)
+}
+
+// nextOf returns the next message, of one of these kinds.
+func (p *process) nextOf(kinds ...wire.Kind) wire.Message {
+	p.t.Helper()
 	select {
 	case m, ok := <-p.messages:
 		if !ok {
 			<-p.ended
-			p.t.Fatalf("channel closed instead of %q; output:\n%s", kind, &p.out)
+			p.t.Fatalf("channel closed instead of %q; output:\n%s", kinds, &p.out)
 		}
-		if m.Kind != kind {
-			p.t.Fatalf("message %+v instead of %q", m, kind)
+		if !slices.Contains(kinds, m.Kind) {
+			p.t.Fatalf("message %+v instead of %q", m, kinds)
 		}
 		return m
 	case <-time.After(suite.Patience):
-		p.t.Fatalf("no message %q", kind)
+		p.t.Fatalf("no message %q", kinds)
 	}
 	panic("unreachable")
 }
