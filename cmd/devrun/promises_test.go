@@ -33,7 +33,7 @@ var subjects = []string{"cmd/devrun", "cmd/devrun/internal/*", "sample", "watche
 
 const promisesHead = `# What devrun promises
 
-Each line is a promise, the test that keeps it, and the suite that has the test: short is ` + "`go test ./...`" + `, long is ` + "`.ci/long`" + `.
+Each line is a promise, the test that keeps it, and the suite that has the test: short is ` + "`go test ./...`" + `, long is ` + "`.ci/long`" + `, zoo is ` + "`.ci/zoo`" + `.
 The test's package is the last part of the section's title, unless the promise is kept in another section.
 "notify" is where the system tells devrun of a save, "poll" is where devrun has to look. In the section of attacks a line is what somebody tries, in vain.
 
@@ -311,8 +311,11 @@ func line(said string, p *testPackage, name string, by []testRun) string {
 		}
 		suite := "short"
 		for call := range calls(r.test) {
-			if isOf(call.Fun, "suite", "Long") {
+			switch {
+			case isOf(call.Fun, "suite", "Long"):
 				suite = "long"
+			case isOf(call.Fun, "suite", "Zoo"):
+				suite = "zoo"
 			}
 		}
 		tests = append(tests, "`"+test+"`")

@@ -4,7 +4,7 @@
 // There are two suites. The short one, `go test ./...`, has the main path of every
 // behaviour, and does the same each time. The long one has everything else: the tests
 // named TestLong…, which begin with [Long]. A random test begins with a [Seed] there.
-// The zoo, SUITE=zoo, is one of them with all its apps.
+// The zoo, SUITE=zoo, is run by itself.
 package suite
 
 import (
@@ -43,8 +43,7 @@ func Within(t testing.TB, limit time.Duration, fact string, check func() error) 
 	}
 }
 
-// Long skips a test of the long suite, unless that is what runs: SUITE=long, or
-// SUITE=zoo.
+// Long skips a test of the long suite, unless that is what runs: SUITE=long.
 func Long(t testing.TB) {
 	t.Helper()
 	if !IsLong() {
@@ -54,11 +53,15 @@ func Long(t testing.TB) {
 
 // IsLong says which suite runs, for what is done once in the short one and with more
 // of everything in the long one.
-func IsLong() bool { return os.Getenv("SUITE") == "long" || IsZoo() }
+func IsLong() bool { return os.Getenv("SUITE") == "long" }
 
-// IsZoo says whether all apps of the zoo are visited, and not only those that build
-// quickly.
-func IsZoo() bool { return os.Getenv("SUITE") == "zoo" }
+// Zoo skips a test of the zoo, unless that is what runs: SUITE=zoo.
+func Zoo(t testing.TB) {
+	t.Helper()
+	if os.Getenv("SUITE") != "zoo" {
+		t.Skip("of the zoo")
+	}
+}
 
 // Seed is what a random test of the long suite begins with: SEED of the
 // environment, else another one each time. It is printed with a failure. One that has

@@ -18,7 +18,6 @@ var grpc = app{
 	module:  "google.golang.org/grpc",
 	version: "v1.85.0",
 	pkg:     "./interop/server",
-	quick:   true,
 	ready:   "EmptyCall",
 	prepare: func(v *visit) { v.args = []string{"-port", strconv.Itoa(v.Port)} },
 	ask:     call,

@@ -14,7 +14,6 @@ var miniflux = app{
 	module:  "miniflux.app/v2",
 	version: "v2.3.5",
 	pkg:     ".",
-	quick:   true,
 	ready:   "/liveness",
 	page:    "/",
 	prepare: func(v *visit) {

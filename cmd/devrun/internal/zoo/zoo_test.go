@@ -27,7 +27,6 @@ type app struct {
 	name            string
 	module, version string // where its source is; none: prepare writes it
 	pkg             string // the program, from the module's directory
-	quick           bool   // builds quickly: it is in the long suite, too
 
 	// prepare adds what the module lacks, and sets how the app is started.
 	prepare func(v *visit)
@@ -90,13 +89,11 @@ var apps = []*app{&miniflux, &pocketbase, &caddy, &prefork, &grpc, &cgo, &syncth
 
 // Published apps behave under devrun as they do without: they start, show what is
 // saved, fail with a page, follow git, and end.
-func TestLongZoo(t *testing.T) {
-	suite.Long(t)
+func TestZoo(t *testing.T) {
+	suite.Zoo(t)
 	defer printTable()
 	for _, a := range apps {
-		if a.quick || suite.IsZoo() {
-			t.Run(a.name, a.test)
-		}
+		t.Run(a.name, a.test)
 	}
 }
 
