@@ -58,10 +58,16 @@ func (a *app) tells(done func()) {
 // tellsWithin bounds the wait for an app that is stopped, or at a debugger's breakpoint.
 const tellsWithin = 200 * time.Millisecond
 
-// writes reports whether a process of the app has the file open to write.
-func (a *app) writes(path string) bool {
-	fi, err := os.Stat(path)
-	return err == nil && slices.ContainsFunc(a.images, func(in *image) bool { return proc.Writes(in.channel.Pid, fi) })
+// writing reports of a file whether a process of the app has it open to write now.
+func (a *app) writing() func(path string) bool {
+	var open []os.FileInfo
+	for _, in := range a.images {
+		open = append(open, proc.Writing(in.channel.Pid)...)
+	}
+	return func(path string) bool {
+		fi, err := os.Stat(path)
+		return err == nil && slices.ContainsFunc(open, func(o os.FileInfo) bool { return os.SameFile(o, fi) })
+	}
 }
 
 // launcher starts processes of the app.

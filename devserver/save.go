@@ -30,7 +30,8 @@ func (l *loop) sift(b watcher.Batch, rounds int) {
 		l.onSave(b)
 		return
 	}
-	b = slices.DeleteFunc(b, func(c watcher.Change) bool { return a.writes(c.Path) })
+	writing := a.writing()
+	b = slices.DeleteFunc(b, func(c watcher.Change) bool { return writing(c.Path) })
 	a.tells(func() {
 		l.queue.tell(func() {
 			w, starts := &l.habits.writes, l.habits.starts.acts

@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// Writes reports whether a process has the file open to write.
-func Writes(pid int, file os.FileInfo) bool {
+// Writing are the regular files that a process has open to write.
+func Writing(pid int) (files []os.FileInfo) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	open, err := os.ReadDir(dir)
 	if err != nil {
-		return false // it has ended
+		return nil // it has ended
 	}
 	for _, f := range open {
 		fi, err := os.Stat(dir + "/" + f.Name())
-		if err != nil || !os.SameFile(fi, file) {
+		if err != nil || !fi.Mode().IsRegular() {
 			continue
 		}
 		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, f.Name()))
@@ -25,8 +25,8 @@ func Writes(pid int, file os.FileInfo) bool {
 		line, _, ok := bytes.Cut(rest, []byte("\n"))
 		flags, bad := strconv.ParseUint(string(line), 8, 32)
 		if err == nil && ok && bad == nil && flags&syscall.O_ACCMODE != syscall.O_RDONLY {
-			return true
+			files = append(files, fi)
 		}
 	}
-	return false
+	return files
 }
