@@ -13,6 +13,7 @@
 //	process.go     where the app's process stands, and every way on from there (pure)
 //	swap.go        what is done on that way: stop, start, ready, crash
 //	launch.go      the app: how it is started, told, and listened to
+//	seek.go        its listeners that the hook has not seen
 //	image.go       one of its processes, while it runs the binary
 //	place.go       where the app's binary lies
 //

@@ -67,6 +67,7 @@ func (l *loop) start(g generation) {
 		func(e fault.Exit, err error) { l.queue.tell(func() { l.onExited(a, e, err) }) },
 	)
 	l.turn(launched{a})
+	l.seek(a, seekAfter)
 	l.present()
 	l.builds.maker.Tidy(l.builds.good.binary, l.saves.gen)
 }

@@ -22,7 +22,7 @@ import (
 
 func TestHello(t *testing.T) {
 	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
-	equal(t, "hello", p.next(wire.Hello), wire.Message{Kind: wire.Hello, Go: runtime.Version(), Parts: []string{"exit", "files", "left", "listen", "peek", "eval", "pins", "capture", "serve", "takeover"}})
+	equal(t, "hello", p.next(wire.Hello), wire.Message{Kind: wire.Hello, Go: runtime.Version(), Parts: []string{"exit", "files", "left", "listen", "peek", "eval", "pins", "raw", "capture", "serve", "takeover"}})
 }
 
 // Neither the app nor what it starts sees the channel.

@@ -58,7 +58,7 @@ type Overlay struct {
 	File    string   // for -overlay, "" when there is no hook
 	Package string   // import path of the added package; one more lies below it
 	LDFlags string   // to be merged into the user's -ldflags
-	Parts   []string // what the hook does: "channel", "listen", "takeover", "serve", "capture", "pins", "eval", "exit", "files"
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "raw", "serve", "capture", "pins", "eval", "exit", "files"
 	Lost    []string // a sentence for each thing it cannot do here, with the reason
 	Why     string   // why there is no hook, "" when there is one
 }
@@ -81,7 +81,7 @@ type part struct {
 	uses  []decl
 	made  func(Target) (string, error) // the text of the last file, for t
 	needs string                       // another part
-	loss  string                       // what the user has to do without
+	loss  string                       // what the user has to do without; "" is not worth a word
 }
 
 var parts = []part{{
@@ -100,6 +100,15 @@ var parts = []part{{
 	},
 	needs: "listen",
 	loss:  "the app keeps its port: connections are refused while it restarts",
+}, {
+	name:  "raw",
+	files: []string{"raw_linux_amd64.go"},
+	uses: []decl{
+		{token.FUNC, "syscall", "bind", "func(s int, addr unsafe.Pointer, addrlen _Socklen) (err error)"},
+		{token.FUNC, "syscall", "Listen", "func(s int, n int) (err error)"},
+		{token.TYPE, "syscall", "_Socklen", "uint32"},
+	},
+	needs: "takeover", // without a word: where a server goes past package net, devrun says so
 }, {
 	name:  "serve",
 	files: []string{"serve.go"},
@@ -191,7 +200,9 @@ func Prepare(t Target) (*Overlay, error) {
 			if p.name == "listen" { // of an app with the hook, it alone says that the app is ready
 				return without(why.Error()), nil
 			}
-			o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
+			if p.loss != "" {
+				o.Lost = append(o.Lost, fmt.Sprintf("%s (%v)", p.loss, why))
+			}
 			continue
 		}
 		texts, err := p.texts(t)

@@ -231,7 +231,7 @@ func certificate(t *testing.T) (cert, key string) {
 func TestWithoutHTTP(t *testing.T) {
 	_, port := public(t, "127.0.0.1:0")
 	p := run(t, shared(t, "echo"), nil, ":"+port)
-	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "left", "listen", "takeover"})
+	equal(t, "parts", p.next(wire.Hello).Parts, []string{"exit", "files", "left", "listen", "raw", "takeover"})
 	c, err := net.Dial("tcp", p.next(wire.Listening).Addr)
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 func (p *Process) FirstPort() string {
 	pause := 5 * time.Millisecond
 	for {
-		if addr := listening(p.Pid()); addr != "" {
+		if addr := Listening(p.Pid()); addr != "" {
 			return addr
 		}
 		select {
@@ -27,9 +27,9 @@ func (p *Process) FirstPort() string {
 	}
 }
 
-// listening returns an address that the process listens on, one that can be
-// connected to from this machine; the lowest port if there are several.
-func listening(pid int) string {
+// Listening returns an address that the process listens on, one that can be
+// connected to from this machine; the lowest port if there are several, "" if there is none.
+func Listening(pid int) string {
 	inodes := map[string]bool{}
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	files, err := os.ReadDir(dir)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,6 +26,10 @@ func TestSeveralProcesses(t *testing.T) {
 	e2e.Cases{
 		// Children that share the port
 		{"prefork", func(t *testing.T) { several(t, "prefork") }},
+		// The same by system calls of the app's own, as Fiber's prefork
+		{"raw", testRaw},
+		// The same where devrun does not see them
+		{"unseen", testUnseen},
 		// A child that serves on the descriptor of its parent
 		{"inherit", func(t *testing.T) { several(t, "inherit") }},
 		// The same after the parent has ended, as with a restart without a gap
@@ -81,6 +87,30 @@ func showsPanic(r *e2e.Rig) (pid int) {
 		return nil
 	})
 	return pid
+}
+
+func testRaw(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("such listeners are taken over on amd64 only")
+	}
+	several(t, "raw")
+}
+
+func testUnseen(t *testing.T) {
+	r := e2e.NewOf(t, "notify", "testdata/processes")
+	r.Env = append(r.Env, "PROCESSES=unseen")
+	r.Launch()
+	r.Says(fmt.Sprintf(`^devrun: the app listens on 127\.0\.0\.1:%d past package net and keeps that address`, r.Port))
+	said := regexp.MustCompile(`:(\d+) `).FindStringSubmatch(r.Says(`^devrun: serving http://localhost:\d+ `))
+	port, err := strconv.Atoi(said[1])
+	if err != nil || port == r.Port {
+		t.Fatal(said)
+	}
+	r.Port = port
+	showsPanic(r)
+	r.SetVersion("v2")
+	r.Served("v2")
+	showsPanic(r)
 }
 
 func testAgain(t *testing.T) {

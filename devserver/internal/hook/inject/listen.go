@@ -18,16 +18,21 @@ import (
 //go:linkname listenFunc net.listenFunc
 var listenFunc func(int, int) error
 
+// listen is listen(2): raw's, else what listenFunc was.
+var listen func(fd, backlog int) error
+
 // move takes a bound TCP socket off its port; nil when the app keeps its ports.
 var move func(fd int) error
 
 // listen reports each listener for TCP or at a path, after listen(2): connections queue from
 // then on, and none that follows a report is refused. Listeners that the app
-// inherits or makes by system calls of its own are not seen.
+// inherits are not seen, nor those that it makes past package net, without raw.
 var _ = add("listen", func(c *channel) bool {
-	listen := listenFunc
-	if listen == nil {
+	if listenFunc == nil {
 		return false
+	}
+	if listen == nil {
+		listen = listenFunc
 	}
 	listenFunc = func(fd, backlog int) error {
 		network, wanted := address(fd)

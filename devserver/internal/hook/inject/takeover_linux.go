@@ -95,6 +95,13 @@ func moveAway(fd int) (err error) {
 		return err
 	}
 	defer syscall.Close(s)
+	flags, onExec, err := modes(fd)
+	if err != nil {
+		return err
+	}
+	if err := syscall.SetNonblock(s, flags&syscall.O_NONBLOCK != 0); err != nil {
+		return err
+	}
 	if family == syscall.AF_INET6 {
 		if err := syscall.SetsockoptInt(s, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0); err != nil {
 			return err
@@ -103,7 +110,24 @@ func moveAway(fd int) (err error) {
 	if err := syscall.Bind(s, at); err != nil {
 		return err
 	}
-	return syscall.Dup3(s, fd, syscall.O_CLOEXEC)
+	return syscall.Dup3(s, fd, onExec)
+}
+
+// modes are how calls on fd wait, and O_CLOEXEC if it ends with execve(2): package net
+// has its own, an app may want others.
+func modes(fd int) (flags, onExec int, err error) {
+	get := func(command uintptr) int {
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), command, 0)
+		if errno != 0 {
+			err = errno
+		}
+		return int(n)
+	}
+	flags = get(syscall.F_GETFL)
+	if get(syscall.F_GETFD)&syscall.FD_CLOEXEC != 0 {
+		onExec = syscall.O_CLOEXEC
+	}
+	return flags, onExec, err
 }
 
 // door is where the app answers instead. The family stays, because package net

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"unsafe"
 )
 
 const version = "v1"
@@ -54,6 +56,15 @@ func main() {
 		l, err := shared.Listen(context.Background(), "tcp", addr)
 		check(err)
 		log.Fatal(http.Serve(l, nil))
+	case (kind == "raw" || kind == "unseen") && !worker:
+		for range 2 {
+			start()
+		}
+		select {}
+	case kind == "raw":
+		log.Fatal(http.Serve(listen(syscall.Bind, syscall.Listen), nil))
+	case kind == "unseen":
+		log.Fatal(http.Serve(listen(bind, backlog), nil))
 	case (kind == "inherit" || kind == "leave") && !worker:
 		l, err := net.Listen("tcp", addr)
 		check(err)
@@ -72,6 +83,41 @@ func main() {
 	default:
 		log.Fatal(http.ListenAndServe(addr, nil))
 	}
+}
+
+// listen makes a listener that others share by system calls, past package net.
+func listen(bind func(int, syscall.Sockaddr) error, listen func(int, int) error) net.Listener {
+	at, err := net.ResolveTCPAddr("tcp4", addr)
+	check(err)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	check(err)
+	const soReusePort = 15
+	check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, soReusePort, 1))
+	check(bind(fd, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}))
+	check(listen(fd, 128))
+	f := os.NewFile(uintptr(fd), "listener")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	check(err)
+	return l
+}
+
+// bind and backlog are system calls that no package is asked for.
+func bind(fd int, at syscall.Sockaddr) error {
+	a := at.(*syscall.SockaddrInet4)
+	raw := syscall.RawSockaddrInet4{Family: syscall.AF_INET, Addr: a.Addr}
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&raw.Port))[:], uint16(a.Port))
+	if _, _, errno := syscall.Syscall(syscall.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&raw)), unsafe.Sizeof(raw)); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func backlog(fd, n int) error {
+	if _, _, errno := syscall.Syscall(syscall.SYS_LISTEN, uintptr(fd), uintptr(n), 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // again serves until it is asked to start anew, and executes itself then.
