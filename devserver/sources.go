@@ -172,8 +172,8 @@ func savedSince(file string, at time.Time) bool {
 }
 
 // hooks are what the hook's overlay depends on.
-func (s *sources) hooks() [5]string {
-	return [...]string{s.GOROOT, s.GOMODCACHE, s.MainModule.Path, s.Main.Dir, strconv.FormatBool(s.HasHTTP)}
+func (s *sources) hooks() [6]string {
+	return [...]string{s.GOROOT, s.GOMODCACHE, s.MainModule.Path, s.Main.Dir, strconv.FormatBool(s.HasHTTP), s.SysUnix}
 }
 
 // shape is the part of a Go file that the go command looks at before it

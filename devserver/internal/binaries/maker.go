@@ -71,7 +71,7 @@ func (m *Maker) Hook(g *gograph.Graph) {
 	o, err := hook.Prepare(hook.Target{
 		GOROOT: g.GOROOT, ModCache: g.GOMODCACHE, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,
-		Dir: filepath.Join(m.o.Dir, "hook"), HTTP: g.HasHTTP,
+		Dir: filepath.Join(m.o.Dir, "hook"), HTTP: g.HasHTTP, SysUnix: g.SysUnix,
 		LinkRoots: m.roots.std(g),
 	})
 	m.mu.Lock()

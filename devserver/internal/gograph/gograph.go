@@ -63,6 +63,7 @@ type Graph struct {
 	ModFiles []string
 	Imports  map[string]bool // import paths of the whole graph, the standard library's too
 	HasHTTP  bool            // net/http is one of them
+	SysUnix  string          // directory of golang.org/x/sys/unix, "" if that is none of them
 
 	GOROOT, GoVersion, GOOS, GOARCH string // GoVersion as "go1.26.1"
 	GOMODCACHE                      string

@@ -45,7 +45,8 @@ type project struct {
 	main        string // directory of package main, relative to dir
 	env, flags  []string
 	ldflags     string
-	noHTTP      bool // does not import net/http
+	noHTTP      bool   // does not import net/http
+	sysUnix     string // where golang.org/x/sys/unix is, if it is imported
 }
 
 func (p project) command(args ...string) *exec.Cmd {
@@ -54,6 +55,16 @@ func (p project) command(args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "PWD="+cmd.Dir, "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOTOOLCHAIN=local")
 	cmd.Env = append(cmd.Env, p.env...)
 	return cmd
+}
+
+// dirOf is where a package is that p imports.
+func (p project) dirOf(t testing.TB, path string) string {
+	t.Helper()
+	out, err := p.command("list", "-f", "{{.Dir}}", path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // build builds p with the hook and returns the binary.
@@ -80,7 +91,7 @@ func (p project) compile(t testing.TB, dir string, flags ...string) string {
 	o, err := Prepare(Target{
 		GOROOT: env[0], ModCache: env[1], GoVersion: env[2],
 		ModulePath: p.module, ModuleDir: p.dir, MainDir: filepath.Join(p.dir, p.main),
-		Dir: filepath.Join(dir, "overlay"), HTTP: !p.noHTTP,
+		Dir: filepath.Join(dir, "overlay"), HTTP: !p.noHTTP, SysUnix: p.sysUnix,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +124,8 @@ var shared = func() func(testing.TB, string) string {
 			switch name {
 			case "echo":
 				p.module, p.noHTTP = "echo", true
+			case "raw":
+				p.sysUnix = p.dirOf(t, "golang.org/x/sys/unix")
 			case "faults":
 				p.flags = []string{"-gcflags=-N -l"} // as devrun builds the user's packages
 			}

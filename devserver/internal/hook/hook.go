@@ -49,6 +49,7 @@ type Target struct {
 	MainDir               string
 	Dir                   string // private to this run; files in it are overwritten
 	HTTP                  bool   // net/http is in the import graph
+	SysUnix               string // where golang.org/x/sys/unix is if that is in it
 	LinkRoots             string // source of a file for the hook's package, with the evaluator; "" for none
 	GOOS, GOARCH          string // "" is devrun's own
 }
@@ -58,7 +59,7 @@ type Overlay struct {
 	File    string   // for -overlay, "" when there is no hook
 	Package string   // import path of the added package; one more lies below it
 	LDFlags string   // to be merged into the user's -ldflags
-	Parts   []string // what the hook does: "channel", "listen", "takeover", "raw", "serve", "capture", "pins", "eval", "exit", "files"
+	Parts   []string // what the hook does: "channel", "listen", "takeover", "raw", "rawunix", "serve", "capture", "pins", "eval", "exit", "files"
 	Lost    []string // a sentence for each thing it cannot do here, with the reason
 	Why     string   // why there is no hook, "" when there is one
 }
@@ -67,6 +68,7 @@ const (
 	importer = "zz_devrun.go"                   // joins package main
 	added    = "zz_devrun_hook"                 // below GOROOT/src
 	wirePath = "devrun/devserver/internal/wire" // as inject spells it
+	sysUnix  = "golang.org/x/sys/unix"          // the one package besides the standard library that the hook knows
 	oldest   = "go1.23"                         // the first linker that knows -checklinkname
 	absent   = "building without devrun's hook, so the app keeps its port: connections are refused while it restarts"
 )
@@ -109,6 +111,15 @@ var parts = []part{{
 		{token.TYPE, "syscall", "_Socklen", "uint32"},
 	},
 	needs: "takeover", // without a word: where a server goes past package net, devrun says so
+}, {
+	name:  "rawunix",
+	files: []string{"rawunix_linux_amd64.go"},
+	uses: []decl{
+		{token.FUNC, sysUnix, "bind", "func(s int, addr unsafe.Pointer, addrlen _Socklen) (err error)"},
+		{token.FUNC, sysUnix, "Listen", "func(s int, n int) (err error)"},
+		{token.TYPE, sysUnix, "_Socklen", "uint32"},
+	},
+	needs: "raw",
 }, {
 	name:  "serve",
 	files: []string{"serve.go"},
@@ -193,7 +204,7 @@ func Prepare(t Target) (*Overlay, error) {
 	std := &library{Target: t}
 	active := map[string]bool{"": true}
 	for _, p := range parts {
-		if p.name == "serve" && !t.HTTP || !active[p.needs] {
+		if p.name == "serve" && !t.HTTP || p.name == "rawunix" && t.SysUnix == "" || !active[p.needs] {
 			continue // nothing to report, or lost together with what it needs
 		}
 		if why := std.lacks(p); why != nil {

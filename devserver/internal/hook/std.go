@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// decl is a variable, function, method or type of the standard library, with the
+// decl is a variable, function, method or type of the standard library, or of sysUnix, with the
 // type it must have, in the spelling of go/types.ExprString. The name of a method
 // has its receiver: "(*T).name".
 type decl struct {
@@ -70,6 +70,9 @@ type source struct {
 // be, or what is wrong.
 func (l *library) declares(v decl) error {
 	dir := filepath.Join(l.GOROOT, "src", filepath.FromSlash(v.pkg))
+	if v.pkg == sysUnix {
+		dir = l.SysUnix
+	}
 	files, err := l.read(dir)
 	if err != nil {
 		return fmt.Errorf("the source of package %s is not there: %w", v.pkg, err)

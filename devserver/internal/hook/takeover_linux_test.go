@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -226,6 +227,27 @@ func certificate(t *testing.T) (cert, key string) {
 		return name
 	}
 	return file("CERTIFICATE", der), file("PRIVATE KEY", pkcs)
+}
+
+// A listener made past package net goes the same way, and calls on it wait or not as the
+// app wants.
+func TestRaw(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("only where the hook can overwrite what the app calls")
+	}
+	binary := shared(t, "raw")
+	for _, calls := range []string{"syscall", "unix"} {
+		t.Run(calls, func(t *testing.T) {
+			_, port := public(t, "127.0.0.1:0")
+			p := run(t, binary, nil, calls, port)
+			m := p.serving()
+			equal(t, "wanted", m.Wanted, "127.0.0.1:"+port)
+			if m.Addr == m.Wanted {
+				t.Error("not moved")
+			}
+			equal(t, "answer", get(t, "http://"+m.Addr+"/"), "waits true, stays true")
+		})
+	}
 }
 
 func TestWithoutHTTP(t *testing.T) {

@@ -18,7 +18,7 @@ func systemBind(fd int, addr unsafe.Pointer, size uint32) error
 
 // raw has what calls syscall.Bind and syscall.Listen past package net, as servers do that
 // fork, go the way of package net: the beginning of both is overwritten by a jump. What is
-// bound and listens by another way, golang.org/x/sys/unix or cgo, is not seen.
+// bound and listens by system calls without a name, or by cgo, is not seen.
 var _ = add("raw", func(c *channel) bool {
 	if !c.takeover || !jump(codeOf(systemBind), codeOf(bindAlike)) || !jump(codeOf(syscall.Listen), codeOf(listenAlike)) {
 		return false
