@@ -22,7 +22,7 @@
 // its export data, which is all of it that a compiler reads; the linker
 // refuses packages whose fingerprints do not fit.
 //
-// The module cache and GOROOT are taken to be immutable.
+// The source in the module cache and GOROOT is taken to be immutable.
 package fastbuild
 
 import (

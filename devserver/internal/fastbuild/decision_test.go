@@ -267,6 +267,25 @@ func TestLongOtherModules(t *testing.T) {
 	}
 }
 
+// What lies in the module cache does not change, but what is compiled of it does if it
+// imports a package of the app's own module.
+func TestLibraryThatImportsTheApp(t *testing.T) {
+	const lib = "package lib\n\nimport \"example.com/app/leaf\"\n\nfunc V() string { return leaf.F() + leaf.G }\n"
+	a := newApp(t, map[string]string{
+		"go.mod":                 appMod + "\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ../modcache/lib\n",
+		"../modcache/lib/go.mod": "module example.com/lib\n\ngo 1.24\n", "../modcache/lib/lib.go": lib,
+		"main.go":      "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.V()) }\n",
+		"leaf/leaf.go": leafGo,
+	})
+	a.request.Env = append(a.request.Env, "GOMODCACHE="+filepath.Join(filepath.Dir(a.dir), "modcache"))
+	a.full(notLearned, "f1g")
+	a.learn()
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "\"f1\"", "\"f2\"", 1))
+	a.direct("f2g")
+	a.write("leaf/leaf.go", strings.Replace(leafGo, "\"g\"", "\"g2\"", 1)) // what importers see
+	a.direct("f1g2")
+}
+
 func TestLongSettings(t *testing.T) {
 	suite.Long(t)
 	a := newApp(t, map[string]string{"main.go": "package main\n\nvar v = \"1\"\n\nfunc main() { println(v) }\n"})

@@ -18,7 +18,9 @@ const listFields = "ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Module,E
 	"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles," +
 	"EmbedPatterns,EmbedFiles,Imports,ImportMap"
 
-// take sorts the packages into those that may change and all others.
+// take sorts the packages, dependencies first, into those that may change and all
+// others. A library in the module cache is one of the first if it imports the app's
+// own module, which may hold more than the app.
 func (rec *recipe) take(list []gocmd.Package, r build.Request, env map[string]string) error {
 	rec.goVersion = env["GOVERSION"]
 	modules := map[string]string{} // directories of the user's modules by path
@@ -31,14 +33,14 @@ func (rec *recipe) take(list []gocmd.Package, r build.Request, env map[string]st
 			return fmt.Errorf("%s is compiled in a special way", l.ImportPath)
 		case l.Export == "":
 			return fmt.Errorf("the go command has no archive of %s", l.ImportPath)
-		case l.Standard || within(env["GOMODCACHE"], l.Dir):
+		case l.Standard || within(env["GOMODCACHE"], l.Dir) && !slices.ContainsFunc(l.Imports, rec.mayChange):
 			rec.archives[l.ImportPath] = l.Export
 		case l.Module == nil || !version.IsValid("go"+l.Module.GoVersion):
 			return fmt.Errorf("%s is in no module with a go line", l.ImportPath)
 		default:
 			p := pkgOf(l, r)
 			rec.packages, rec.byPath[p.path] = append(rec.packages, p), p
-			if l.Module.Dir != "" {
+			if l.Module.Dir != "" && !within(env["GOMODCACHE"], l.Dir) {
 				modules[l.Module.Path] = l.Module.Dir
 			}
 		}
@@ -56,6 +58,9 @@ func (rec *recipe) take(list []gocmd.Package, r build.Request, env map[string]st
 	rec.fixed = rec.fixedFiles(list, modules, r, env)
 	return nil
 }
+
+// mayChange reports whether a package is one of those taken so far that may change.
+func (rec *recipe) mayChange(path string) bool { return rec.byPath[path] != nil }
 
 func pkgOf(l gocmd.Package, r build.Request) *pkg {
 	p := &pkg{
