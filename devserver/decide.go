@@ -24,8 +24,9 @@ const (
 // decision is the answer to one batch.
 type decision struct {
 	action  action
-	files   []string // the changes that led to it, absolute
-	reshape bool     // the list of packages or files may have changed: ask the go command again
+	files   []string            // the changes that led to it, absolute
+	reshape bool                // the list of packages or files may have changed: ask the go command again
+	ignored map[string][]string // the others, by the reason
 }
 
 // rules are what decides of the app's files: nothing is read from disk for it, and
@@ -59,10 +60,12 @@ type change struct {
 // decide says what to do about a batch: the largest action that one of its
 // changes asks for, with the files that ask for something.
 func decide(batch []change, r *rules, m moment) decision {
-	var d decision
+	d := decision{ignored: map[string][]string{}}
 	for _, c := range batch {
 		a, reshape := r.one(c, m)
 		if a == ignore {
+			why := r.whyNot(c)
+			d.ignored[why] = append(d.ignored[why], c.Path)
 			continue
 		}
 		d.files = append(d.files, c.Path)
@@ -117,6 +120,20 @@ func (r *rules) goFile(c change, m moment, dir, name string) (action, bool) {
 		return rebuild, true
 	}
 	return ignore, false
+}
+
+// whyNot is why a change asks for nothing.
+func (r *rules) whyNot(c change) string {
+	dir, name := filepath.Split(c.Path)
+	switch {
+	case strings.ToLower(filepath.Ext(name)) != ".go":
+		return "the app has not opened it"
+	case strings.HasSuffix(name, "_test.go"):
+		return "a test is no part of the app"
+	case !r.packages[filepath.Clean(dir)]:
+		return "the app does not import its package"
+	}
+	return "its name or constraints leave it out of the build"
 }
 
 // embeds reports whether path, new or gone, matches a go:embed pattern.

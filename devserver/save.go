@@ -63,13 +63,15 @@ func (l *loop) onSave(b watcher.Batch) {
 		return held
 	})
 	d := decide(batch, &l.sources.rules, m)
+	if l.cfg.Verbose {
+		for why, files := range d.ignored {
+			l.term.Saved(l.rels(files), term.Effect("ignored: "+why))
+		}
+	}
 	if d.action == ignore {
 		return
 	}
-	names := make([]string, len(d.files))
-	for i, f := range d.files {
-		names[i] = l.rel(f)
-	}
+	names := l.rels(d.files)
 	switch d.action {
 	case swapStyle, reloadPage:
 		l.refreshBrowsers(d.action, names)
@@ -190,6 +192,15 @@ func (l *loop) onLoaded(s *sources, asked time.Time, err error) {
 	if late := s.late(before, asked); len(late) > 0 {
 		l.onBatch(late)
 	}
+}
+
+// rels is rel for some.
+func (l *loop) rels(paths []string) []string {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = l.rel(path)
+	}
+	return names
 }
 
 // rel is path as a person in the app's directory would write it.

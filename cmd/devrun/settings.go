@@ -119,7 +119,7 @@ var settings = []setting{
 		means: "no colour and no links, even on a terminal",
 		set:   func(s *Settings, v string) error { return setBool(&s.NoColor, v) }},
 	{flag: "verbose", short: "v", env: "DEVRUN_VERBOSE", value: "false",
-		means: "say how a save was built and where its time went",
+		means: "say how a save was built or why it was ignored, and where its time went",
 		set:   func(s *Settings, v string) error { return setBool(&s.Verbose, v) }},
 }
 

@@ -70,6 +70,16 @@ func TestFast(t *testing.T) {
 	r.Served("last")
 	r.SaysAfter(before, ` · ready `)
 	compareOverview(r)
+	// What the app is not made of is named with the reason.
+	for name, why := range map[string]string{
+		"notes.txt":     "the app has not opened it",
+		"more_test.go":  "a test is no part of the app",
+		"tool/tool.go":  "the app does not import its package",
+		"more_plan9.go": "its name or constraints leave it out of the build",
+	} {
+		r.Write(name, "package main\n")
+		r.Says(`^devrun: ` + regexp.QuoteMeta(name) + ` saved, ignored: ` + why + `$`)
+	}
 }
 
 // compareOverview compares devrun's page with what it has said of the saves.

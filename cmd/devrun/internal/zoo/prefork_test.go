@@ -83,6 +83,10 @@ func Animal() string {
 		v.tidy()
 	},
 	edits: small,
+	not: map[string]string{
+		panicking: "devrun's pages for failing requests are net/http's, and Fiber serves with fasthttp: its own recovery answers",
+		failing:   "the same",
+	},
 }
 
 // small are the edits of the apps that the tests have written themselves.
