@@ -99,7 +99,7 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 			a.exit = l.ownFrame(m.Exit.Frames)
 		}
 	case wire.Wrote:
-		l.habits.writes.began(m.Path, l.habits.starts.acts)
+		l.habits.writes.began(m.Path, in, l.habits.starts.acts)
 	case wire.Left:
 		l.habits.writes.ended(m.Stamp)
 	case wire.Listening:
@@ -222,7 +222,7 @@ const settleAfter = 5 * time.Second
 // on is not there any more, unless another has it too.
 func (l *loop) onLeft(a *app, in *image) {
 	l.failures.ended(in)
-	l.habits.writes.over(l.habits.starts.acts)
+	l.habits.writes.over(in)
 	in.view.close()
 	in.results.close()
 	a.images = slices.DeleteFunc(a.images, func(other *image) bool { return other == in })
