@@ -65,7 +65,10 @@ func (l *loop) onSave(b watcher.Batch) {
 	d := decide(batch, &l.sources.rules, m)
 	if l.cfg.Verbose {
 		for why, files := range d.ignored {
-			l.term.Saved(l.rels(files), term.Effect("ignored: "+why))
+			files = slices.DeleteFunc(files, isData)
+			if len(files) > 0 {
+				l.term.Saved(l.rels(files), term.Effect("ignored: "+why))
+			}
 		}
 	}
 	if d.action == ignore {

@@ -5,6 +5,7 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,22 @@ func (s *sources) late(before *sources, since time.Time) (b watcher.Batch) {
 		}
 	}
 	return b
+}
+
+// isData reports whether a file is gone or holds what no person writes: databases change
+// all the time.
+func isData(file string) bool {
+	if fi, err := os.Stat(file); err != nil || !fi.Mode().IsRegular() {
+		return true
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	begin := make([]byte, 512)
+	n, err := f.Read(begin)
+	return err != nil && err != io.EOF || slices.Contains(begin[:n], 0)
 }
 
 func savedSince(file string, at time.Time) bool {

@@ -190,7 +190,7 @@ func testBranches(v *visit, _ edit) {
 			v.took = time.Since(began)
 		}
 		said := v.Stderr.String()[point:]
-		if n := len(regexp.MustCompile(`(?m)^devrun: .* saved`).FindAllString(said, -1)); n != 1 || v.Builds()-builds != 1 {
+		if n := len(regexp.MustCompile(`(?m)^devrun: .* saved$`).FindAllString(said, -1)); n != 1 || v.Builds()-builds != 1 {
 			v.T.Errorf("the checkout of %s is %d saves and %d builds:\n%s", branch, n, v.Builds()-builds, said)
 		}
 	}
