@@ -82,7 +82,7 @@ func TestAFailedAppLeavesNoOther(t *testing.T) {
 	a, _ := withDoor(t, "hook", "fail", "join", "DOOR")
 	c := <-a.Channels()
 	a.sees(t, "welcome")
-	if err := a.Send(wire.Message{}); err != nil {
+	if err := a.main.Send(wire.Message{}); err != nil {
 		t.Error(err)
 	}
 	if e := a.ends(t); e.Code != 5 {

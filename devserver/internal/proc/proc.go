@@ -133,13 +133,7 @@ func Start(c Command) (*Process, error) {
 // Pid is the process id of the app, which leads its session and group.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Messages is what the hook of the main process says.
-func (p *Process) Messages() <-chan wire.Message { return p.main.Messages() }
-
-// Send tells the hook of the main process something, as [Channel.Send].
-func (p *Process) Send(m wire.Message) error { return p.main.Send(m) }
-
-// Channels gives that of the main process, and then those of others that run the app's
+// Channels gives the channel of the main process, and then those of others that run the app's
 // binary, as they come: the children of a prefork server, what a supervisor starts, the
 // main process when it has executed itself. It is closed before Exited delivers.
 func (p *Process) Channels() <-chan *Channel { return p.channels }

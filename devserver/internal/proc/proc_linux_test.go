@@ -193,20 +193,20 @@ func TestStartErrors(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	a := start(t, nil, "hook", "say")
-	if m := <-a.Messages(); m.Kind != wire.Hello || m.Go != "go1" {
+	if m := <-a.main.Messages(); m.Kind != wire.Hello || m.Go != "go1" {
 		t.Errorf("first %+v", m)
 	}
-	if m := <-a.Messages(); m.Kind != wire.Listening || m.Addr != "127.0.0.1:1" {
+	if m := <-a.main.Messages(); m.Kind != wire.Listening || m.Addr != "127.0.0.1:1" {
 		t.Errorf("second %+v", m)
 	}
 	a.sees(t, "ready")
 	select {
-	case m, ok := <-a.Messages():
+	case m, ok := <-a.main.Messages():
 		t.Errorf("got %v, %v from a living app that says nothing", m, ok)
 	default:
 	}
 	a.Kill()
-	if m, ok := <-a.Messages(); ok {
+	if m, ok := <-a.main.Messages(); ok {
 		t.Errorf("got %v from an app that is gone", m)
 	}
 	if err := a.Err(); err != nil {
@@ -217,7 +217,7 @@ func TestMessages(t *testing.T) {
 func TestSend(t *testing.T) {
 	a := start(t, nil, "hook", "heed")
 	for _, id := range []string{"1", "2"} {
-		if err := a.Send(wire.Message{Kind: wire.Release, ID: id}); err != nil {
+		if err := a.main.Send(wire.Message{Kind: wire.Release, ID: id}); err != nil {
 			t.Error(err)
 		}
 		a.sees(t, "told release "+id)
@@ -225,7 +225,7 @@ func TestSend(t *testing.T) {
 	// It reads no more: that is an error in the end, and none that lasts.
 	a.sees(t, "ready")
 	suite.Until(t, "the channel is full", func() error {
-		err := a.Send(wire.Message{Kind: wire.Release, ID: strings.Repeat("x", 100_000)})
+		err := a.main.Send(wire.Message{Kind: wire.Release, ID: strings.Repeat("x", 100_000)})
 		if err == nil {
 			return errors.New("what nobody reads was sent")
 		}
@@ -233,7 +233,7 @@ func TestSend(t *testing.T) {
 	})
 	a.Kill()
 	a.ends(t)
-	if err := a.Send(wire.Message{Kind: wire.Release}); err == nil {
+	if err := a.main.Send(wire.Message{Kind: wire.Release}); err == nil {
 		t.Error("an app that is gone was told")
 	}
 }
@@ -250,7 +250,7 @@ func TestMessagesOfAMadApp(t *testing.T) {
 			a := start(t, nil, "hook", how)
 			a.sees(t, "ready") // the app was not made to wait
 			n := 0
-			for range a.Messages() {
+			for range a.main.Messages() {
 				n++
 			}
 			if n != want.n {
