@@ -76,10 +76,11 @@ func (p *Pages) Crashed(c fault.Crash, hint string) http.Handler {
 
 // Waiting returns the page for requests that were held for too long, status 503:
 // what is under way since then, as a short phrase ("still building"). It asks
-// again by itself.
+// again by itself, unless it would then ask for something else: a form that was sent is
+// not sent again.
 func (p *Pages) Waiting(since time.Time, what string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.waiting(since, what).ServeHTTP(w, r)
+		p.waiting(since, what, r.Method == http.MethodGet || r.Method == http.MethodHead).ServeHTTP(w, r)
 	})
 }
 
@@ -186,7 +187,7 @@ const slot = "<!--snippet-->"
 // Reloads reports that the page says it loads again by itself, which only a script
 // can do.
 func (v page) Reloads() bool {
-	return v.Asked == nil && v.Nav == nil && v.Inlined == "" && v.Refresh == 0 && v.NoScriptRefresh == 0
+	return v.Asked == nil && v.Nav == nil && v.Inlined == "" && v.Kind != "plain" && v.NoScriptRefresh == 0
 }
 
 // Slot is for the layout; the constant is the only html that is not escaped.

@@ -3,6 +3,7 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -185,6 +186,20 @@ func TestAnswer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A page for who waits asks again, but not where that would be another request.
+func TestWaitingAsksAgain(t *testing.T) {
+	h := New(testApp(t)).Waiting(time.Now(), "still building")
+	for method, again := range map[string]bool{"GET": true, "POST": false, "PUT": false} {
+		text, err := io.ReadAll(get(h, method, "text/html").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `http-equiv="refresh"`) != again || strings.Contains(string(text), "has not reached the app") == again {
+			t.Errorf("%s:\n%s", method, text)
+		}
 	}
 }
 

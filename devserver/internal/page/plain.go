@@ -11,18 +11,22 @@ import (
 // new request is then held in its turn.
 const waitRefresh = 2
 
-func (p *Pages) waiting(since time.Time, what string) *answer {
+func (p *Pages) waiting(since time.Time, what string, again bool) *answer {
 	what = visible(what)
 	waited := lasting(time.Since(since))
+	refresh, next := 0, "It has not reached the app. Reload this page to send it again."
+	if again {
+		refresh, next = waitRefresh, "This page asks again by itself."
+	}
 	return &answer{
 		status:     http.StatusServiceUnavailable,
 		retryAfter: waitRefresh,
 		html: p.render(page{
 			Kind: "plain", Title: what, State: "work", Label: "under way", Status: "waiting",
-			Refresh: waitRefresh,
+			Refresh: refresh,
 			Tag:     "waiting", Kick: []string{"for " + waited}, At: since,
 			Text: fault.Cut(what, 2000),
-			Why:  []fault.Prose{fault.Say("The request was held, but the app is not ready yet. This page asks again by itself.")},
+			Why:  []fault.Prose{fault.Say("The request was held, but the app is not ready yet. " + next)},
 		}),
 		json: encodeJSON(struct {
 			Kind  string    `json:"kind"` // "waiting"
