@@ -220,7 +220,7 @@ func toPage(r *http.Request) bool {
 	case "", "document", "iframe", "frame", "embed", "object":
 		return true
 	}
-	return accepts(r, "application/json")
+	return passedOn(r) || accepts(r, "application/json")
 }
 
 // wantsPage tells whether r asks for a whole document, as opposed to a part of
@@ -242,12 +242,18 @@ func wantsPage(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Dest") {
 	case "document", "iframe", "frame":
 		return true
-	case "empty": // a service worker passes on a navigation, a script cannot make one
-		return r.Header.Get("Sec-Fetch-Mode") == "navigate"
+	case "empty":
+		return passedOn(r)
 	case "":
 		return accepts(r, "text/html")
 	}
 	return false
+}
+
+// passedOn tells whether r is a navigation that a service worker passes on: a script
+// cannot make one.
+func passedOn(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Dest") == "empty" && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
 // accepts tells whether r names mediaType in its Accept header.

@@ -30,6 +30,8 @@ func TestToPage(t *testing.T) {
 		{"Sec-Fetch-Dest: worker", false},
 		{"Sec-Fetch-Dest: manifest", false},
 		{"Sec-Fetch-Dest: empty", false},
+		{"Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors", false},
+		{"Sec-Fetch-Dest: empty|Sec-Fetch-Mode: navigate", true},
 		{"Sec-Fetch-Dest: empty|Accept: application/json", true},
 		{"Sec-Fetch-Dest: empty|Accept: text/plain, Application/JSON;q=0.5", true},
 		{"Sec-Fetch-Dest: empty|Accept: application/json5", false},
