@@ -45,13 +45,11 @@ func (l *loop) beginBuild() task {
 	l.tasks.idle.stop() // that there are never two of the go command is the maker's care
 	r := binaries.Request{
 		Generation: l.saves.gen, Graph: l.sources.Graph, Runs: l.mayStay(), Sources: l.sources.files(), Touched: l.watcher.Rescan,
+		Progress: l.progress(l.saves.gen),
 		Settings: binaries.Settings{
 			Dir: l.cfg.Dir, Package: l.cfg.Package, Env: l.sources.environ.Vars,
 			Tags: l.cfg.Tags, LDFlags: l.cfg.LDFlags, GCFlags: l.cfg.GCFlags, Race: l.cfg.Race,
 		},
-	}
-	if r.Generation == 1 { // later ones are short, and the graph may not have all of their packages
-		r.Progress = l.progress()
 	}
 	began := time.Now()
 	return func(ctx context.Context) func() {
@@ -60,12 +58,12 @@ func (l *loop) beginBuild() task {
 	}
 }
 
-// progress says how far the first build is.
-func (l *loop) progress() func(done, of int) {
+// progress says how far the build of a generation is.
+func (l *loop) progress(gen int) func(done, of int) {
 	first := true
 	return func(done, of int) {
 		l.queue.tell(func() {
-			if l.saves.gen == 1 && l.tasks.build.busy() {
+			if l.saves.gen == gen && l.tasks.build.busy() {
 				l.term.Progress(l.cfg.Package, done, of, first)
 				first = false
 			}

@@ -232,6 +232,7 @@ func (m *Maker) Build(ctx context.Context, r Request) (Result, error) {
 			os.RemoveAll(filepath.Dir(br.Output))
 			return out, nil
 		}
+		tried.Progress = nil // what is made of it later nobody waits for
 		out.Binary = &Binary{Path: res.Binary, Built: time.Now(), made: res.Made, request: tried}
 		if w.overlay == nil {
 			out.Binary.Unhooked = w.why
@@ -281,7 +282,7 @@ func (r Request) build(output string) build.Request {
 		Generation: r.Generation, Dir: s.Dir, Env: s.Env, Package: s.Package,
 		Tags: s.Tags, LDFlags: s.LDFlags, GCFlags: s.GCFlags, Race: s.Race,
 		UserPatterns: g.Patterns(), MainDir: g.Main.Dir, PackageDirs: dirs, GOFLAGS: g.GOFLAGS,
-		Output: output, Progress: r.Progress,
+		Output: output, Progress: r.Progress, Imports: g.Imports,
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +46,11 @@ type Request struct {
 	Optimised   bool   // as `go build` alone would: none of -N -l, -s, the overlay and the hook
 
 	// Progress is told how many of the packages that are not built yet have been
-	// begun, once a build takes long; nil is not told. PackageDirs has to be known.
+	// begun, once a build takes long; nil is not told.
 	Progress func(done, of int)
+	// Imports are the import paths of the app's packages, as far as they are known: what
+	// is not one of these may have to be asked for when a build with Progress fails.
+	Imports map[string]bool
 
 	GOFLAGS string // as `go env GOFLAGS` prints it; when "", Run asks
 }
@@ -105,24 +107,18 @@ func run(ctx context.Context, r Request) (Result, error) {
 	args := Args(effective)
 	out := &capture{limit: outputLimit}
 	c := r.Command(tool)
-	c.Stdout, c.Stderr = out, out
-	line, told := args[1:], func() {}
-	if r.Progress != nil {
-		counting, stop := context.WithCancel(ctx)
-		p := newProgress(r, out)
-		c.Stdout, c.Stderr = p, p
-		line = slices.Insert(slices.Clone(line), 1, "-v")
-		go p.count(counting, r.Command(tool), args)
-		told = func() { stop(); p.end() }
-	}
+	flags := args[4:] // without "go build -o FILE"
+	c.Stderr = out
+	c, line, ended := Counted(ctx, r, c, args[1:], flags)
+	c.Stdout = c.Stderr
 	err = c.Run(ctx, line...)
-	told()
+	ended()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case errors.As(err, &exit):
-		err = newFailure(r, args, out.String(), exit)
+		err = newFailure(r, args, r.messages(ctx, r.Command(tool), out.String(), flags), exit)
 	case err != nil:
 		err = fmt.Errorf("run go build: %w", err)
 	default:

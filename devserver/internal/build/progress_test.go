@@ -2,11 +2,13 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"devrun/devserver/suite"
 )
@@ -17,7 +19,7 @@ func TestProgressLines(t *testing.T) {
 	out.limit = 1 << 10
 	var told []string
 	p := newProgress(Request{
-		PackageDirs: map[string]string{"fmt": "", "example.com/app": "", "net/http": ""}, HookPattern: "example.com/app/zz",
+		Imports: map[string]bool{"fmt": true, "example.com/app": true, "net/http": true}, HookPattern: "example.com/app/zz",
 		Progress: func(done, of int) { told = append(told, fmt.Sprint(done, "/", of)) },
 	}, &out)
 	for _, s := range []string{"fm", "t\n# example.com/app\n./main.go:3:1: fmt\n", "net/http\nfmt \nexample.com/app/zz/s\n", "the end"} {
@@ -30,8 +32,31 @@ func TestProgressLines(t *testing.T) {
 	if got, want := out.String(), "# example.com/app\n./main.go:3:1: fmt\nfmt \nthe end"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := strings.Join(told, " "); got != "1/3 2/3 3/3" || p.done != 3 {
-		t.Errorf("told %s, %d in all", got, p.done)
+	if got := strings.Join(told, " "); got != "1/3 2/3 3/3" || len(p.begun) != 3 {
+		t.Errorf("told %s, %d in all", got, len(p.begun))
+	}
+}
+
+// A failed build that is counted names no package as an error, whether or not it was
+// known to be one of the app's.
+func TestProgressOfAFailure(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"go.mod":     "module example.com/app\n\ngo 1.25\n",
+		"main.go":    "package main\n\nimport _ \"example.com/app/sub\"\n\nfunc main() { undefined() }\n",
+		"sub/sub.go": "package sub\n\nconst Now = \"" + t.Name() + time.Now().String() + "\"\n",
+	})
+	for _, known := range []map[string]bool{nil, {"example.com/app": true}, {"example.com/app": true, "example.com/app/sub": true}} {
+		_, err := Run(context.Background(), Request{
+			Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Imports: known, Progress: func(int, int) {},
+		})
+		failure, ok := errors.AsType[*Failure](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		if want := "# example.com/app\n./main.go:5:15: undefined: undefined\n"; failure.Output != want || len(failure.Diagnostics) != 1 {
+			t.Errorf("with %v: %q, %v", known, failure.Output, failure.Diagnostics)
+		}
 	}
 }
 
@@ -46,13 +71,13 @@ func TestLongProgress(t *testing.T) {
 		}
 	}
 	r := Request{Dir: dir, Package: ".", Output: filepath.Join(t.TempDir(), "app"), Env: append(os.Environ(), "GOCACHE="+t.TempDir())}
-	r.PackageDirs = map[string]string{}
+	r.Imports = map[string]bool{}
 	list, _, err := r.Command("go").Output(context.Background(), "list", "-deps", ".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for pkg := range strings.FieldsSeq(string(list)) {
-		r.PackageDirs[pkg] = "."
+		r.Imports[pkg] = true
 	}
 	last, of := 0, 0
 	r.Progress = func(d, o int) {

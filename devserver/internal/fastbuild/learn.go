@@ -108,7 +108,10 @@ func (b *Builder) ask(ctx context.Context, r build.Request) (*recipe, error) {
 	if said.Env, _, err = goCommand.Output(ctx, "env", "-json"); err != nil {
 		return nil, err
 	}
-	said.List, _, err = goCommand.Output(ctx, slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package})...)
+	counted, line, ended := build.Counted(ctx, r, goCommand, slices.Concat([]string{"list", "-export", "-deps", "-json=" + listFields}, flags, []string{"--", r.Package}),
+		append(slices.Clone(flags), r.Package))
+	said.List, _, err = counted.Output(ctx, line...)
+	ended()
 	if err != nil {
 		return nil, err
 	}

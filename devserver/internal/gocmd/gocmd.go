@@ -78,12 +78,15 @@ func (c Command) Run(ctx context.Context, args ...string) error {
 // waitDelay bounds the wait for output after the command itself has gone.
 const waitDelay = 2 * time.Second
 
-// Output runs the go command and returns what it prints. The error is ctx.Err() when
-// ctx ended; that of a command which fails wraps an [exec.ExitError] and has the first
-// line of stderr in it.
+// Output runs the go command and returns what it prints; c.Stderr, if there is one, gets
+// that too. The error is ctx.Err() when ctx ended; that of a command which fails wraps an
+// [exec.ExitError] and has the first line of stderr in it.
 func (c Command) Output(ctx context.Context, args ...string) (stdout, stderr []byte, err error) {
 	var out, text bytes.Buffer
-	c.Stdout, c.Stderr = &out, &text
+	also := c.Stderr
+	if c.Stdout, c.Stderr = &out, &text; also != nil {
+		c.Stderr = io.MultiWriter(&text, also)
+	}
 	err = c.Run(ctx, args...)
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()

@@ -46,6 +46,7 @@ var (
 		{"the words of a stop", testWordsOfStop},
 		{"the line of a build gives way to its result", testInPlace},
 		{"colour", testColour},
+		{"how far a later build is", testLaterProgress},
 	}
 )
 
