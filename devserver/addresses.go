@@ -66,6 +66,14 @@ func chosenBySystem(addr string) bool {
 	return err == nil && port >= 32768 && port <= 60999 // Linux's default range
 }
 
+// urls are all addresses, the one to open in a browser first.
+func (f *listeners) urls() (urls []string) {
+	for _, key := range f.order {
+		urls = append(urls, f.urlOf(f.byKey[key]))
+	}
+	return urls
+}
+
 // display is addr as a person types it.
 func display(addr string) string {
 	host, port, err := net.SplitHostPort(addr)

@@ -151,8 +151,18 @@ func (l *loop) onBuildFailed(err error, began time.Time) {
 	l.saves.endAs(page.SaveNotBuilt, f.Count())
 	l.builds.failed = &b
 	l.turn(unbuilt{l.builds.good})
+	var missing []error
+	if l.builds.good == nil && l.ownsAddresses() {
+		missing = l.web.listeners.reopen()
+	}
 	l.web.listeners.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.web.listeners.url())
+	if l.builds.good == nil { // else the addresses have been printed
+		l.term.ErrorPage(l.web.listeners.urls())
+		for _, err := range missing {
+			l.term.Notice("no error page: " + err.Error())
+		}
+	}
 	if app := lives(l.process); app != nil {
 		l.term.StillRunning(app.gen, app.pid())
 	}

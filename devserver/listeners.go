@@ -134,18 +134,27 @@ func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, er
 	return fr, nil
 }
 
-// reopen opens the addresses that the app had when it last ran, so that they
-// answer before it listens, and if it does not build. One that cannot be had
-// now is left to the app.
-func (f *listeners) reopen() {
-	for _, wanted := range f.memory.read() {
+// reopen opens the addresses that the app had when it last ran, or the one of --addr if
+// none are known, so that they answer before it listens, and if it does not build. One
+// that cannot be had now is left to the app, and the errors say why.
+func (f *listeners) reopen() (missing []error) {
+	known := f.memory.read()
+	if len(known) == 0 && len(f.order) == 0 && f.addr != "" {
+		known = []string{f.addr}
+	}
+	for _, wanted := range known {
 		key, addrs, err := f.public(wire.Message{Wanted: wanted})
 		if err == nil && f.byKey[key] == nil {
-			if fr, err := f.open(key, addrs, nil); err == nil {
+			var fr *front
+			if fr, err = f.open(key, addrs, nil); err == nil {
 				fr.wanted = wanted
 			}
 		}
+		if err != nil {
+			missing = append(missing, err)
+		}
 	}
+	return missing
 }
 
 // serving takes a process's word that net/http serves on the listener at m.Addr, which

@@ -109,10 +109,16 @@ func newLoop(cfg Config, dir string, s *sources) (*loop, error) {
 			return nil, errors.Join(err, l.close())
 		}
 	}
-	if l.builds.maker.TakesOver() {
-		l.web.listeners.reopen() // else the addresses are for the app itself
+	if l.ownsAddresses() {
+		l.web.listeners.reopen() // else the addresses are for the app itself; one that is missing is named when it is missed
 	}
 	return l, nil
+}
+
+// ownsAddresses reports whether the app leaves its addresses to devrun. One that cannot
+// be read yet is taken to: if it turns out not to, it gets them before it starts.
+func (l *loop) ownsAddresses() bool {
+	return !l.sources.Readable() || l.builds.maker.TakesOver()
 }
 
 // appName is what the app is called in titles and process lists.

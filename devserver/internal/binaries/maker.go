@@ -66,8 +66,12 @@ func New(o Options) *Maker {
 // Close ends what waits for the next build.
 func (m *Maker) Close() { m.fast.Close() }
 
-// Hook prepares the hook for the app that g describes, and says what goes without it.
+// Hook prepares the hook for the app that g describes, and says what goes without it. Of
+// one that the go command cannot read nothing is built.
 func (m *Maker) Hook(g *gograph.Graph) {
+	if !g.Readable() {
+		return
+	}
 	o, err := hook.Prepare(hook.Target{
 		GOROOT: g.GOROOT, ModCache: g.GOMODCACHE, GoVersion: g.GoVersion, GOOS: g.GOOS, GOARCH: g.GOARCH,
 		ModulePath: g.MainModule.Path, ModuleDir: g.MainModule.Dir, MainDir: g.Main.Dir,

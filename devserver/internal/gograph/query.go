@@ -30,6 +30,10 @@ func (g *Graph) Broken() bool {
 	return slices.ContainsFunc(g.Packages, func(p Package) bool { return p.Error != "" })
 }
 
+// Readable reports that the go command could say what the app is made of, not why it
+// cannot.
+func (g *Graph) Readable() bool { return g.Main.ImportPath != "" }
+
 // spelling turns paths with symbolic links resolved back into the user's words.
 type spelling struct{ real, dir string }
 

@@ -38,6 +38,17 @@ func (t *Terminal) BuildFailed(diags []fault.Diagnostic, url string) {
 	t.print(lines, false, true)
 }
 
+// ErrorPage says where the page is that shows what is wrong; no addresses give no line.
+func (t *Terminal) ErrorPage(urls []string) {
+	var where []string
+	for _, url := range urls {
+		where = append(where, t.style.address(url))
+	}
+	if len(where) > 0 {
+		t.say("error page " + strings.Join(where, " and "))
+	}
+}
+
 // summary is ", 3 errors in 2 files", as far as there are any.
 func summary(diags []fault.Diagnostic) string {
 	if len(diags) == 0 {

@@ -34,6 +34,17 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("the console says %q", said)
 		}
 	})
+	t.Run("the page of a first build goes by itself", func(t *testing.T) {
+		r := e2e.New(t, "notify")
+		port := suite.FreePort(t)
+		r.Write("broken.go", "package main\n\nvar broken = undefined\n")
+		r.Launch("--addr", fmt.Sprint(":", port))
+		r.Says(fmt.Sprintf(`^devrun: error page http://localhost:%d$`, port))
+		p := e2e.NewTab(t, b, fmt.Sprintf("http://localhost:%d/", port))
+		p.Becomes(e2e.BodyText, "undefined: undefined")
+		r.Remove("broken.go")
+		p.Becomes(e2e.BodyText, "^v1 ")
+	})
 	t.Run("a stylesheet is swapped in place", func(t *testing.T) {
 		p := e2e.NewTab(t, b, r.URL("/"))
 		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(1, 1, 1\)`)

@@ -31,6 +31,7 @@ var (
 		{"Ctrl-C", testInterrupt},
 		{"the words of a start and a save", testWordsOfSaves},
 		{"the words of a broken build", testWordsOfBuildError},
+		{"a first build that fails", testFirstBuild},
 	}
 	longTerminals = e2e.Cases{
 		{"what is typed goes to the app while it reads", testTyping},
