@@ -166,7 +166,8 @@ func (l *loop) onBuildFailed(err error, began time.Time) {
 	if app := lives(l.process); app != nil {
 		l.term.StillRunning(app.gen, app.pid())
 	}
-	l.term.WaitingForSave(false)
+	inSource := slices.ContainsFunc(b.Diagnostics, func(d fault.Diagnostic) bool { return d.File != "" })
+	l.term.WaitingForSave(l.typed != nil && !inSource)
 	l.present()
 	l.web.hub.Publish(reload.Event{Kind: reload.Failed, Generation: l.saves.gen})
 }

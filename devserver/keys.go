@@ -52,13 +52,16 @@ func (l *loop) onKey(k term.Key) (quit bool) {
 	return false
 }
 
-// startAgain starts the app anew from its newest binary, if there is one.
+// startAgain starts the app anew from its newest binary, and builds it if the newest
+// sources are not in any.
 func (l *loop) startAgain() {
-	if l.builds.good == nil || l.onItsWay() {
+	if l.onItsWay() {
 		return
 	}
 	l.saves.begin(time.Time{})
-	if l.builds.failed != nil { // the newest sources are not in any binary
+	if l.builds.failed != nil {
+		l.term.Building(l.cfg.Package)
+		l.load() // what was wrong may have been the machine's fault
 		l.rebuild()
 		return
 	}

@@ -56,3 +56,21 @@ func testFirstBuild(t *testing.T) {
 	r.Remove("broken.go")
 	r.Served("v1")
 }
+
+// It builds again and says so, for what is wrong may be no file of the app's.
+func testFirstBuildAgain(t *testing.T) {
+	s := e2e.NewScreen(t)
+	overlay := filepath.Join(t.TempDir(), "overlay.json")
+	s.Env = append(s.Env, "GOFLAGS=-overlay="+overlay)
+	s.Launch(".")
+	s.Says(`(?s)overlay\.json: no such file or directory\n.*^devrun: waiting for a save, or press r to start again$`)
+	point := s.Point()
+	s.Types("r")
+	s.SaysAfter(point, `(?s)overlay\.json: no such file or directory\n.*^devrun: waiting for a save, or press r to start again$`)
+	if err := os.WriteFile(overlay, []byte(`{"Replace":{}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Types("r")
+	s.Served("v1")
+	s.Looks(`(?s)(<dim>devrun:</> building \.\n.*){3}`)
+}

@@ -32,6 +32,7 @@ var (
 		{"the words of a start and a save", testWordsOfSaves},
 		{"the words of a broken build", testWordsOfBuildError},
 		{"a first build that fails", testFirstBuild},
+		{"r after a first build that fails", testFirstBuildAgain},
 	}
 	longTerminals = e2e.Cases{
 		{"what is typed goes to the app while it reads", testTyping},
