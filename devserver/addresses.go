@@ -66,12 +66,37 @@ func chosenBySystem(addr string) bool {
 	return err == nil && port >= 32768 && port <= 60999 // Linux's default range
 }
 
-// urls are all addresses, the one to open in a browser first.
-func (f *listeners) urls() (urls []string) {
-	for _, key := range f.order {
-		urls = append(urls, f.urlOf(f.byKey[key]))
+// url is the address to open in a browser, "" when there is none yet.
+func (f *listeners) url() string {
+	if len(f.order) == 0 {
+		return ""
 	}
-	return urls
+	return f.urlOf(f.byKey[f.order[0]])
+}
+
+func (f *listeners) urlOf(fr *front) string {
+	return f.schemeOf(fr) + "://" + display(fr.proxy.Addrs()[0])
+}
+
+func (f *listeners) schemeOf(fr *front) string {
+	if fr.tls {
+		return "https"
+	}
+	return "http"
+}
+
+// networkURL is the address of a front as others on the network reach it.
+func (f *listeners) networkURL(fr *front) string {
+	host, port, err := net.SplitHostPort(fr.proxy.Addrs()[0])
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return f.urlOf(fr)
+	}
+	for _, name := range f.policy.Hosts {
+		if ip := net.ParseIP(name); ip != nil && ip.IsGlobalUnicast() {
+			return "http://" + net.JoinHostPort(name, port)
+		}
+	}
+	return f.urlOf(fr)
 }
 
 // display is addr as a person types it.

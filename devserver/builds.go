@@ -158,7 +158,7 @@ func (l *loop) onBuildFailed(err error, began time.Time) {
 	l.web.listeners.show(l.buildPage())
 	l.term.BuildFailed(b.Diagnostics, l.web.listeners.url())
 	if l.builds.good == nil { // else the addresses have been printed
-		l.term.ErrorPage(l.web.listeners.urls())
+		l.term.ErrorPage(l.web.listeners.url())
 		for _, err := range missing {
 			l.term.Notice("no error page: " + err.Error())
 		}

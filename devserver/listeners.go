@@ -296,46 +296,17 @@ func (f *listeners) closeOlder(gen int) {
 		delete(f.byKey, key)
 		return true
 	})
-	var wanted []string
+	var pages, others []string
 	for _, key := range f.order {
-		if fr := f.byKey[key]; fr.wanted != fr.backend() && !fr.given { // an address that devrun has, not the app
-			wanted = append(wanted, fr.wanted)
+		switch fr := f.byKey[key]; {
+		case fr.wanted == fr.backend() || fr.given: // an address that the app has, not devrun
+		case fr.http:
+			pages = append(pages, fr.wanted)
+		default:
+			others = append(others, fr.wanted)
 		}
 	}
-	f.memory.write(wanted)
-}
-
-// url is the address to open in a browser, "" when there is none yet.
-func (f *listeners) url() string {
-	if len(f.order) == 0 {
-		return ""
-	}
-	return f.urlOf(f.byKey[f.order[0]])
-}
-
-func (f *listeners) urlOf(fr *front) string {
-	return f.schemeOf(fr) + "://" + display(fr.proxy.Addrs()[0])
-}
-
-func (f *listeners) schemeOf(fr *front) string {
-	if fr.tls {
-		return "https"
-	}
-	return "http"
-}
-
-// networkURL is the address of a front as others on the network reach it.
-func (f *listeners) networkURL(fr *front) string {
-	host, port, err := net.SplitHostPort(fr.proxy.Addrs()[0])
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
-		return f.urlOf(fr)
-	}
-	for _, name := range f.policy.Hosts {
-		if ip := net.ParseIP(name); ip != nil && ip.IsGlobalUnicast() {
-			return "http://" + net.JoinHostPort(name, port)
-		}
-	}
-	return f.urlOf(fr)
+	f.memory.write(append(pages, others...)) // the first is the one to open in a browser
 }
 
 func (f *listeners) close() error {

@@ -38,14 +38,10 @@ func (t *Terminal) BuildFailed(diags []fault.Diagnostic, url string) {
 	t.print(lines, false, true)
 }
 
-// ErrorPage says where the page is that shows what is wrong; no addresses give no line.
-func (t *Terminal) ErrorPage(urls []string) {
-	var where []string
-	for _, url := range urls {
-		where = append(where, t.style.address(url))
-	}
-	if len(where) > 0 {
-		t.say("error page " + strings.Join(where, " and "))
+// ErrorPage says where the page is that shows what is wrong; no address gives no line.
+func (t *Terminal) ErrorPage(url string) {
+	if url != "" {
+		t.say("error page " + t.style.address(url))
 	}
 }
 

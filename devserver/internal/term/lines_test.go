@@ -197,10 +197,8 @@ var lines = []struct {
 			"                         want (string)\n"},
 	{"build failed without a message", func(t *Terminal) { t.BuildFailed(nil, "") },
 		"<dim>devrun:</> <red bold>build failed</>"},
-	{"error page", func(t *Terminal) { t.ErrorPage([]string{"http://localhost:8080"}) },
+	{"error page", func(t *Terminal) { t.ErrorPage("http://localhost:8080") },
 		"<dim>devrun:</> error page <line>http://localhost:8080</>"},
-	{"error pages", func(t *Terminal) { t.ErrorPage([]string{"http://localhost:8080", "http://localhost:8081"}) },
-		"<dim>devrun:</> error page <line>http://localhost:8080</> and <line>http://localhost:8081</>"},
 	{"linker error", func(t *Terminal) {
 		t.BuildFailed([]fault.Diagnostic{{Message: "main.f: relocation target main.g not defined"}}, "")
 	},
