@@ -150,7 +150,7 @@ func failing(t *testing.T, env []string, args ...string) (p *process, url string
 // secure is an app that serves HTTP/2, with a client.
 func secure(t *testing.T) (p *process, url string, c *http.Client) {
 	t.Helper()
-	cert, key := certificate(t)
+	cert, key := suite.Certificate(t)
 	p = run(t, shared(t, "faults"), nil, "-cert", cert, "-key", key, "127.0.0.1:0")
 	p.next(wire.Hello)
 	p.next(wire.Listening)

@@ -1,18 +1,11 @@
 package hook
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -192,7 +185,7 @@ func TestPortZero(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := suite.Certificate(t)
 	_, port := public(t, "127.0.0.1:0")
 	p := run(t, shared(t, "app"), nil, "-cert", cert, "-key", key, ":"+port)
 	p.next(wire.Hello)
@@ -203,30 +196,6 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-}
-
-func certificate(t *testing.T) (cert, key string) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := func(kind string, b []byte) string {
-		name := filepath.Join(t.TempDir(), kind)
-		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	return file("CERTIFICATE", der), file("PRIVATE KEY", pkcs)
 }
 
 // A listener made past package net goes the same way, and calls on it wait or not as the

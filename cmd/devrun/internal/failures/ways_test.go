@@ -3,21 +3,13 @@
 package failures
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
@@ -172,13 +164,12 @@ func TestWays(t *testing.T) {
 	lost{"/ways/timeout", http.StatusServiceUnavailable, "status", "too slow", "", noCalls}.test(r)
 }
 
-// Over TLS each way to fail has its page, too. There devrun passes bytes on, so all
-// that the answer is comes from the hook.
+// Over TLS and HTTP/2 each way to fail has its page, too.
 func TestLongWaysTLS(t *testing.T) {
 	suite.Long(t)
 	t.Parallel()
 	r := plain(t)
-	cert, key := certificate(t)
+	cert, key := suite.Certificate(t)
 	r.Env = append(r.Env, "CERT="+cert, "CERT_KEY="+key)
 	r.Launch()
 	base := fmt.Sprintf("https://127.0.0.1:%d", r.Port)
@@ -201,30 +192,4 @@ func TestLongWaysTLS(t *testing.T) {
 	if resp, body, err := ask(client, base+"/ok"); err != nil || resp.StatusCode != 200 || !strings.HasPrefix(body, "ok ") {
 		t.Errorf("%v %q", err, body)
 	}
-}
-
-// certificate makes one for this machine.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for name, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(b), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
 }
