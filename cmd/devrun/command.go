@@ -90,7 +90,10 @@ func command() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		hint := "devrun --help lists the flags"
 		var unknown interface{ GetSpecifiedName() string }
-		if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		switch pkg := cmd.Flags().Args(); {
+		case len(pkg) > 0 && strings.HasPrefix(err.Error(), "unknown"):
+			hint = "what is for the app goes behind --, as in devrun " + pkg[0] + " -- --port 8080"
+		case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1:
 			hint = "did you mean --" + nearest(unknown.GetSpecifiedName(), flagNames()) + "?"
 		}
 		return &usageError{err, hint}
