@@ -122,7 +122,7 @@ var parts = []part{{
 	needs: "raw",
 }, {
 	name:  "serve",
-	files: []string{"serve.go"},
+	files: []string{"serve.go", "secure.go"},
 	uses:  []decl{{token.VAR, "net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
 	loss:  "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page",
 }, {

@@ -61,6 +61,7 @@ const (
 	Result    Kind = "result"    // what Eval gave: ID and Seq of the question, Result; none when the goroutine has gone on
 	Peeked    Kind = "peeked"    // what Peek gave: Seq of the question, Memory
 	Synced    Kind = "synced"    // all that came before Sync, with this Seq, was told
+	Agreed    Kind = "agreed"    // the answer to Agree: Seq of the question, Terms
 	Exiting   Kind = "exiting"   // os.Exit was called: Exit
 )
 
@@ -72,6 +73,7 @@ const (
 	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
 	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
 	Eval    Kind = "eval"    // evaluate Expr in the goroutine of failure ID; Seq comes back with the Result
+	Agree   Kind = "agree"   // say how the listener of Terms takes a client; Seq comes back with the Agreed
 	Peek    Kind = "peek"    // read Memory, Addr and Size of it; Seq comes back with the Peeked. One at a time: another one meanwhile gets no answer
 )
 
@@ -85,6 +87,48 @@ type Memory struct {
 	Size  int    `json:"size,omitempty"`
 	Bytes []byte `json:"bytes,omitempty"` // from Addr on, up to the first that cannot be read
 	Error string `json:"error,omitempty"` // why nothing at all can be read, a sentence
+}
+
+// Terms are how a listener of net/http takes a client that speaks TLS, or HTTP/2 without
+// it. The question has Addr and Hello.
+type Terms struct {
+	Addr  string       `json:"addr,omitempty"`
+	Hello *ClientHello `json:"hello,omitempty"` // nil: without TLS
+
+	HTTP2       bool `json:"http2,omitempty"` // understood without TLS
+	Certificate      // no Chain: with TLS the client is for the app alone
+	Config
+
+	Why string `json:"why,omitempty"` // it is, half a sentence; "" where that is nobody's concern
+}
+
+// ClientHello is what a client begins TLS with, as in crypto/tls.ClientHelloInfo.
+type ClientHello struct {
+	ServerName        string   `json:"serverName,omitempty"`
+	CipherSuites      []uint16 `json:"cipherSuites,omitempty"`
+	SupportedCurves   []uint16 `json:"supportedCurves,omitempty"`
+	SupportedPoints   []uint8  `json:"supportedPoints,omitempty"`
+	SignatureSchemes  []uint16 `json:"signatureSchemes,omitempty"`
+	SupportedProtos   []string `json:"supportedProtos,omitempty"`
+	SupportedVersions []uint16 `json:"supportedVersions,omitempty"`
+}
+
+// Certificate is the one that a client is shown, with its private key: devrun shows it
+// too while the app is away. It is kept in memory only.
+type Certificate struct {
+	Chain [][]byte `json:"chain,omitempty"` // DER
+	Key   []byte   `json:"key,omitempty"`   // PKCS #8
+	OCSP  []byte   `json:"ocsp,omitempty"`
+	SCTs  [][]byte `json:"scts,omitempty"`
+}
+
+// Config is the rest of what is agreed on, as in crypto/tls.Config.
+type Config struct {
+	NextProtos       []string `json:"nextProtos,omitempty"`
+	MinVersion       uint16   `json:"minVersion,omitempty"`
+	MaxVersion       uint16   `json:"maxVersion,omitempty"`
+	SuitesAllowed    []uint16 `json:"suitesAllowed,omitempty"`
+	CurvePreferences []uint16 `json:"curvePreferences,omitempty"`
 }
 
 // HoldFor is how long a request waits for devrun, each time: to look (Proceed), to
@@ -132,6 +176,7 @@ type Message struct {
 	Expr     *Expr      `json:"expr,omitempty"`
 	Result   *EvalValue `json:"result,omitempty"`
 	Memory   *Memory    `json:"memory,omitempty"`
+	Terms    *Terms     `json:"terms,omitempty"`
 }
 
 // Stamp is the state of a file: which one it is, its size and when it was last written.

@@ -3,7 +3,6 @@
 package hook
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -22,10 +21,10 @@ var testHookServerServe func(*http.Server, net.Listener)
 // request is none of the hook's concern.
 var wrap func(*http.Server)
 
-// serve reports which listeners speak HTTP and whether under TLS. A TLS
-// listener that the app wrapped in one of its own passes for plain.
+// serve reports which listeners speak HTTP and whether under TLS.
 var _ = add("serve", func(c *channel) bool {
 	testHookServerServe = func(s *http.Server, l net.Listener) {
+		o := offerOf(s, l)
 		if wrap != nil {
 			wrap(s)
 		}
@@ -39,8 +38,14 @@ var _ = add("serve", func(c *channel) bool {
 			return
 		}
 		if addr != "" {
-			c.send(wire.Message{Kind: wire.Serving, Addr: addr, TLS: fmt.Sprintf("%T", l) == "*tls.listener"})
+			offers.set(addr, o)
+			c.send(wire.Message{Kind: wire.Serving, Addr: addr, TLS: o.onlyTLS})
 		}
 	}
+	c.on(wire.Agree, func(m wire.Message) {
+		if m.Terms != nil { // the app may take its time to find a certificate
+			go func() { c.send(wire.Message{Kind: wire.Agreed, Seq: m.Seq, Terms: agree(*m.Terms)}) }()
+		}
+	})
 	return true
 })
