@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -47,18 +48,30 @@ const (
 
 // upstream is one process of the app.
 type upstream struct {
-	addr      string
-	since     time.Time
-	over      context.Context
-	tenure    *tenure // of the process
-	transport *http.Transport
-	lost      Lost // or nil
+	addr   string
+	since  time.Time
+	over   context.Context
+	tenure *tenure         // of the process
+	one    *http.Transport // for HTTP/1
+	two    *http.Transport // for HTTP/2
+	lost   Lost            // or nil
 }
 
 func newUpstream(addr string, over context.Context, t *tenure) *upstream {
 	u := &upstream{addr: addr, since: time.Now(), over: over, tenure: t}
-	u.transport = &http.Transport{
+	u.one, u.two = u.transport("http/1.1"), u.transport("h2")
+	u.one.Protocols.SetHTTP1(true)
+	u.two.Protocols.SetHTTP2(true)
+	u.two.Protocols.SetUnencryptedHTTP2(true)
+	return u
+}
+
+// transport makes one whose connections over TLS speak protocol.
+func (u *upstream) transport(protocol string) *http.Transport {
+	return &http.Transport{
 		DialContext:           u.dial,
+		DialTLSContext:        u.dialTLS(protocol),
+		Protocols:             new(http.Protocols),
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   keepConns,
 		IdleConnTimeout:       keepIdle,
@@ -66,7 +79,20 @@ func newUpstream(addr string, over context.Context, t *tenure) *upstream {
 		ReadBufferSize:        ioBuffer,
 		WriteBufferSize:       ioBuffer,
 	}
-	return u
+}
+
+// roundTrip sends r in the version of HTTP in which in came.
+func (u *upstream) roundTrip(r, in *http.Request) (*http.Response, error) {
+	if in.ProtoMajor == 2 {
+		return u.two.RoundTrip(r)
+	}
+	return u.one.RoundTrip(r)
+}
+
+// leave closes the connections that are not in use.
+func (u *upstream) leave() {
+	u.one.CloseIdleConnections()
+	u.two.CloseIdleConnections()
 }
 
 // dial connects to the app, whatever address is asked for.
@@ -111,6 +137,7 @@ type exchange struct {
 	peer     string      // where the app sees this sending come from, if that is of use
 	err      error       // why there is no answer
 	answered bool        // a response header came
+	empty    bool        // and is all there is: with HTTP/2 it ends the stream, which gRPC relies on
 	hijacked bool        // it became a tunnel
 	touched  bool        // bytes of the body are gone
 	sent     int         // how many processes may have seen it, in vain
@@ -145,7 +172,7 @@ func (f *Front) try(w http.ResponseWriter, x *exchange, s *state) error {
 	x.body = &body{ReadCloser: x.r.Body}
 	r.Body = x.body
 	// The app decides what becomes of an unread body, not this server.
-	http.NewResponseController(w).EnableFullDuplex() // cannot fail with HTTP/1
+	http.NewResponseController(w).EnableFullDuplex() // cannot fail with net/http's own
 	defer func() {
 		x.keep()
 		end()
@@ -220,8 +247,15 @@ func (f *Front) newProxy() *httputil.ReverseProxy {
 func rewrite(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
 	in, out := p.In, p.Out
+	scheme, host := "http", x.app.addr
+	if in.TLS != nil {
+		scheme = "https"
+		if in.TLS.ServerName != "" {
+			host = net.JoinHostPort(in.TLS.ServerName, "443") // dial goes to the app all the same
+		}
+	}
 	out.URL = &url.URL{
-		Scheme: "http", Host: x.app.addr,
+		Scheme: scheme, Host: host,
 		Path: in.URL.Path, RawPath: in.URL.RawPath,
 		RawQuery: in.URL.RawQuery, ForceQuery: in.URL.ForceQuery,
 	}
@@ -254,7 +288,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // new one is not taken from the old, once.
 func (f *Front) send(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	res, err := x.app.transport.RoundTrip(r)
+	res, err := x.app.roundTrip(r, x.r)
 	if !x.keep() {
 		if err == nil {
 			res.Body.Close()
@@ -269,6 +303,7 @@ func (f *Front) send(r *http.Request) (*http.Response, error) {
 		return nil, errReplaced
 	}
 	x.answered, x.keep = true, always
+	x.empty = res.ProtoMajor == 2 && res.ContentLength == 0
 	if d, stream := patience(res); stream {
 		x.keep = x.app.drains(d, x.end)
 	}
@@ -320,7 +355,7 @@ func (w *reply) WriteHeader(code int) {
 		}
 	}
 	w.ResponseWriter.WriteHeader(code)
-	if h.Get("Content-Length") == "" {
+	if h.Get("Content-Length") == "" && !w.x.empty {
 		// Now, so that an empty body does not get the length 0 instead.
 		http.NewResponseController(w.ResponseWriter).Flush() // a client that is gone is noticed at the first write
 	}
@@ -335,8 +370,12 @@ func (w *reply) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.x.hijacked = true
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n) // they are there
-		t := c.(*conn)
-		t.unread = append(bytes.Clone(early), t.unread...)
+		switch t := c.(type) {
+		case *conn:
+			t.unread = append(bytes.Clone(early), t.unread...)
+		case *tls.Conn:
+			c = &secureConn{t, bytes.Clone(early)}
+		}
 	}
 	return c, rw, nil
 }

@@ -1,9 +1,10 @@
 // Package proxy owns the app's public port across restarts.
 //
-// A Front listens where the app would. What speaks HTTP/1 is served by one
+// A Front listens where the app would. What speaks HTTP is served by one
 // http.Server that answers devrun's own paths and forwards the rest; what
-// speaks anything else (TLS, HTTP/2, a protocol of the app's own) is spliced to
-// the app byte for byte. Hold, Forward and Answer say what becomes of both.
+// speaks anything else (a protocol of the app's own, a TLS that Options.Terms does not
+// know) is spliced to the app byte for byte. Hold, Forward and Answer say what becomes
+// of both.
 //
 // Promises:
 //   - No connection is refused while the Front is open. What comes while the
@@ -20,6 +21,9 @@
 //   - Paths under /__devrun/ never reach the app, however they are spelled, nor
 //     do headers and cookies that bear devrun's name, in either direction.
 //
+// A request reaches the app as it came: over TLS if the client spoke TLS, with the same
+// server name, and in the same version of HTTP.
+//
 // Limits: a tunnel opened with CONNECT and an upgrade to h2c inside HTTP/1.1 are
 // passed on as plain requests. HTTP/1.0 requests reach the app as HTTP/1.1, with
 // the Front's own address as Host if they name none. A request of no body says so
@@ -30,6 +34,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +59,11 @@ type Options struct {
 	Waiting  http.Handler                      // answers those that waited so long; nil: a plain 503
 	Asked    func() (begun func())             // told that a page is asked for, and then that its answer begins; or nil
 	Log      func(string)                      // told notices of one line, from any goroutine
+
+	// Terms is asked how the app takes a client that begins with TLS, or with HTTP/2 and
+	// no hello. app is where the app is, "" while it is away. nil: every such client is
+	// for the app alone.
+	Terms func(ctx context.Context, app string, hello *tls.ClientHelloInfo) Terms
 
 	// Lost is asked when requests begin to go to an app, for who explains why it closes
 	// a connection without an answer; nil explains nothing, of no app or of this one.
@@ -137,6 +147,7 @@ func Listen(o Options) (*Front, error) {
 		ReadHeaderTimeout:            headerTimeout,
 		MaxHeaderBytes:               http.DefaultMaxHeaderBytes, // the app's own limit, unless it set one: the same requests are refused
 		DisableGeneralOptionsHandler: true,                       // the app answers OPTIONS *
+		Protocols:                    &protocols,
 		ErrorLog:                     log.New(serverLog(o.Log), "", 0),
 	}
 	f.wg.Go(func() { f.server.Serve(f.handed) }) // returns when Close ends f.root
@@ -282,7 +293,7 @@ func (c *conn) WriteTo(w io.Writer) (int64, error) {
 	return int64(n) + m, err
 }
 
-// handed is the listener of the http.Server: what was recognised as HTTP/1.
+// handed is the listener of the http.Server: what was recognised as HTTP.
 type handed struct {
 	conns chan net.Conn
 	done  <-chan struct{}
@@ -301,7 +312,7 @@ func (h handed) Close() error   { return nil }
 func (h handed) Addr() net.Addr { return &net.TCPAddr{} }
 
 // give hands c to the server. It counts in f.wg until connState sees its end.
-func (f *Front) give(c *conn) {
+func (f *Front) give(c net.Conn) {
 	f.wg.Add(1)
 	select {
 	case f.handed.conns <- c:
@@ -322,7 +333,7 @@ func (f *Front) connState(_ net.Conn, s http.ConnState) {
 type serverLog func(string)
 
 func (say serverLog) Write(p []byte) (int, error) {
-	if line, _, _ := strings.Cut(string(p), "\n"); strings.HasPrefix(line, "http: panic") {
+	if line, _, _ := strings.Cut(string(p), "\n"); strings.HasPrefix(line, "http: panic") || strings.HasPrefix(line, "http2: panic") {
 		say(line)
 	}
 	return len(p), nil

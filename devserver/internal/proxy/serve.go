@@ -28,7 +28,9 @@ const (
 )
 
 func (f *Front) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	f.wg.Add(1) // its connection counts still, so this cannot race with Wait
+	if !f.begins() {
+		panic(http.ErrAbortHandler)
+	}
 	defer f.wg.Done()
 	if r.URL.Opaque != "" {
 		http.Error(w, "the request names no path", http.StatusBadRequest)
@@ -41,6 +43,18 @@ func (f *Front) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.answer(w, r)
+}
+
+// begins counts a handler; false when the Front is closed. With HTTP/2 one can begin when
+// its connection has ended.
+func (f *Front) begins() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.conns == nil {
+		return false
+	}
+	f.wg.Add(1)
+	return true
 }
 
 // internal reports whether the decoded path p is one of devrun's own, and
@@ -124,7 +138,7 @@ const (
 // read: net/http cuts the connection of one that sends much which nobody reads, and
 // the answer is lost with it.
 func instead(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	if r.ContentLength != 0 && r.Header.Get("Expect") == "" {
+	if r.ContentLength != 0 && r.Header.Get("Expect") == "" && r.ProtoMajor == 1 {
 		c := http.NewResponseController(w)
 		if c.SetReadDeadline(time.Now().Add(drainFor)) == nil { // net/http sets its own for the next request
 			io.CopyN(io.Discard, r.Body, drainMost)
@@ -201,12 +215,12 @@ func isClosed(err error) bool {
 	if isDial(err) {
 		return false
 	}
-	for _, closed := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
+	for _, closed := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
 		if errors.Is(err, closed) {
 			return true
 		}
 	}
-	return false
+	return errors.As(err, new(broken)) // a stream alone
 }
 
 // toPage tells who is answered by a page while the app that serves is not the

@@ -89,6 +89,13 @@ func (f *Front) handle(c *conn) {
 		}
 		f.give(c)
 	case other:
+		if served := f.agree(c); served != nil {
+			if app != nil {
+				app.Close()
+			}
+			f.give(served)
+			return
+		}
 		f.splice(c, app)
 	default:
 		c.Close()

@@ -25,7 +25,7 @@ func (s *state) holding() bool { return s.page == nil && s.app == nil }
 // waits for none. Those in use are not kept afterwards.
 func (s *state) leave() {
 	if s.app != nil {
-		s.app.transport.CloseIdleConnections()
+		s.app.leave()
 	}
 }
 
