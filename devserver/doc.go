@@ -30,6 +30,7 @@
 //	web.go         what browsers see of devrun
 //	listeners.go   the app's public addresses and what they answer
 //	front.go       one of them, and who in the app answers for it
+//	secure.go      and what it agrees on with a client that speaks TLS
 //	addresses.go   what those are
 //	sockets.go     its Unix sockets, and what is left of them
 //	memory.go      the same, from one run to the next

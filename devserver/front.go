@@ -12,6 +12,7 @@ import (
 // front is one public address.
 type front struct {
 	proxy     *proxy.Front
+	agreed    *agreements
 	wanted    string    // what the app asked for
 	backends  []backend // where the app answers for it, the newest last
 	gen       int       // the generation that said so
@@ -45,6 +46,7 @@ func (fr *front) listening(gen int, in *image, m wire.Message) {
 	fr.backends = slices.DeleteFunc(fr.backends, func(b backend) bool { return len(b.in) == 1 && b.in[in] })
 	fr.backends = append(fr.backends, backend{m.Addr, map[*image]bool{in: true}})
 	fr.gen, fr.http, fr.tls, fr.wanted = gen, false, false, m.Wanted
+	fr.agreed.of(fr.backends)
 }
 
 // serving takes the word of a process that it serves HTTP on a listener, which it may
@@ -53,6 +55,7 @@ func (fr *front) serving(in *image, m wire.Message) bool {
 	for _, b := range fr.backends {
 		if b.addr == m.Addr {
 			b.in[in], fr.http, fr.tls = true, true, m.TLS
+			fr.agreed.of(fr.backends)
 			return true
 		}
 	}
@@ -69,6 +72,7 @@ func (fr *front) left(in *image) (lost bool) {
 		lost = lost || gone
 		return gone
 	})
+	fr.agreed.of(fr.backends)
 	return lost
 }
 

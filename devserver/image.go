@@ -15,6 +15,7 @@ type image struct {
 	results answers[wire.EvalValue]
 	peeks   answers[wire.Memory]
 	syncs   answers[struct{}]
+	agreed  answers[wire.Terms]
 }
 
 // listen hands on what the process says, and tells its end.
@@ -25,11 +26,14 @@ func (in *image) listen(said func(*image, wire.Message), left func(*image)) {
 			in.peeks.deliver(m.Seq, m.Memory)
 		case wire.Synced:
 			in.syncs.deliver(m.Seq, nil)
+		case wire.Agreed: // connections wait
+			in.agreed.deliver(m.Seq, m.Terms)
 		default:
 			said(in, m)
 		}
 	}
 	in.peeks.close()
+	in.agreed.close()
 	left(in)
 	in.syncs.close()
 }

@@ -109,9 +109,12 @@ func (f *listeners) adopt(l net.Listener) error {
 // open makes the front for a key, with a listener that is there already or nil. It holds
 // what comes.
 func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, error) {
+	agreed := newAgreements(func(why string) {
+		f.term.Notice("TLS is passed through at " + display(addrs[0]) + ", without live reload: " + why)
+	})
 	options := proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet, Asked: f.hub.Asked,
-		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Lost: f.lost,
+		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Terms: agreed.terms, Lost: f.lost,
 	}
 	if l != nil {
 		options.Addrs, options.Listener = nil, l
@@ -125,7 +128,7 @@ func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, er
 		}
 		return nil, fmt.Errorf("listen on %s: %w", addrs[0], err)
 	}
-	fr := &front{proxy: p}
+	fr := &front{proxy: p, agreed: agreed}
 	f.byKey[key] = fr
 	f.order = append(f.order, key)
 	if f.policy.RemoteOK {

@@ -55,8 +55,11 @@ func open(names ...string) (browser context.Context, close func(), err error) {
 		// What sites share is as in Chromium, where the shell has them share all.
 		chromedp.Flag("enable-features", "PartitionConnectionsByNetworkIsolationKey,SplitHostCacheByNetworkIsolationKey,SplitCacheByNetworkIsolationKey"),
 	}
-	for _, off := range []string{"disable-background-networking", "disable-component-update", "disable-sync"} {
-		options = append(options, chromedp.Flag(off, true))
+	for _, flag := range []string{
+		"disable-background-networking", "disable-component-update", "disable-sync",
+		"ignore-certificate-errors", // of [suite.Certificate]
+	} {
+		options = append(options, chromedp.Flag(flag, true))
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	browser, closeBrowser := chromedp.NewContext(allocator)

@@ -16,7 +16,8 @@ import (
 )
 
 // TestBrowser: a save is on the screen with its scroll position kept, a stylesheet is
-// swapped in place, and the page of a broken build or of a crash goes by itself.
+// swapped in place, and the page of a broken build or of a crash goes by itself; over TLS,
+// too.
 func TestBrowser(t *testing.T) {
 	b := chrome.Start(t)
 	r := e2e.New(t, "notify").Start()
@@ -81,6 +82,30 @@ func TestBrowser(t *testing.T) {
 		p := e2e.NewTab(t, b, r.URL("/"))
 		p.Becomes(e2e.BodyText, "^v3 ")
 		go e2e.Ask("GET", r.URL("/crash"), nil)
+		p.Becomes(e2e.BodyText, "assignment to entry in nil map")
+		r.SetVersion("v4")
+		p.Becomes(e2e.BodyText, "^v4 ")
+	})
+	t.Run("all of that over TLS", func(t *testing.T) {
+		r := e2e.New(t, "notify")
+		cert, key := suite.Certificate(t)
+		r.Env = append(r.Env, "CERT="+cert, "CERT_KEY="+key)
+		r.Launch()
+		r.Says(`^devrun: serving https://`)
+		p := e2e.NewTab(t, b, fmt.Sprintf("https://localhost:%d/", r.Port))
+		p.Becomes(e2e.BodyText, "^v1 ")
+		if got := p.Eval(`performance.getEntriesByType("navigation")[0].nextHopProtocol`); got != "h2" {
+			t.Errorf("the page came by %s", got)
+		}
+		r.SetVersion("v2")
+		p.Becomes(e2e.BodyText, "^v2 ")
+		r.Write("static/app.css", "p { color: rgb(7, 7, 7); }")
+		p.Becomes(`getComputedStyle(document.getElementById("version")).color`, `rgb\(7, 7, 7\)`)
+		r.Replace("main.go", `const version = "v2"`, `const version = undefined1`)
+		p.Becomes(e2e.BodyText, "undefined: undefined1")
+		r.Replace("main.go", `undefined1`, `"v3"`)
+		p.Becomes(e2e.BodyText, "^v3 ")
+		p.Do(`fetch("/crash").catch(() => {})`)
 		p.Becomes(e2e.BodyText, "assignment to entry in nil map")
 		r.SetVersion("v4")
 		p.Becomes(e2e.BodyText, "^v4 ")

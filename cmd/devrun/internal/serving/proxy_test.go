@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m) }
 
-func TestServing(t *testing.T) { slices.Concat(requests, processes).Run(t, "notify") }
+func TestServing(t *testing.T) { slices.Concat(requests, processes, secure).Run(t, "notify") }
 
 func TestLongServing(t *testing.T) {
 	suite.Long(t)

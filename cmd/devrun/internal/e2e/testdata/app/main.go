@@ -85,7 +85,16 @@ func main() {
 		}()
 	}
 	fmt.Println("listening as", os.Getpid())
-	if err := srv.Serve(ln); err != http.ErrServerClosed {
+	serve := func() error { return srv.Serve(ln) }
+	if cert := os.Getenv("CERT"); cert != "" {
+		serve = func() error { return srv.ServeTLS(ln, cert, os.Getenv("CERT_KEY")) }
+	}
+	if os.Getenv("H2C") != "" {
+		srv.Protocols = &http.Protocols{}
+		srv.Protocols.SetHTTP1(true)
+		srv.Protocols.SetUnencryptedHTTP2(true)
+	}
+	if err := serve(); err != http.ErrServerClosed {
 		log.Fatal(err)
 	}
 	select {} // until it is drained
