@@ -95,6 +95,7 @@ func testTLS(t *testing.T, mode string) {
 	visit(r, "https").shows("/", "exit status 3")
 }
 
+// testH2C: an app that speaks HTTP/2 in the clear has all that, too.
 func testH2C(t *testing.T, mode string) {
 	r := e2e.New(t, mode)
 	r.Env = append(r.Env, "H2C=1")
