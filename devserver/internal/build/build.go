@@ -108,10 +108,8 @@ func run(ctx context.Context, r Request) (Result, error) {
 	out := &capture{limit: outputLimit}
 	c := r.Command(tool)
 	flags := args[4:] // without "go build -o FILE"
-	c.Stderr = out
 	c, line, ended := Counted(ctx, r, c, args[1:], flags)
-	c.Stdout = c.Stderr
-	err = c.Run(ctx, line...)
+	err = c.Combined(ctx, out, line...)
 	ended()
 	var exit *exec.ExitError
 	switch {

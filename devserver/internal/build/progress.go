@@ -2,7 +2,6 @@ package build
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"io"
 	"regexp"
@@ -22,18 +21,20 @@ const slowAfter = 2 * time.Second
 var isName = regexp.MustCompile(`(?m)^[^\s:#]+$`)
 
 // Counted has r.Progress told how far the go command c is while it compiles r: it returns
-// how that is to be run, with args, its verb first, of which flags and the package are
-// those that go list takes. ended is to be called then.
+// how that is to be run, with a Filter and with args, its verb first, of which flags and
+// the package are those that go list takes. ended is to be called then.
 func Counted(ctx context.Context, r Request, c gocmd.Command, args, flags []string) (_ gocmd.Command, line []string, ended func()) {
 	if r.Progress == nil {
 		return c, args, func() {}
 	}
-	p := newProgress(r, cmp.Or(c.Stderr, io.Discard))
-	c.Stderr = nil
+	p := newProgress(r)
 	ctx, stop := context.WithCancel(ctx)
 	go p.count(ctx, c, flags)
-	c.Stderr = p
-	return c, slices.Insert(slices.Clone(args), 1, "-v"), func() { stop(); p.end() }
+	c.Filter = func(to io.Writer) io.WriteCloser {
+		p.to = to
+		return p
+	}
+	return c, slices.Insert(slices.Clone(args), 1, "-v"), stop
 }
 
 // progress takes the names of packages that the go command prints with -v out of its
@@ -49,8 +50,8 @@ type progress struct {
 	of    int // 0 until it is known
 }
 
-func newProgress(r Request, to io.Writer) *progress {
-	return &progress{to: to, tell: r.Progress, begun: map[string]bool{}, known: r.imports}
+func newProgress(r Request) *progress {
+	return &progress{tell: r.Progress, begun: map[string]bool{}, known: r.imports}
 }
 
 // imports reports whether a package is known to be one of the app's or of the hook.
@@ -81,12 +82,13 @@ func (p *progress) Write(b []byte) (int, error) {
 	}
 }
 
-// end passes on a last line without an end, to a writer in memory.
-func (p *progress) end() {
+// Close passes on a last line without an end.
+func (p *progress) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = p.to.Write(p.line)
+	_, err := p.to.Write(p.line)
 	p.line = nil
+	return err
 }
 
 func (p *progress) told() {

@@ -21,14 +21,17 @@ func TestProgressLines(t *testing.T) {
 	p := newProgress(Request{
 		Imports: map[string]bool{"fmt": true, "example.com/app": true, "net/http": true}, HookPattern: "example.com/app/zz",
 		Progress: func(done, of int) { told = append(told, fmt.Sprint(done, "/", of)) },
-	}, &out)
+	})
+	p.to = &out
 	for _, s := range []string{"fm", "t\n# example.com/app\n./main.go:3:1: fmt\n", "net/http\nfmt \nexample.com/app/zz/s\n", "the end"} {
 		if n, err := p.Write([]byte(s)); n != len(s) || err != nil {
 			t.Fatal(n, err)
 		}
 		p.of = 3
 	}
-	p.end()
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if got, want := out.String(), "# example.com/app\n./main.go:3:1: fmt\nfmt \nthe end"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -57,6 +60,23 @@ func TestProgressOfAFailure(t *testing.T) {
 		if want := "# example.com/app\n./main.go:5:15: undefined: undefined\n"; failure.Output != want || len(failure.Diagnostics) != 1 {
 			t.Errorf("with %v: %q, %v", known, failure.Output, failure.Diagnostics)
 		}
+	}
+}
+
+// Nor does another command of the go command's that is counted and fails.
+func TestCountedError(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"go.mod":     "module example.com/app\n\ngo 1.25\n",
+		"main.go":    "package main\n\nimport _ \"example.com/app/sub\"\n\nfunc main() { undefined() }\n",
+		"sub/sub.go": "package sub\n\nconst Now = \"" + t.Name() + time.Now().String() + "\"\n",
+	})
+	r := Request{Dir: dir, Imports: map[string]bool{"example.com/app": true, "example.com/app/sub": true}, Progress: func(int, int) {}}
+	c, line, ended := Counted(context.Background(), r, r.Command("go"), []string{"list", "-export", "-deps", "."}, []string{"."})
+	defer ended()
+	_, stderr, err := c.Output(context.Background(), line...)
+	if err == nil || !strings.HasSuffix(err.Error(), ": # example.com/app") || strings.Contains(string(stderr), "/sub") {
+		t.Errorf("%q, %v", stderr, err)
 	}
 }
 

@@ -38,6 +38,10 @@ type Command struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Background     bool // with low priority: nobody waits for it
+
+	// Filter, or nil, makes what stands before the writer that Output and Combined have for
+	// stderr, and with Combined stdout.
+	Filter func(to io.Writer) io.WriteCloser
 }
 
 // Run runs the command and returns when it has ended.
@@ -78,16 +82,15 @@ func (c Command) Run(ctx context.Context, args ...string) error {
 // waitDelay bounds the wait for output after the command itself has gone.
 const waitDelay = 2 * time.Second
 
-// Output runs the go command and returns what it prints; c.Stderr, if there is one, gets
-// that too. The error is ctx.Err() when ctx ended; that of a command which fails wraps an
-// [exec.ExitError] and has the first line of stderr in it.
+// Output runs the go command and returns what it prints. The error is ctx.Err() when ctx
+// ended; that of a command which fails wraps an [exec.ExitError] and has the first line of
+// stderr in it.
 func (c Command) Output(ctx context.Context, args ...string) (stdout, stderr []byte, err error) {
 	var out, text bytes.Buffer
-	also := c.Stderr
-	if c.Stdout, c.Stderr = &out, &text; also != nil {
-		c.Stderr = io.MultiWriter(&text, also)
-	}
-	err = c.Run(ctx, args...)
+	err = c.filtered(&text, func(to io.Writer) error {
+		c.Stdout, c.Stderr = &out, to
+		return c.Run(ctx, args...)
+	})
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
@@ -98,6 +101,27 @@ func (c Command) Output(ctx context.Context, args ...string) (stdout, stderr []b
 		}
 	}
 	return out.Bytes(), text.Bytes(), err
+}
+
+// Combined runs the command with its stdout and stderr written to out.
+func (c Command) Combined(ctx context.Context, out io.Writer, args ...string) error {
+	return c.filtered(out, func(to io.Writer) error {
+		c.Stdout, c.Stderr = to, to
+		return c.Run(ctx, args...)
+	})
+}
+
+// filtered has run write to c.Filter, if there is one, and that to out.
+func (c Command) filtered(out io.Writer, run func(io.Writer) error) error {
+	if c.Filter == nil {
+		return run(out)
+	}
+	filter := c.Filter(out)
+	err := run(filter)
+	if closed := filter.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // Environ is env, or this process's environment if that is nil, with tmp for temporary
