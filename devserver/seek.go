@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"devrun/devserver/internal/proc"
@@ -20,10 +21,10 @@ func (l *loop) seek(a *app, wait time.Duration) {
 		if _, ok := l.process.(starting); !ok {
 			return
 		}
-		found := map[*image]string{}
+		var found []listener
 		for _, in := range a.images {
 			if addr := proc.Listening(in.channel.Pid); addr != "" {
-				found[in] = addr
+				found = append(found, listener{in, addr})
 			}
 		}
 		if len(found) == 0 {
@@ -36,17 +37,27 @@ func (l *loop) seek(a *app, wait time.Duration) {
 	})
 }
 
-// onFound opens addresses of devrun's own for what the app keeps.
-func (l *loop) onFound(a *app, found map[*image]string) {
+// listener is one that a process was seen to have.
+type listener struct {
+	in   *image
+	addr string
+}
+
+// onFound opens addresses of devrun's own for what the app keeps, in the order of its
+// processes: requests go to the newest.
+func (l *loop) onFound(a *app, found []listener) {
 	if p, ok := l.process.(starting); !ok || p.app != a {
 		return
 	}
 	said := map[string]bool{}
-	for in, addr := range found {
-		if !said[addr] {
-			l.term.Notice(fmt.Sprintf("the app listens on %s past package net and keeps that address: only devrun's own waits for builds and reloads", addr))
+	for _, f := range found {
+		if !slices.Contains(a.images, f.in) {
+			continue // it has ended since
 		}
-		said[addr] = true
-		l.onListening(a, in, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: addr, Addr: addr})
+		if !said[f.addr] {
+			l.term.Notice(fmt.Sprintf("the app listens on %s past package net and keeps that address: only devrun's own waits for builds and reloads", f.addr))
+		}
+		said[f.addr] = true
+		l.onListening(a, f.in, wire.Message{Kind: wire.Listening, Network: "tcp", Wanted: f.addr, Addr: f.addr})
 	}
 }
