@@ -62,78 +62,70 @@ type change struct {
 func decide(batch []change, r *rules, m moment) decision {
 	d := decision{ignored: map[string][]string{}}
 	for _, c := range batch {
-		a, reshape := r.one(c, m)
-		if a == ignore {
-			why := r.whyNot(c)
-			d.ignored[why] = append(d.ignored[why], c.Path)
+		v := r.one(c, m)
+		if v.action == ignore {
+			d.ignored[v.why] = append(d.ignored[v.why], c.Path)
 			continue
 		}
 		d.files = append(d.files, c.Path)
-		d.action = max(d.action, a)
-		d.reshape = d.reshape || reshape
+		d.action = max(d.action, v.action)
+		d.reshape = d.reshape || v.reshape
 	}
 	return d
 }
 
-func (r *rules) one(c change, m moment) (a action, reshape bool) {
+// verdict is what one change asks for.
+type verdict struct {
+	action  action
+	reshape bool   // see decision
+	why     string // it asks for nothing
+}
+
+func (r *rules) one(c change, m moment) verdict {
 	dir, name := filepath.Split(c.Path)
 	dir = filepath.Clean(dir)
 	ext := strings.ToLower(filepath.Ext(name))
 	opened := m.opened(c.Path)
 	switch {
 	case r.envFiles[c.Path]:
-		return restart, false
+		return verdict{action: restart}
 	case r.modFiles[c.Path]:
-		return rebuild, true
+		return verdict{action: rebuild, reshape: true}
 	case r.embedded[c.Path] && (opened == 0 || ext == ".go"):
-		return rebuild, c.Op == watcher.Removed
+		return verdict{action: rebuild, reshape: c.Op == watcher.Removed}
 	case c.Op != watcher.Modified && r.embeds(c.Path):
-		return rebuild, true
+		return verdict{action: rebuild, reshape: true}
 	case ext == ".go":
 		return r.goFile(c, m, dir, name)
 	case sourceExts[ext] && r.packages[dir] && (r.sources[c.Path] || c.Op == watcher.Created):
-		return rebuild, c.Op != watcher.Modified
+		return verdict{action: rebuild, reshape: c.Op != watcher.Modified}
 	case opened == atStart:
-		return restart, false
+		return verdict{action: restart}
 	case ext == ".css":
-		return swapStyle, false
+		return verdict{action: swapStyle}
 	case assetExts[ext], opened == eachTime:
-		return reloadPage, false
+		return verdict{action: reloadPage}
 	case restartExts[ext], opened == onRequest:
-		return restart, false
+		return verdict{action: restart}
 	}
-	return ignore, false
+	return verdict{why: "the app has not opened it"}
 }
 
-func (r *rules) goFile(c change, m moment, dir, name string) (action, bool) {
+func (r *rules) goFile(c change, m moment, dir, name string) verdict {
 	switch {
 	case strings.HasSuffix(name, "_test.go"):
-		return ignore, false
+		return verdict{why: "a test is no part of the app"}
 	case !r.packages[dir]:
 		if m.untrusted && slices.ContainsFunc(r.modules, func(module string) bool { return within(module, dir) }) {
-			return rebuild, true
+			return verdict{action: rebuild, reshape: true}
 		}
-		return ignore, false
+		return verdict{why: "the app does not import its package"}
 	case r.sources[c.Path]:
-		return rebuild, c.reshaped || c.Op == watcher.Removed
+		return verdict{action: rebuild, reshape: c.reshaped || c.Op == watcher.Removed}
 	case c.Op != watcher.Removed && c.fits:
-		return rebuild, true
+		return verdict{action: rebuild, reshape: true}
 	}
-	return ignore, false
-}
-
-// whyNot is why a change asks for nothing.
-func (r *rules) whyNot(c change) string {
-	dir, name := filepath.Split(c.Path)
-	switch {
-	case strings.ToLower(filepath.Ext(name)) != ".go":
-		return "the app has not opened it"
-	case strings.HasSuffix(name, "_test.go"):
-		return "a test is no part of the app"
-	case !r.packages[filepath.Clean(dir)]:
-		return "the app does not import its package"
-	}
-	return "its name or constraints leave it out of the build"
+	return verdict{why: "its name or constraints leave it out of the build"}
 }
 
 // embeds reports whether path, new or gone, matches a go:embed pattern.

@@ -2,6 +2,7 @@ package devserver
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -55,8 +56,7 @@ func (l *loop) onSave(b watcher.Batch) {
 	}
 	m := moment{opened: l.habits.whenOpened, untrusted: l.builds.failed != nil || l.tasks.load.busy()}
 	batch := slices.DeleteFunc(l.sources.read(b), func(c change) bool {
-		a, _ := l.sources.one(c, m)
-		held, words := l.habits.holds(c.Path, a, changedAt(c.Path, time.Now()))
+		held, words := l.habits.holds(c.Path, l.sources.one(c, m).action, changedAt(c.Path, time.Now()))
 		if words != "" {
 			l.term.Notice(l.rel(c.Path) + " " + words)
 		}
@@ -64,9 +64,8 @@ func (l *loop) onSave(b watcher.Batch) {
 	})
 	d := decide(batch, &l.sources.rules, m)
 	if l.cfg.Verbose {
-		for why, files := range d.ignored {
-			files = slices.DeleteFunc(files, isData)
-			if len(files) > 0 {
+		for _, why := range slices.Sorted(maps.Keys(d.ignored)) {
+			if files := slices.DeleteFunc(d.ignored[why], isData); len(files) > 0 {
 				l.term.Saved(l.rels(files), term.Effect("ignored: "+why))
 			}
 		}
