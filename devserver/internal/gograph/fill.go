@@ -27,6 +27,9 @@ func (g *Graph) fill(list []gocmd.Package, root *gocmd.Package) {
 			}
 			p.Dir = g.dirOf(p.ImportPath)
 		}
+		if p.ImportPath == "golang.org/x/sys/unix" {
+			g.SysUnix = p.Dir
+		}
 		if known || p.Dir == "" || p != root && !editable(p) {
 			continue
 		}
@@ -58,9 +61,6 @@ func (g *Graph) fill(list []gocmd.Package, root *gocmd.Package) {
 		return strings.Compare(a.Path, b.Path)
 	})
 	g.HasHTTP = g.Imports["net/http"]
-	if i := slices.IndexFunc(list, func(p gocmd.Package) bool { return p.ImportPath == "golang.org/x/sys/unix" }); i >= 0 {
-		g.SysUnix = list[i].Dir
-	}
 }
 
 // unreadable makes the best of a module that the go command cannot load: the

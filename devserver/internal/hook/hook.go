@@ -81,6 +81,7 @@ type part struct {
 	name  string
 	files []string // the first one decides whether the part exists for a GOOS and GOARCH
 	uses  []decl
+	where func(Target) bool            // else there is nothing for it to do; nil: everywhere
 	made  func(Target) (string, error) // the text of the last file, for t
 	needs string                       // another part
 	loss  string                       // what the user has to do without; "" is not worth a word
@@ -119,10 +120,12 @@ var parts = []part{{
 		{token.FUNC, sysUnix, "Listen", "func(s int, n int) (err error)"},
 		{token.TYPE, sysUnix, "_Socklen", "uint32"},
 	},
+	where: func(t Target) bool { return t.SysUnix != "" },
 	needs: "raw",
 }, {
 	name:  "serve",
 	files: []string{"serve.go", "secure.go"},
+	where: func(t Target) bool { return t.HTTP },
 	uses:  []decl{{token.VAR, "net/http", "testHookServerServe", "func(*Server, net.Listener)"}},
 	loss:  "devrun does not know which of the app's ports speak HTTP, and a failing request shows no page",
 }, {
@@ -204,7 +207,7 @@ func Prepare(t Target) (*Overlay, error) {
 	std := &library{Target: t}
 	active := map[string]bool{"": true}
 	for _, p := range parts {
-		if p.name == "serve" && !t.HTTP || p.name == "rawunix" && t.SysUnix == "" || !active[p.needs] {
+		if p.where != nil && !p.where(t) || !active[p.needs] {
 			continue // nothing to report, or lost together with what it needs
 		}
 		if why := std.lacks(p); why != nil {

@@ -79,3 +79,12 @@ func others(group int) (pids []int, ok bool) {
 	}
 	return pids, ok
 }
+
+// fcntl asks about a descriptor.
+func fcntl(fd int, command uintptr) (int, error) {
+	n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), command, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}

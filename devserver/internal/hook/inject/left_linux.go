@@ -38,8 +38,8 @@ var _ = add("left", func(c *channel) bool {
 
 // state is that of a regular file which was opened to write, nil for anything else.
 func state(fd int) *syscall.Stat_t {
-	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0)
-	if errno != 0 || flags&syscall.O_ACCMODE == syscall.O_RDONLY {
+	flags, err := fcntl(fd, syscall.F_GETFL)
+	if err != nil || flags&syscall.O_ACCMODE == syscall.O_RDONLY {
 		return nil
 	}
 	var s syscall.Stat_t

@@ -20,7 +20,7 @@ func systemBind(fd int, addr unsafe.Pointer, size uint32) error
 // fork, go the way of package net: the beginning of both is overwritten by a jump. What is
 // bound and listens by system calls without a name, or by cgo, is not seen.
 var _ = add("raw", func(c *channel) bool {
-	if !c.takeover || !jump(codeOf(systemBind), codeOf(bindAlike)) || !jump(codeOf(syscall.Listen), codeOf(listenAlike)) {
+	if !c.takeover || !alike(codeOf(systemBind), codeOf(syscall.Listen)) {
 		return false
 	}
 	listen = func(fd, backlog int) error {
@@ -28,6 +28,11 @@ var _ = add("raw", func(c *channel) bool {
 	}
 	return true
 })
+
+// alike has two functions do what package net's do, and reports whether it could.
+func alike(bind, listen uintptr) bool {
+	return jump(bind, codeOf(bindAlike)) && jump(listen, codeOf(listenAlike))
+}
 
 func listenAlike(fd, backlog int) error { return listenFunc(fd, backlog) }
 

@@ -16,5 +16,5 @@ func unixListen(fd, backlog int) error
 
 // rawunix is raw for package unix.
 var _ = add("rawunix", func(c *channel) bool {
-	return c.takeover && jump(codeOf(unixBind), codeOf(bindAlike)) && jump(codeOf(unixListen), codeOf(listenAlike))
+	return c.takeover && alike(codeOf(unixBind), codeOf(unixListen))
 })

@@ -116,15 +116,11 @@ func moveAway(fd int) (err error) {
 // modes are how calls on fd wait, and O_CLOEXEC if it ends with execve(2): package net
 // has its own, an app may want others.
 func modes(fd int) (flags, onExec int, err error) {
-	get := func(command uintptr) int {
-		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), command, 0)
-		if errno != 0 {
-			err = errno
-		}
-		return int(n)
+	if flags, err = fcntl(fd, syscall.F_GETFL); err != nil {
+		return 0, 0, err
 	}
-	flags = get(syscall.F_GETFL)
-	if get(syscall.F_GETFD)&syscall.FD_CLOEXEC != 0 {
+	own, err := fcntl(fd, syscall.F_GETFD)
+	if own&syscall.FD_CLOEXEC != 0 {
 		onExec = syscall.O_CLOEXEC
 	}
 	return flags, onExec, err
