@@ -17,6 +17,8 @@ import (
 
 const version = "v1"
 
+const soReusePort = 15 // SO_REUSEPORT, which package syscall lacks
+
 var addr = net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
 
 func main() {
@@ -43,24 +45,18 @@ func main() {
 		log.Fatal(http.Serve(l, nil))
 	case kind == "again":
 		again()
-	case kind == "prefork" && !worker:
+	case (kind == "prefork" || kind == "raw" || kind == "unseen") && !worker:
 		for range 2 {
 			start()
 		}
 		select {}
 	case kind == "prefork":
 		shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-			const soReusePort = 15
 			return c.Control(func(fd uintptr) { check(syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soReusePort, 1)) })
 		}}
 		l, err := shared.Listen(context.Background(), "tcp", addr)
 		check(err)
 		log.Fatal(http.Serve(l, nil))
-	case (kind == "raw" || kind == "unseen") && !worker:
-		for range 2 {
-			start()
-		}
-		select {}
 	case kind == "raw":
 		log.Fatal(http.Serve(listen(syscall.Bind, syscall.Listen), nil))
 	case kind == "unseen":
@@ -91,7 +87,6 @@ func listen(bind func(int, syscall.Sockaddr) error, listen func(int, int) error)
 	check(err)
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	check(err)
-	const soReusePort = 15
 	check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, soReusePort, 1))
 	check(bind(fd, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}))
 	check(listen(fd, 128))
