@@ -7,8 +7,10 @@ package wire
 // waits, for at most HoldFor, until devrun has looked: Proceed.
 //
 // An Answer is awaited of one that Stays, and after Finished of a Status, unless
-// Response.Started or Hijacked say that none can be given. Released says that the
-// goroutine of a panic, or of one that stayed, has gone on.
+// Response.Started or Hijacked say that none can be given, or Proceed that the app's own
+// goes out: then one that Stays goes on, too, but for a panic, which has no answer, and
+// Finished follows. Released says that the goroutine of a panic, or of one that stayed,
+// has gone on.
 type Failure struct {
 	ID      string // unique in the process
 	How     string // "panic", "recovered" or "status", as in package fault

@@ -28,6 +28,10 @@ const (
 // speak to devrun that have not inherited one.
 const Door = ".devrun.sock"
 
+// FailureHeader names, in the answer to a request that failed, the address of its
+// failure.
+const FailureHeader = "X-Devrun-Failure"
+
 // ParkStatus says, behind the number in Park, that a handler is parked where
 // it writes a 5xx, too.
 const ParkStatus = ",5xx"
@@ -70,7 +74,7 @@ const (
 	Welcome Kind = "welcome" // to who has come to the door: it may speak. Park is as in the environment of the first process
 	Sync    Kind = "sync"    // say Synced, with this Seq
 	Answer  Kind = "answer"  // send Response as the answer to the request of failure ID
-	Proceed Kind = "proceed" // the variables of Status failure ID were read: its handler may go on
+	Proceed Kind = "proceed" // failure ID was looked into: its handler may go on. Address and Own are of its answer
 	Release Kind = "release" // the goroutine of failure ID need not stay; "" is all of them
 	Eval    Kind = "eval"    // evaluate Expr in the goroutine of failure ID; Seq comes back with the Result
 	Agree   Kind = "agree"   // say how the listener of Terms takes a client; Seq comes back with the Agreed
@@ -164,6 +168,11 @@ type Message struct {
 
 	// Left: see the function Stamp.
 	Stamp string `json:"stamp,omitempty"`
+
+	// Proceed: what the app's answer bears as FailureHeader, and whether it is the one
+	// that goes out: then no Answer comes.
+	Address string `json:"address,omitempty"`
+	Own     bool   `json:"own,omitempty"`
 
 	// Notice: one sentence for the user.
 	Text string `json:"text,omitempty"`

@@ -173,7 +173,8 @@ func (q *request) unwound() bool {
 	}
 	o := outcome{kind: panicked, value: ps[0].value}
 	o.trace, _, _ = trace(64 << 10)
-	if is, _ := q.reported(); is != "recovered" { // else it is the same panic, raised again
+	// The same panic may have been raised again, after a 5xx for which devrun answers.
+	if is, _ := q.reported(); is != "recovered" || q.isOwn() {
 		o.p = q.report(how{g: g, pins: pins, panics: ps, is: "panic", stays: true})
 	}
 	q.out <- o
@@ -234,6 +235,8 @@ func (q *request) wait(stop func() bool) {
 			answered := q.await(o.p, true)
 			if answered {
 				stop()
+			} else {
+				q.passes(o.p)
 			}
 			o.p.decided <- answered
 			if answered {
@@ -249,7 +252,7 @@ func (q *request) end() {
 	q.cancel(nil)
 }
 
-// await gives devrun's answer and reports whether it came in time.
+// await gives devrun's answer and reports whether there was one in time.
 func (q *request) await(p *parked, possible bool) bool {
 	defer q.f.settled(p)
 	if !possible {
@@ -257,13 +260,18 @@ func (q *request) await(p *parked, possible bool) bool {
 	}
 	limit := time.NewTimer(wire.HoldFor)
 	defer limit.Stop()
-	select {
-	case page := <-p.answer:
-		q.answer(page)
-		return true
-	case <-limit.C:
-		return false
+	for !q.isOwn() {
+		select {
+		case page := <-p.answer:
+			q.answer(page)
+			return true
+		case m := <-p.proceed:
+			q.proceeds(m)
+		case <-limit.C:
+			return false
+		}
 	}
+	return false
 }
 
 // logged prints what net/http prints. The value's methods may never return, as

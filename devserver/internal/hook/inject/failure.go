@@ -201,7 +201,8 @@ func (q *request) look(p *parked) {
 	limit := time.NewTimer(wire.HoldFor)
 	defer limit.Stop()
 	select {
-	case <-p.proceed:
+	case m := <-p.proceed:
+		q.proceeds(m)
 	case <-p.release:
 	case <-limit.C:
 	}

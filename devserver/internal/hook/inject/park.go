@@ -34,7 +34,7 @@ type parked struct {
 	waits bool             // counted in failures.waiting
 	asked bool             // something was evaluated in it; guarded by failures.mu
 
-	proceed chan struct{}       // capacity 1
+	proceed chan wire.Message   // capacity 1
 	answer  chan *wire.Response // capacity 1
 	decided chan bool           // capacity 1: whether devrun's answer went out
 	release chan struct{}       // closed by letGo
@@ -74,7 +74,7 @@ func newFailures(c *channel) *failures {
 	c.on(wire.Proceed, func(m wire.Message) {
 		if p := f.find(m.ID); p != nil {
 			select {
-			case p.proceed <- struct{}{}:
+			case p.proceed <- m:
 			default:
 			}
 		}
@@ -91,7 +91,7 @@ func (f *failures) next() string { return strconv.FormatUint(f.last.Add(1), 10) 
 func (f *failures) enter(id string, pins []unsafe.Pointer) *parked {
 	p := &parked{
 		id: id, pins: pins,
-		proceed: make(chan struct{}, 1),
+		proceed: make(chan wire.Message, 1),
 		answer:  make(chan *wire.Response, 1),
 		decided: make(chan bool, 1),
 		release: make(chan struct{}),

@@ -43,9 +43,12 @@ type response struct {
 	raised  []raised     // panics at that point
 	frames  []wire.Frame // and calls
 	done    bool         // devrun was to be told of it
+	about   []byte       // what is being written meanwhile
 
 	is       string  // of the last report, "" before
-	p        *parked // of a reported status that is not finished
+	p        *parked // of a reported status that is not finished, or of what goes on in its own way
+	address  string  // of the last report, for the app's answer
+	own      bool    // which is the one that goes out
 	answered bool    // by devrun; what the app still writes is for nobody
 	scrap    http.Header
 }
@@ -77,8 +80,35 @@ func (q *request) reported() (is string, p *parked) {
 func (q *request) setReported(h how, p *parked) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.is = h.is
+	q.is, q.address, q.own = h.is, "", false
 	if h.is == "status" && !h.stays {
+		q.p = p
+	}
+}
+
+// proceeds takes what devrun says of the app's answer. The time that it took is not the
+// app's.
+func (q *request) proceeds(m wire.Message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.address, q.own = m.Address, m.Own
+	if q.s.WriteTimeout > 0 && !q.deadline && !q.hijacked {
+		q.real.SetWriteDeadline(time.Now().Add(q.s.WriteTimeout))
+	}
+}
+
+func (q *request) isOwn() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.own
+}
+
+// passes is for a failure that does not stay, for the sake of the app's answer: devrun
+// is told of that as of a status.
+func (q *request) passes(p *parked) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.own {
 		q.p = p
 	}
 }
@@ -91,7 +121,8 @@ func (q *request) soFar(cut bool) wire.Response {
 	if cut && !q.committed {
 		return wire.Response{}
 	}
-	r := wire.Response{Status: q.status, Body: q.body, Size: int(q.size), Started: q.committed, Header: fields(q.header)}
+	body := append(q.body[:len(q.body):len(q.body)], q.about...)
+	r := wire.Response{Status: q.status, Body: body, Size: int(q.size) + len(q.about), Started: q.committed, Header: fields(q.header)}
 	if len(r.Body) > mostBody {
 		r.Body = r.Body[:mostBody:mostBody]
 	}
@@ -113,7 +144,7 @@ func (q *request) begin(status int) {
 // caller to write. Called with mu held.
 func hold[B []byte | string](q *request, b B) bool {
 	most := holdSmall
-	if q.failing {
+	if q.failing && !q.own {
 		most = holdError
 	}
 	n := int64(len(b))
@@ -139,12 +170,16 @@ func (q *request) commit() {
 		return
 	}
 	q.committed = true
-	h := q.real.Header()
-	if sameHeader(h, q.header) {
+	h, header := q.real.Header(), q.header
+	if q.address != "" {
+		header = header.Clone()
+		header.Set(wire.FailureHeader, q.address)
+	}
+	if sameHeader(h, header) {
 		q.real.WriteHeader(q.status)
 	} else {
 		now := h.Clone()
-		setHeader(h, q.header)
+		setHeader(h, header)
 		q.real.WriteHeader(q.status)
 		setHeader(h, now)
 	}

@@ -206,6 +206,16 @@ func (w *writer) WriteString(s string) (int, error) { return write(w, s, w.rw.Wr
 func write[B []byte | string](w *writer, b B, real func(B) (int, error)) (int, error) {
 	q := w.q
 	q.mu.Lock()
+	if q.status == 0 && !q.hijacked && !q.answered {
+		q.begin(http.StatusOK)
+	}
+	if q.failing && !q.done {
+		q.about = []byte(b[:min(len(b), mostBody)])
+		q.mu.Unlock()
+		q.tell()
+		q.mu.Lock()
+		q.about = nil
+	}
 	switch {
 	case q.answered:
 		q.mu.Unlock()
@@ -216,15 +226,9 @@ func write[B []byte | string](w *writer, b B, real func(B) (int, error)) (int, e
 			q.complain("response.Write on hijacked connection")
 		}
 		return 0, http.ErrHijacked
-	case q.status == 0:
-		q.begin(http.StatusOK)
 	}
 	held := hold(q, b)
-	tell := q.failing && !q.done
 	q.mu.Unlock()
-	if tell {
-		q.tell()
-	}
 	if held {
 		return len(b), nil
 	}
@@ -243,8 +247,14 @@ func (w *writer) FlushError() error {
 	if q.status == 0 {
 		q.begin(http.StatusOK)
 	}
-	q.commit()
 	q.mu.Unlock()
 	q.tell()
+	q.mu.Lock()
+	if q.answered || q.hijacked {
+		q.mu.Unlock()
+		return nil
+	}
+	q.commit()
+	q.mu.Unlock()
 	return w.rw.FlushError()
 }
