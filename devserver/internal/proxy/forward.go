@@ -182,7 +182,7 @@ func (f *Front) try(w http.ResponseWriter, x *exchange, s *state) error {
 		}
 	}()
 	f.proxy.ServeHTTP(&reply{w, x}, r)
-	scrub(w.Header()) // the trailers
+	scrub(w.Header(), never) // the trailers
 	return x.err
 }
 
@@ -313,7 +313,11 @@ func (f *Front) send(r *http.Request) (*http.Response, error) {
 // modify makes the app's answer fit to be passed on.
 func (f *Front) modify(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	scrub(res.Header)
+	said := never
+	if f.opts.Said != nil {
+		said = func(name, value string) bool { return f.opts.Said(res.Request.Context(), name, value) }
+	}
+	scrub(res.Header, said)
 	for name := range res.Trailer {
 		if reserved(name) {
 			delete(res.Trailer, name)
@@ -345,7 +349,7 @@ func (w *reply) WriteHeader(code int) {
 		if code == http.StatusContinue && w.x.r.Header.Get("Expect") != "" {
 			return // sent when the transport begins to read the body
 		}
-		scrub(h)
+		scrub(h, never)
 		w.ResponseWriter.WriteHeader(code)
 		return
 	}

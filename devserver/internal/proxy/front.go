@@ -68,6 +68,11 @@ type Options struct {
 	// Lost is asked when requests begin to go to an app, for who explains why it closes
 	// a connection without an answer; nil explains nothing, of no app or of this one.
 	Lost func() Lost
+
+	// Said tells whether it is devrun that has put this into the header of the app's
+	// answer, in its own name; nil: it puts in nothing. It may take its time, until ctx
+	// ends.
+	Said func(ctx context.Context, name, value string) bool
 }
 
 // Lost returns what answers a request whose connection the app closed without an

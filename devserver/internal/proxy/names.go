@@ -13,10 +13,17 @@ func reserved(name string) bool {
 	return len(name) >= len(mine) && strings.EqualFold(name[:len(mine)], mine)
 }
 
-// scrub removes from an answer what only devrun may say.
-func scrub(h http.Header) {
-	for name := range h {
-		if reserved(name) {
+func never(_, _ string) bool { return false }
+
+// scrub removes from an answer what only devrun may say, but for what it has said.
+func scrub(h http.Header, said func(name, value string) bool) {
+	for name, values := range h {
+		if !reserved(name) {
+			continue
+		}
+		if values = slices.DeleteFunc(values, func(v string) bool { return !said(name, v) }); len(values) > 0 {
+			h[name] = values
+		} else {
 			delete(h, name)
 		}
 	}

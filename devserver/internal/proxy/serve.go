@@ -72,7 +72,7 @@ func internal(p string) (string, bool) {
 
 // answer sees r through all states until it is answered.
 func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
-	x := newExchange(r, f.opts.Snippet != nil && wantsPage(r))
+	x := newExchange(r, f.opts.Snippet != nil && WantsPage(r))
 	if x.page && f.opts.Asked != nil {
 		begun := sync.OnceFunc(f.opts.Asked())
 		defer begun()
@@ -237,9 +237,9 @@ func toPage(r *http.Request) bool {
 	return passedOn(r) || accepts(r, "application/json")
 }
 
-// wantsPage tells whether r asks for a whole document, as opposed to a part of
+// WantsPage tells whether r asks for a whole document, as opposed to a part of
 // one that a script will put into a page.
-func wantsPage(r *http.Request) bool {
+func WantsPage(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost: // what a person can ask for
 	default:

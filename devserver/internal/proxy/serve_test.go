@@ -74,7 +74,7 @@ func TestWantsPage(t *testing.T) {
 		{"GET", "Accept: text/html|X-PJAX: true", false},
 		{"GET", "Accept: text/html|Range: bytes=0-", false},
 	} {
-		if got := wantsPage(request(c.method, c.header)); got != c.want {
+		if got := WantsPage(request(c.method, c.header)); got != c.want {
 			t.Errorf("%s %s: %v", c.method, c.header, got)
 		}
 	}
