@@ -25,15 +25,19 @@ type answer struct {
 	text       string
 	snippet    func(method string) string
 	policy     string // "" is the one of all pages
+	failure    string // address, for the header
+	script     bool   // gets no html
 	varies     bool   // with who asks, too
 }
 
 func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var mime string
 	var body []byte
-	switch negotiate(r.Header.Values("Accept")) {
+	switch negotiate(r.Header.Values("Accept"), a.script) {
 	case asHTML:
 		mime, body = "text/html; charset=utf-8", a.withSnippet(r.Method)
+	case asOwnJSON:
+		mime, body = ownJSON, a.json
 	case asJSON:
 		mime, body = "application/json", a.json
 	case asMarkdown:
@@ -54,6 +58,9 @@ func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	guard(h)
+	if a.failure != "" {
+		h.Set(wire.FailureHeader, a.failure)
+	}
 	if a.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(a.retryAfter))
 	}
@@ -85,14 +92,26 @@ const (
 	asText form = iota
 	asMarkdown
 	asJSON
+	asOwnJSON
 	asHTML
 )
+
+// ownJSON is devrun's name for the JSON of its pages: who asks for application/json
+// means the app's.
+const ownJSON = "application/vnd.devrun+json"
+
+// ByName tells whether the Accept headers ask for a form that apps do not have, so that
+// it is devrun's which is wanted.
+func ByName(h http.Header) bool {
+	as := negotiate(h.Values("Accept"), false)
+	return as == asOwnJSON || as == asMarkdown
+}
 
 // negotiate picks the form that the Accept headers like best. Of those liked
 // equally html comes first, then JSON, then Markdown: a client that names text/html
 // at all is most often a browser. A wildcard means "anything", which for what is
-// no browser is plain text.
-func negotiate(accept []string) form {
+// no browser is plain text, and so is html for a script.
+func negotiate(accept []string, script bool) form {
 	best, bestQ := asText, 0.0
 	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		name, params, _ := strings.Cut(item, ";")
@@ -102,6 +121,9 @@ func negotiate(accept []string) form {
 			best, bestQ = f, q
 		}
 	}
+	if best == asHTML && script {
+		return asText
+	}
 	return best
 }
 
@@ -109,6 +131,8 @@ func formOf(mime string) form {
 	switch {
 	case mime == "text/html", mime == "application/xhtml+xml":
 		return asHTML
+	case mime == ownJSON:
+		return asOwnJSON
 	case mime == "application/json", mime == "text/json", strings.HasPrefix(mime, "application/") && strings.HasSuffix(mime, "+json"):
 		return asJSON
 	case mime == "text/markdown", mime == "text/x-markdown":

@@ -22,6 +22,7 @@ type Place struct {
 	Away bool
 
 	ConsoleURL string // Away: address of the same failure on devrun's origin, or ""
+	Script     bool   // Away: it is no navigation that asks, so html would be put to another use
 	WaitURL    string // Away: on that origin, answers when the page is out of date; "" for none
 
 	Kept           int    // failures that are kept, for the navigation; not Away
@@ -36,7 +37,7 @@ type Place struct {
 // It is made anew for each request, which decides who reads: see seesAll.
 func (p *Pages) Failed(f fault.Failure, at Place) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.newFailureView(f, at).answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"))).ServeHTTP(w, r)
+		p.newFailureView(f, at).answer(seesAll(at.Away, r.Header), negotiate(r.Header.Values("Accept"), at.Script)).ServeHTTP(w, r)
 	})
 }
 
@@ -219,12 +220,12 @@ func (v *failureView) status() int {
 func (v *failureView) answer(all bool, as form) *answer {
 	a := &answer{status: v.status(), varies: v.at.Away}
 	if v.at.Away {
-		a.policy = awayPolicy(v.at.WaitURL)
+		a.policy, a.failure, a.script = awayPolicy(v.at.WaitURL), v.at.ConsoleURL, v.at.Script
 	}
 	switch as {
 	case asHTML:
 		a.html = v.html(all)
-	case asJSON:
+	case asJSON, asOwnJSON:
 		a.json = v.json(all)
 	case asMarkdown:
 		a.markdown = v.markdown(all)

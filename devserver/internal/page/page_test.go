@@ -121,11 +121,11 @@ func TestNegotiate(t *testing.T) {
 		{"image/avif,image/webp,*/*;q=0.8", asText},
 		{",;q=,,", asText},
 	} {
-		if got := negotiate([]string{test.accept}); got != test.want {
+		if got := negotiate([]string{test.accept}, false); got != test.want {
 			t.Errorf("%q: form %d, want %d", test.accept, got, test.want)
 		}
 	}
-	if negotiate([]string{"image/png", "text/html"}) != asHTML {
+	if negotiate([]string{"image/png", "text/html"}, false) != asHTML {
 		t.Error("only the first of two Accept headers counts")
 	}
 }
