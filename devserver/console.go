@@ -14,6 +14,7 @@ import (
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/gate"
 	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/proxy"
 	"devrun/devserver/internal/term"
 	"devrun/devserver/internal/wire"
 )
@@ -103,12 +104,20 @@ func (s *failures) homePlace(id string) page.Place {
 	return at
 }
 
-// awayPlace is where a failure is read as the answer to its request.
-func (s *failures) awayPlace(f *failure) page.Place {
-	return page.Place{Away: true, ConsoleURL: s.url(f), WaitURL: s.console.WaitURL(f.ID, f.Generation)}
+// awayPlace is where a failure is read as the answer to its request r.
+func (s *failures) awayPlace(f *failure, r *http.Request) page.Place {
+	return page.Place{Away: true, Script: !proxy.WantsPage(r), ConsoleURL: s.url(f), WaitURL: s.console.WaitURL(f.ID, f.Generation)}
 }
 
 func (s *failures) url(f *failure) string { return s.console.URL() + page.FailurePath(f.ID) }
+
+// said tells whether a header of the app's answer is devrun's: the address of a failure
+// that is kept. No app knows one before its hook is told.
+func (s *failures) said(ctx context.Context, name, value string) bool {
+	var f *failure
+	ok := s.queue.doFor(ctx, func() { f = s.find(func(f *failure) bool { return s.url(f) == value }) })
+	return ok && f != nil && name == wire.FailureHeader
+}
 
 // pageState is what the app is doing, for devrun's own pages.
 func (l *loop) pageState() page.State {

@@ -36,6 +36,7 @@ type Config struct {
 	SMTP    bool    // take the app's mail and show it
 	Console Console // when Go can be evaluated on the page of a failure
 	Park    Park
+	NoPages bool // a request that fails gets what the app gives, whoever asks
 
 	Editor  string // name or address template, "" for the default
 	Verbose bool

@@ -14,6 +14,7 @@ import (
 	"devrun/devserver/internal/expr"
 	"devrun/devserver/internal/fault"
 	"devrun/devserver/internal/page"
+	"devrun/devserver/internal/proxy"
 	"devrun/devserver/internal/term"
 	"devrun/devserver/internal/wire"
 )
@@ -31,7 +32,8 @@ type failure struct {
 	mark    wire.Mark     // of its goroutine
 	seen    bool          // its variables were read, or cannot be
 	done    bool          // of a Status: its handler has returned, Production is the whole answer
-	answers bool          // its request waits for a page
+	answers bool          // its request waits for devrun
+	own     bool          // and gets what the app gives, nothing of devrun's in its place
 	stays   bool          // its goroutine is there until it is released
 	late    bool          // its goroutine has gone on: there is nothing to read
 	session *expr.Session // what the console has defined
@@ -46,6 +48,7 @@ type failures struct {
 	console  *console.Console
 	visitors func(http.Handler) http.Handler // who may see a page on the app's address
 	state    func() page.State               // what the app is doing
+	off      bool                            // nobody sees a page, or another form of it, on the app's address
 	wanted   func()                          // a request waits for debug information
 	wait     time.Duration                   // for how long
 
@@ -71,16 +74,36 @@ func (s *failures) failed(a *app, in *image, m wire.Failure) {
 	f := &failure{Failure: failureOf(m), app: a, in: in, id: m.ID, mark: m.Mark, session: &expr.Session{}}
 	f.Generation, f.Pid, f.Built = a.gen, in.channel.Pid, a.binary.Built
 	f.Beside = f.Pid != a.proc.Pid()
-	f.stays, f.late = m.Stays, m.Returned
+	f.own = s.isOwn(f.Failure)
+	f.stays, f.late = m.Stays && (!f.own || f.How == fault.Panicked), m.Returned
 	if f.goesOn() {
 		f.Gone = goneEarly
-		if f.How == fault.Status {
+		switch {
+		case m.Stays:
+			f.Gone += goneOwn
+		case f.How == fault.Status:
 			f.Gone += " Only requests that panicked are parked; --park=10,5xx parks 5xx answers too."
 		}
 	}
 	f.answers = !m.Hijacked && !m.Response.Started
 	s.record(f)
+	if f.own && f.How == fault.Panicked {
+		s.proceed(f) // there is no answer that would have to be written first
+	}
 	s.examine(f)
+}
+
+// isOwn tells whether who asked gets what the app gives: all but a person, and who asks
+// for devrun's by name.
+func (s *failures) isOwn(f fault.Failure) bool {
+	r := requestOf(f.Request)
+	return s.off || f.How != fault.Panicked && !proxy.WantsPage(r) && !page.ByName(r.Header)
+}
+
+// proceed has the handler go on, or of a panic the connection be cut.
+func (s *failures) proceed(f *failure) {
+	f.answers = f.answers && !f.own
+	f.in.send(wire.Message{Kind: wire.Proceed, ID: f.id, Address: s.url(f), Own: f.own})
 }
 
 // goesOn reports that its handler goes on once the variables are read: Proceed.
@@ -172,8 +195,8 @@ func (s *failures) examined(f *failure, e examined) {
 		f.Notes = append(f.Notes, "None of the app's own calls is on the stack: what led to this has returned, or is not in the app's files.")
 	}
 	s.announce(f, e)
-	if f.goesOn() && f.in != nil {
-		f.in.send(wire.Message{Kind: wire.Proceed, ID: f.id})
+	if (f.goesOn() || f.own && f.How != fault.Panicked) && f.in != nil {
+		s.proceed(f)
 	}
 	s.answer(f)
 }
@@ -205,10 +228,11 @@ func (s *failures) answer(f *failure) {
 		return
 	}
 	f.answers = false
-	data, in, at := f.Failure, f.in, s.awayPlace(f)
+	r := requestOf(f.Request)
+	data, in, at := f.Failure, f.in, s.awayPlace(f, r)
 	go func() {
 		w := &answerWriter{header: http.Header{}}
-		s.visitors(s.pages.Failed(data, at)).ServeHTTP(w, requestOf(data.Request))
+		s.visitors(s.pages.Failed(data, at)).ServeHTTP(w, r)
 		w.header.Set("Cache-Control", "no-store, no-transform") // the page has its own way to load anew
 		_ = in.channel.Send(wire.Message{Kind: wire.Answer, ID: f.id, Response: w.response()})
 	}()
@@ -218,6 +242,7 @@ func (s *failures) answer(f *failure) {
 const (
 	goneReturned = "The handler has returned, so nothing can be evaluated any more."
 	goneEarly    = "This request has finished."
+	goneOwn      = " Its client got the app's own answer, for which it had to go on; a browser's, or one with Accept: application/vnd.devrun+json, is parked."
 	goneOn       = "The goroutine is no longer parked, so nothing can be evaluated any more."
 	goneWith     = "The app's process has ended, so nothing can be evaluated any more."
 )

@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -28,7 +29,8 @@ type listeners struct {
 	hub        *reload.Hub
 	pages      *page.Pages
 	term       *term.Terminal
-	lost       func() proxy.Lost // of the app that is forwarded to
+	lost       func() proxy.Lost                                // of the app that is forwarded to
+	said       func(_ context.Context, name, value string) bool // by devrun, in the header of the app's answer
 
 	memory memory
 	byKey  map[string]*front
@@ -51,8 +53,8 @@ type answer struct {
 	app   int  // the generation that runs, 0 for none
 }
 
-func newListeners(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal, lost func() proxy.Lost) *listeners {
-	f := &listeners{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, lost: lost, memory: memory, byKey: map[string]*front{}}
+func newListeners(cfg Config, memory memory, internal http.Handler, hub *reload.Hub, pages *page.Pages, t *term.Terminal, lost func() proxy.Lost, said func(_ context.Context, name, value string) bool) *listeners {
+	f := &listeners{host: cfg.Host, addr: cfg.Addr, hub: hub, pages: pages, term: t, lost: lost, said: said, memory: memory, byKey: map[string]*front{}}
 	addrHost, _, _ := net.SplitHostPort(cfg.Addr) // what is wrong with it is said when it is used
 	for _, host := range []string{cfg.Host, addrHost} {
 		if host != "" && !loopback(host) {
@@ -114,7 +116,7 @@ func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, er
 	})
 	options := proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet, Asked: f.hub.Asked,
-		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Terms: agreed.terms, Lost: f.lost,
+		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Terms: agreed.terms, Lost: f.lost, Said: f.said,
 	}
 	if l != nil {
 		options.Addrs, options.Listener = nil, l

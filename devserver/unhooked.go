@@ -19,13 +19,37 @@ const servedWait = 500 * time.Millisecond
 // goneUnhooked is why nothing can be evaluated in an app without the hook.
 const goneUnhooked = "Without devrun's hook failed requests are not parked, so nothing can be evaluated."
 
+// said tells whether devrun has put this into the header of the app's answer.
+func (l *loop) said(ctx context.Context, name, value string) bool {
+	return l.failures.said(ctx, name, value)
+}
+
+// cut closes the connection of a request, as the app did.
+var cut = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+
 // lost explains the connections that the present app closes without an answer; one
-// with the hook answers for its panics itself.
+// with the hook answers for its panics itself. Without pages the client's is closed, too.
 func (l *loop) lost() proxy.Lost {
 	a := l.process.any()
-	if a == nil || a.binary.Hooked() {
+	switch {
+	case a == nil:
 		return nil
+	case !a.binary.Hooked() && l.cfg.NoPages:
+		note := l.explains(a)
+		return func(r *http.Request, peer string) http.Handler {
+			note(r, peer)
+			return cut
+		}
+	case !a.binary.Hooked():
+		return l.explains(a)
+	case l.cfg.NoPages:
+		return func(*http.Request, string) http.Handler { return cut }
 	}
+	return nil
+}
+
+// explains makes a failure of what an app without the hook logs.
+func (l *loop) explains(a *app) proxy.Lost {
 	return func(r *http.Request, peer string) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), servedWait)
 		defer cancel()
@@ -72,7 +96,7 @@ func (s *failures) served(a *app, r *http.Request, message string, g fault.Gorou
 	}
 	s.record(f)
 	s.examined(f, examined{said: fault.Redacted(f.Failure).Message, err: unhooked(a.binary)})
-	data, at := f.Failure, s.awayPlace(f)
+	data, at := f.Failure, s.awayPlace(f, r)
 	return func() http.Handler { return s.visitors(s.pages.Failed(data, at)) }
 }
 

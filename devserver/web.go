@@ -46,10 +46,10 @@ func (l *loop) openWeb(remembered memory) error {
 	internal.Handle("/__devrun/", w.hub.Handler())
 	internal.Handle("/__devrun/page.css", page.Assets())
 	internal.Handle("/__devrun/page.js", page.Assets())
-	w.listeners = newListeners(l.cfg, remembered, internal, w.hub, w.pages, l.term, l.lost)
+	w.listeners = newListeners(l.cfg, remembered, internal, w.hub, w.pages, l.term, l.lost, l.said)
 	l.failures = &failures{
 		queue: l.queue, term: l.term, pages: w.pages, visitors: w.listeners.visitors, state: l.pageState,
-		wanted: func() { l.prepareDebugger(true) }, wait: debuggerWait,
+		wanted: func() { l.prepareDebugger(true) }, wait: debuggerWait, off: l.cfg.NoPages,
 	}
 	if w.mail != nil {
 		w.mail.pages = w.pages

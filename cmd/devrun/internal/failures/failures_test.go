@@ -102,7 +102,7 @@ func (f failure) rootAt() int {
 
 // asked is a failure as an answer to a request for JSON.
 func asked(client *http.Client, url string, header ...string) (status int, f failure, body string, err error) {
-	resp, body, err := ask(client, url, append([]string{"Accept", "application/json"}, header...)...)
+	resp, body, err := ask(client, url, append([]string{"Accept", ownJSON}, header...)...)
 	if err != nil {
 		return 0, f, body, err
 	}

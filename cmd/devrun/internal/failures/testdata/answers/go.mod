@@ -1,0 +1,3 @@
+module example.test/answers
+
+go 1.25
