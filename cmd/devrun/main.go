@@ -103,7 +103,7 @@ func (inv *invocation) config() devserver.Config {
 		Dir: s.Dir, Package: s.Package, Args: s.Args, Environ: inv.environ,
 		Addr: s.Addr, Host: s.Host, Grace: s.Grace, Poll: s.Poll,
 		Tags: s.Tags, LDFlags: s.LDFlags, GCFlags: s.GCFlags, Race: s.Race,
-		SMTP: s.SMTP, Console: consoles[s.Console], Park: s.Park,
+		SMTP: s.SMTP, Console: consoles[s.Console], Park: s.Park, NoPages: s.Pages == PagesOff,
 		Editor: linkTemplate(s.Editor), Verbose: s.Verbose, NoColor: s.NoColor, Version: version(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}

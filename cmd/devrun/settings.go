@@ -24,6 +24,7 @@ type Settings struct {
 	SMTP                   bool
 	Console                string
 	Park                   devserver.Park
+	Pages                  string
 	Editor                 string
 	Force                  bool
 	NoColor, Verbose       bool
@@ -109,6 +110,9 @@ var settings = []setting{
 		oldFlag: "hold", oldEnv: "DEVRUN_HOLD",
 		means: "how many panicked requests stay parked for the console, the newest ones; add ,5xx to park 5xx answers too",
 		set:   setPark},
+	{flag: "pages", env: "DEVRUN_PAGES", arg: "when", value: PagesOn,
+		means: "devrun's page in the browser when a request failed: on, off (the app's answer, whoever asks); failed builds and crashes have theirs anyway",
+		set:   setPages},
 	{flag: "editor", env: "DEVRUN_EDITOR", arg: "name", value: "vscode",
 		means: "editor that links to source open: " + editorNames() + ", or an address with {file}, {line} and {column}",
 		set:   setEditor},
@@ -128,6 +132,12 @@ const (
 	ConsoleAuto = "auto"
 	ConsoleOn   = "on"
 	ConsoleOff  = "off"
+)
+
+// Whether a failed request is answered with a page on the app's address.
+const (
+	PagesOn  = "on"
+	PagesOff = "off"
 )
 
 // noColor is a convention among programs: it counts whatever its value is, if
@@ -189,6 +199,14 @@ func setConsole(s *Settings, v string) error {
 		return fmt.Errorf("it must be auto, on or off")
 	}
 	s.Console = v
+	return nil
+}
+
+func setPages(s *Settings, v string) error {
+	if v != PagesOn && v != PagesOff {
+		return fmt.Errorf("it must be on or off")
+	}
+	s.Pages = v
 	return nil
 }
 

@@ -54,6 +54,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 		"DEVRUN_SMTP":    func(s Settings) any { return s.SMTP },
 		"DEVRUN_CONSOLE": func(s Settings) any { return s.Console },
 		"DEVRUN_PARK":    func(s Settings) any { return s.Park },
+		"DEVRUN_PAGES":   func(s Settings) any { return s.Pages },
 		"DEVRUN_EDITOR":  func(s Settings) any { return s.Editor },
 		"DEVRUN_FORCE":   func(s Settings) any { return s.Force },
 		"DEVRUN_VERBOSE": func(s Settings) any { return s.Verbose },
@@ -63,7 +64,7 @@ func TestEverySettingFromEverySource(t *testing.T) {
 	values := map[string]string{
 		"DEVRUN_ADDR": ":8081", "DEVRUN_HOST": "0.0.0.0", "DEVRUN_GRACE": "9s", "DEVRUN_POLL": "1m", "DEVRUN_EDITOR": "goland", "APP_ENV": "development",
 		"DEVRUN_TAGS": "a,b", "DEVRUN_LDFLAGS": "-X main.v=1", "DEVRUN_GCFLAGS": "-N",
-		"DEVRUN_CONSOLE": "off", "DEVRUN_PARK": "3",
+		"DEVRUN_CONSOLE": "off", "DEVRUN_PARK": "3", "DEVRUN_PAGES": "off",
 	}
 	for _, row := range settings {
 		if row.flag == "dir" {
