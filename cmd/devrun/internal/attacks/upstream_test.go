@@ -112,17 +112,20 @@ func forgeReports(t *testing.T, s *site) {
 	s.again(t)
 }
 
-// An app that imitates devrun's answers gets no secret into its page.
+// An app that imitates devrun's answers gets no secret into its page, and does not say
+// where a failure is. Its scripts get the imitation, as any answer of its own.
 func imitatePage(t *testing.T, s *site) {
-	for _, header := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, {"Accept", "text/html"}, {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}} {
+	for i, header := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, {"Accept", "text/html"}, {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}} {
+		script := i == 2
 		for _, path := range []string{"/imitation", "/page"} {
 			resp, body, err := e2e.Ask("GET", s.URL(path), nil, header...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name := range resp.Header {
-				if strings.HasPrefix(name, "X-Devrun-") {
-					t.Errorf("%s: %s is passed on", path, name)
+			for name, values := range resp.Header {
+				ours := path == "/imitation" && name == "X-Devrun-Failure" && len(values) == 1 && strings.HasPrefix(values[0], s.own+"/failures/")
+				if strings.HasPrefix(name, "X-Devrun-") && !ours {
+					t.Errorf("%s: %s is passed on: %q", path, name, values)
 				}
 			}
 			for _, secret := range []string{s.token, s.pin, s.ID, s.own + "/api"} {
@@ -133,11 +136,15 @@ func imitatePage(t *testing.T, s *site) {
 			switch {
 			case path == "/page" && (resp.StatusCode != 200 || strings.Contains(body, s.own) || strings.Count(body, "<script") > 1 || !strings.Contains(body, "<!--snippet-->")):
 				t.Errorf("a page of the app became\n%s", body)
+			case path == "/imitation" && script:
+				if resp.StatusCode != 500 || resp.Header.Get("X-Frame-Options") != "ALLOWALL" || !strings.Contains(body, "http://evil.test/failures/x") {
+					t.Errorf("the app's own answer became %v\n%.2000s", resp.Header, body)
+				}
 			case path == "/imitation" && (resp.StatusCode != 500 || resp.Header.Get("X-Frame-Options") != "DENY" || resp.Header.Get("X-Content-Type-Options") != "nosniff"):
 				t.Errorf("an imitation became %v\n%.2000s", resp.Header, body)
 			case path == "/imitation" && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html"):
 				s.inert(t, "the page of an imitation", body) // leads nowhere else, too
-			case path == "/imitation" && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
+			case path == "/imitation":
 				t.Errorf("an imitation became %s", resp.Header.Get("Content-Type"))
 			}
 		}
