@@ -154,6 +154,100 @@ func TestStatus(t *testing.T) {
 	p.page(done)
 }
 
+// The app's own answer goes out, with the address of its failure, where devrun says so.
+func TestOwn(t *testing.T) {
+	const address = "http://127.0.0.1:1/failures/X"
+	p1, url1 := failing(t, nil)
+	p2, url2, client2 := secure(t)
+	for _, server := range []struct {
+		p      *process
+		url    string
+		client *http.Client
+	}{{p1, url1, &client}, {p2, url2, client2}} {
+		p := server.p
+		own := func(f *wire.Failure) {
+			t.Helper()
+			p.say(wire.Message{Kind: wire.Proceed, ID: f.ID, Address: address, Own: true})
+		}
+		for _, c := range []struct {
+			path, how string
+			status    int
+			body      string
+		}{
+			{"/error", "status", 500, "no such table: users\nmore"},
+			{"/bare", "status", 503, ""},
+			{"/template", "status", 200, "<h1>susan</h1>template: page:1:20: executing \"page\" at <.Nope>: can't evaluate field Nope in type main.user\n"},
+			{"/elsewhere", "status", 500, "elsewhere\n"},
+			{"/recovered", "recovered", 500, "sorry: " + nilText + "\n"},
+			{"/silent", "recovered", 500, ""},
+		} {
+			done := p.ask(server.client, "GET", server.url+c.path, nil)
+			f := p.failure()
+			equal(t, c.path, f.How, c.how)
+			own(f)
+			a := p.wait(done)
+			if a.err != nil || a.res.StatusCode != c.status || a.body != c.body || !slices.Equal(a.res.Header[wire.FailureHeader], []string{address}) {
+				t.Errorf("%s: answer %+v", c.path, a)
+			}
+			m := p.next(wire.Finished)
+			equal(t, c.path, fmt.Sprint(m.ID, m.Response.Status, string(m.Response.Body)), fmt.Sprint(f.ID, c.status, c.body))
+			if slices.ContainsFunc(m.Response.Header, func(f wire.Field) bool { return f.Name == wire.FailureHeader }) {
+				t.Errorf("%s: told of devrun's header: %+v", c.path, m.Response.Header)
+			}
+			if f.Stays {
+				p.gone(f.ID)
+			}
+		}
+
+		// A page that does not come leaves the address all the same, in what is flushed.
+		done := p.ask(server.client, "GET", server.url+"/flushing", nil)
+		f := p.failure()
+		equal(t, "flushed", f.Response.Started, false)
+		p.say(wire.Message{Kind: wire.Proceed, ID: f.ID, Address: address})
+		if a := p.wait(done); a.err != nil || a.body != "first\nsecond\n" || a.res.Header.Get(wire.FailureHeader) != address {
+			t.Errorf("flushed: answer %+v", a)
+		}
+		equal(t, "flushed", p.next(wire.Finished).Response.Started, true)
+
+		// A panic has no answer, and stays.
+		done = p.ask(server.client, "GET", server.url+"/nil", nil)
+		f = p.failure()
+		own(f)
+		if a := p.wait(done); a.err == nil {
+			t.Errorf("a panic is answered: %+v", a)
+		}
+		p.say(wire.Message{Kind: wire.Release, ID: f.ID})
+		p.gone(f.ID)
+
+		// Raised again it takes the answer back, and fails anew.
+		done = p.ask(server.client, "GET", server.url+"/again", nil)
+		f = p.failure()
+		own(f)
+		second := p.failure()
+		equal(t, "raised again", f.How+" "+second.How, "recovered panic")
+		if m := p.next(wire.Finished); m.ID != f.ID || m.Response.Status != 0 {
+			t.Errorf("finished %+v", m)
+		}
+		p.show(second.ID)
+		p.page(done)
+		p.gone(f.ID)
+		equal(t, "after it", fetch(t, server.client, server.url+"/ok")[:3], "ok ")
+	}
+}
+
+// The time that devrun takes is not the app's: an answer that comes after it is not too
+// late for the server.
+func TestOwnAndWriteTimeout(t *testing.T) {
+	p, url := failing(t, nil, "-write=300ms")
+	done := p.ask(&client, "GET", url+"/error", nil)
+	f := p.failure()
+	time.Sleep(400 * time.Millisecond) // devrun is at work
+	p.say(wire.Message{Kind: wire.Proceed, ID: f.ID, Address: "http://127.0.0.1:1/", Own: true})
+	if a := p.wait(done); a.err != nil || a.body != "no such table: users\nmore" {
+		t.Errorf("answer %+v", a)
+	}
+}
+
 // The mark of a goroutine is there as long as it is where it failed.
 func TestMark(t *testing.T) {
 	p, url := failing(t, nil)

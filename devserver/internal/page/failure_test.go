@@ -305,6 +305,51 @@ func TestWhoSees(t *testing.T) {
 	}
 }
 
+// TestFailureAnswers: in which form who asks gets a failure on the app's address, and that
+// the answer names it; on devrun's own the reader is there already.
+func TestFailureAnswers(t *testing.T) {
+	app := failedApp(t)
+	f := explained(app, panicked(t, app))
+	for _, test := range []struct {
+		accept         string
+		person, script string // type of the answer
+		named          bool
+	}{
+		{"*/*", "text/plain; charset=utf-8", "text/plain; charset=utf-8", false},
+		{"text/html, */*", "text/html; charset=utf-8", "text/plain; charset=utf-8", false},
+		{"application/json", "application/json", "application/json", false},
+		{"application/vnd.api+json", "application/json", "application/json", false},
+		{"application/vnd.devrun+json", ownJSON, ownJSON, true},
+		{"application/json, application/vnd.devrun+json", ownJSON, ownJSON, true},
+		{"application/vnd.devrun+json;q=0, application/json", "application/json", "application/json", false},
+		{"text/markdown", "text/markdown; charset=utf-8", "text/markdown; charset=utf-8", true},
+		{"text/markdown, application/json", "application/json", "application/json", false},
+	} {
+		h := http.Header{"Accept": {test.accept}}
+		if got := ByName(h); got != test.named {
+			t.Errorf("%s: by name %t", test.accept, got)
+		}
+		for name, at := range places {
+			for script, want := range map[bool]string{false: test.person, true: test.script} {
+				at.Script = script && at.Away
+				if !at.Away {
+					want = test.person
+				}
+				w := asks(New(app).Failed(f, at), "Accept", test.accept)
+				if got := w.Header().Get("Content-Type"); got != want {
+					t.Errorf("%s, %s, script %t: %s, want %s", name, test.accept, script, got, want)
+				}
+				if got := w.Header().Get("X-Devrun-Failure"); got != at.ConsoleURL {
+					t.Errorf("%s: the answer names %q", name, got)
+				}
+				if want == ownJSON && !json.Valid(w.Body.Bytes()) {
+					t.Errorf("no JSON: %s", w.Body)
+				}
+			}
+		}
+	}
+}
+
 // TestFailureForms holds the forms for terminals and programs to their texts.
 func TestFailureForms(t *testing.T) {
 	app := failedApp(t)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -247,6 +249,39 @@ func TestOwnNamesDoNotPass(t *testing.T) {
 	}
 	if strings.Count(got, "Set-Cookie: mine=1") != 2 || !strings.Contains(got, "X-Late: 1") {
 		t.Errorf("what is the app's own is gone:\n%s", got)
+	}
+}
+
+// Of what an answer says in devrun's name that passes which devrun has said.
+func TestSaid(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	direct := app(t, func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h["X-Devrun-Failure"] = []string{"forged", "true", "true too"}
+		h["X-Devrun-Other"] = []string{"forged"}
+		h["X-Own"] = []string{"true"}
+		w.WriteHeader(103)
+		h.Set("Trailer", "X-Devrun-Sum")
+		w.WriteHeader(500)
+		h.Set("X-Devrun-Sum", "true")
+		h.Set(http.TrailerPrefix+"X-Devrun-Late", "true")
+	})
+	f := front(t, Options{Said: func(ctx context.Context, name, value string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, name+" "+value)
+		return ctx.Err() == nil && strings.HasPrefix(value, "true")
+	}})
+	f.Forward(direct)
+	got := answerOf(t, f.Addrs()[0], []byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+	early, final, _ := strings.Cut(got, "HTTP/1.1 500")
+	if strings.Contains(early, "X-Devrun") || !strings.Contains(final, "X-Devrun-Failure: true\r\nX-Devrun-Failure: true too\r\n") || strings.Count(final, "X-Devrun-") != 2 {
+		t.Errorf("passed on:\n%s", got)
+	}
+	slices.Sort(asked)
+	if want := []string{"X-Devrun-Failure forged", "X-Devrun-Failure true", "X-Devrun-Failure true too", "X-Devrun-Other forged"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
 	}
 }
 

@@ -54,7 +54,7 @@ var askers = []struct {
 
 // given are requests for which the app has an answer, however odd.
 var given = []string{
-	"GET /json", "GET /text", "GET /bare", "GET /recovered", "GET /flushed", "GET /slow", "GET /unsaid", "GET /large", "GET /whole",
+	"GET /json", "GET /text", "GET /bare", "GET /recovered", "GET /flushed", "GET /slow", "GET /unsaid", "GET /large", "GET /whole", "GET /loud",
 	"GET /gzip", "GET /promised", "GET /early", "GET /copied", "GET /begun", "GET /again",
 	"HEAD /text", "HEAD /promised", "HEAD /recovered", "HEAD /large", "POST /posted", "PUT /posted",
 }

@@ -152,6 +152,12 @@ func main() {
 		w.Header().Set("X-Late", "1")
 		left <- "/error"
 	})
+	handle("/flushing", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(500)
+		io.WriteString(w, "first\n")
+		w.(http.Flusher).Flush()
+		io.WriteString(w, "second\n")
+	})
 	handle("/bare", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(503) // BARE
 	})

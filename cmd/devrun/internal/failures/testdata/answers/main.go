@@ -97,6 +97,9 @@ func main() {
 		w.WriteHeader(http.StatusInternalServerError)
 		io.WriteString(w, strings.Repeat("x", 2<<20))
 	})
+	handle("/loud", func(w http.ResponseWriter, r *http.Request) { // more than is kept back, at once
+		http.Error(w, strings.Repeat("loud ", 1<<19), http.StatusInternalServerError)
+	})
 	handle("/gzip", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
