@@ -79,6 +79,8 @@ func (s *failures) failed(a *app, in *image, m wire.Failure) {
 	if f.goesOn() {
 		f.Gone = goneEarly
 		switch {
+		case m.Stays && s.off:
+			f.Gone += " With --pages=off only panics that nobody has answered are parked."
 		case m.Stays:
 			f.Gone += goneOwn
 		case f.How == fault.Status:
@@ -100,10 +102,14 @@ func (s *failures) isOwn(f fault.Failure) bool {
 	return s.off || f.How != fault.Panicked && !proxy.WantsPage(r) && !page.ByName(r.Header)
 }
 
-// proceed has the handler go on, or of a panic the connection be cut.
+// proceed has the handler go on, or of a panic the connection be cut. Who may not see
+// devrun's pages is not told where they are.
 func (s *failures) proceed(f *failure) {
 	f.answers = f.answers && !f.own
-	f.in.send(wire.Message{Kind: wire.Proceed, ID: f.id, Address: s.url(f), Own: f.own})
+	m := wire.Message{Kind: wire.Proceed, ID: f.id, Own: f.own}
+	tell := func(http.ResponseWriter, *http.Request) { m.Address = s.url(f) }
+	s.visitors(http.HandlerFunc(tell)).ServeHTTP(&answerWriter{header: http.Header{}}, requestOf(f.Request))
+	f.in.send(m)
 }
 
 // goesOn reports that its handler goes on once the variables are read: Proceed.

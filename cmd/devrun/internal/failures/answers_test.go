@@ -230,6 +230,15 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	}
+	// What is too much to keep back, or has been sent on, a person has of the app, too.
+	for _, path := range []string{"/large", "/loud", "/flushed", "/unsaid"} {
+		g, err := under.get("GET "+path, navigation...)
+		theirs, err2 := alone.get("GET "+path, navigation...)
+		if err != nil || err2 != nil || g.String() != theirs.String() {
+			t.Errorf("a person %s: %v %v\nis   %v\nwant %v", path, err, err2, g, theirs)
+		}
+		g.names(t, r, "a person "+path)
+	}
 	// A panic after an answer of which nothing has gone out is one that nobody answers.
 	for _, path := range []string{"/both", "/rethrown"} {
 		g, err := under.get("GET " + path)
@@ -291,6 +300,39 @@ func TestForgedFailure(t *testing.T) {
 			t.Errorf("%q with a 500: %v %v", say, err, g)
 		}
 		g.names(t, r, "forged "+say)
+	}
+}
+
+// Who may not see devrun's pages, as one that comes under the name of another site, has
+// the app's answer and is not told where they are.
+func TestAnswersToStrangers(t *testing.T) {
+	t.Parallel()
+	r, under, alone := answering(t)
+	warm(t, e2e.Client, r.URL("/panic"))
+	theirs, err := alone.get("GET /json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := r.Raw("GET", "/json", "Host", "evil.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != theirs.status || string(body) != theirs.body || resp.Header.Get(failureHeader) != "" {
+		t.Errorf("%v %s %v %q", err, resp.Status, resp.Header, body)
+	}
+	for _, path := range []string{"/json", "/panic"} {
+		resp, err := r.Raw("GET", path, append([]string{"Host", "evil.test"}, navigation...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != 403 || resp.Header.Get(failureHeader) != "" || strings.Contains(string(body), "failures/") {
+			t.Errorf("%s: %v %s %v %q", path, err, resp.Status, resp.Header, body)
+		}
+	}
+	if g, err := under.get("GET /json"); err != nil || g.failure == "" {
+		t.Errorf("%v %v", err, g)
 	}
 }
 

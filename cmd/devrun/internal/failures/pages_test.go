@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
 )
 
@@ -70,4 +71,28 @@ func TestPagesOff(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// The same without the hook, when devrun knows of a panic by what net/http logs.
+func TestLongPagesOffUnhooked(t *testing.T) {
+	suite.Long(t)
+	t.Parallel()
+	r := e2e.NewOf(t, "notify", e2e.Path(t, own+"answers"))
+	r.Write("zz_devrun.go", "package main\n") // the name that the hook needs
+	r.Launch("--pages=off")
+	serving := r.Says(`^devrun: serving http://localhost:\d+`)
+	fmt.Sscanf(serving, "devrun: serving http://localhost:%d", &r.Port) // the app has the other
+	r.Served("v1")
+	for range 2 {
+		if resp, body, err := ask(e2e.Client, r.URL("/panic"), navigation...); err == nil {
+			t.Errorf("an answer to a panic: %s %s", resp.Status, body)
+		}
+	}
+	r.Says(`panic in GET /panic`)
+	if l := listed(t, r); len(l.Failures) != 2 || l.Failures[0].URI != "/panic" {
+		t.Errorf("%+v", l.Failures)
+	}
+	if resp, body, err := ask(e2e.Client, r.URL("/text"), navigation...); err != nil || resp.StatusCode != 500 || body != "no such table\n" {
+		t.Errorf("%v %v %s", err, resp, body)
+	}
 }

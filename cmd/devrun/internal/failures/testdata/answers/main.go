@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 )
 
 const version = "v1"
@@ -140,9 +139,6 @@ func main() {
 	s := &http.Server{Addr: net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")), Protocols: new(http.Protocols)}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
-	if d, err := time.ParseDuration(os.Getenv("WRITE_TIMEOUT")); err == nil {
-		s.WriteTimeout = d
-	}
 	log.Fatal(s.ListenAndServe())
 }
 
