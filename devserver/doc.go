@@ -95,9 +95,10 @@
 // nothing; either way every address of the app answers with a page that says
 // why, until a save mends it.
 //
-// A request that fails is answered by devrun: the hook holds it and says what
-// happened; inspect reads the variables out of the running process; cause finds what
-// led to it, once for the terminal and every page; page makes the answer; the hook
-// sends it. The goroutine of a panic stays parked, and console lets the developer
-// evaluate Go there: expr compiles, the hook carries out.
+// A request that fails is held by the hook, which says what happened; inspect reads the
+// variables out of the running process; cause finds what led to it, once for the terminal
+// and every page. A script's or an API client's is then left to the app, whose answer
+// names the failure in a header. For a person, and where the app has no answer, page makes
+// one and the hook sends it; the goroutine of a panic stays parked, and console lets the
+// developer evaluate Go there: expr compiles, the hook carries out.
 package devserver

@@ -173,7 +173,8 @@ func (q *request) unwound() bool {
 	}
 	o := outcome{kind: panicked, value: ps[0].value}
 	o.trace, _, _ = trace(64 << 10)
-	// The same panic may have been raised again, after a 5xx for which devrun answers.
+	// Raised again after a 5xx it is the same panic, which is told, unless it takes the
+	// app's own answer back.
 	if is, _ := q.reported(); is != "recovered" || q.isOwn() {
 		o.p = q.report(how{g: g, pins: pins, panics: ps, is: "panic", stays: true})
 	}

@@ -111,7 +111,7 @@ type writer2 struct {
 func (w *writer2) Push(target string, opts *http.PushOptions) error { return w.real.Push(target, opts) }
 
 // writer keeps the app's answer back as long as net/http would, and an error
-// until the handler has returned.
+// until the handler has returned, unless it is known to go out.
 type writer struct {
 	rw
 	q *request
