@@ -20,6 +20,7 @@ import (
 
 	"devrun/cmd/devrun/internal/e2e"
 	"devrun/devserver/suite"
+	"devrun/devserver/suite/chrome"
 )
 
 const (
@@ -374,4 +375,42 @@ func TestLongAnswersAtOnce(t *testing.T) {
 			t.Errorf("%s is of %s, not %s: %v", at, f.Request.URI, path, err)
 		}
 	}
+}
+
+// In a browser the scripts of a page get what the app answers, and the person who goes on
+// from there devrun's page.
+func TestLongAnswersInABrowser(t *testing.T) {
+	suite.Long(t)
+	t.Parallel()
+	b := chrome.Start(t)
+	r, _, _ := answering(t)
+	warm(t, e2e.Client, r.URL("/panic"))
+	at := regexp.QuoteMeta(console(t, r)) + `/failures/\w+`
+	p := e2e.NewTab(t, b, r.URL("/page"))
+	p.Becomes(`document.title`, `^Shop$`)
+	for _, c := range []struct{ request, want string }{
+		{`fetch("/json")`, `^502 application/problem\+json ` + at + ` \{"error":"the shop is closed"\}\n$`},
+		{`fetch("/recovered", {method: "POST", body: "x", headers: {Accept: "text/html"}})`, `^500 application/json ` + at + ` \{"error":"internal"\}$`},
+		{`fetch("/flushed")`, `^500 text/plain; charset=utf-8 ` + at + ` first\nsecond\n$`},
+		{`fetch("/panic")`, `^500 text/plain; charset=utf-8 ` + at + ` .*nil pointer dereference`},
+		{`fetch("/json", {headers: {Accept: "` + ownJSON + `"}})`, `^502 ` + regexp.QuoteMeta(ownJSON) + ` ` + at + ` \{`},
+		{`new Promise((done) => {
+			const x = new XMLHttpRequest();
+			x.onload = () => done(new Response(x.responseText, {status: x.status, headers: {"Content-Type": x.getResponseHeader("Content-Type"), "` + failureHeader + `": x.getResponseHeader("` + failureHeader + `")}}));
+			x.open("GET", "/text");
+			x.send();
+		})`, `^500 text/plain; charset=utf-8 ` + at + ` no such table\n$`},
+	} {
+		p.Do(`window.got = undefined; ` + c.request + `.then(async (r) => { window.got = [r.status, r.headers.get("Content-Type"), r.headers.get("` + failureHeader + `"), await r.text()].join(" "); })`)
+		p.Becomes(`window.got`, c.want)
+	}
+	p.Do(`document.querySelector("button").click()`)
+	p.Becomes(e2e.BodyText, `(?s)3 bytes, <nil>.*POST /posted.*`)
+	p.Becomes(`self.origin`, `^null$`)
+
+	p = e2e.NewTab(t, b, r.URL("/page"))
+	p.Becomes(`document.title`, `^Shop$`)
+	p.Do(`document.querySelector("a").click()`)
+	p.Becomes(e2e.BodyText, `(?s)the shop is closed.*GET /json`)
+	p.Becomes(`self.origin`, `^null$`)
 }

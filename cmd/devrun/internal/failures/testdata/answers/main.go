@@ -17,6 +17,10 @@ const version = "v1"
 func main() {
 	handle := http.HandleFunc
 	handle("/version", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, version) })
+	handle("/page", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `<!doctype html><html><head><title>Shop</title><link rel="icon" href="data:,"></head><body><a href="/json">json</a>`+
+			`<form action="/posted" method="post"><input name="a" value="1"><button>send</button></form></body></html>`)
+	})
 	handle("/json", func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "application/problem+json")
