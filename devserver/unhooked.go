@@ -19,11 +19,6 @@ const servedWait = 500 * time.Millisecond
 // goneUnhooked is why nothing can be evaluated in an app without the hook.
 const goneUnhooked = "Without devrun's hook failed requests are not parked, so nothing can be evaluated."
 
-// said tells whether devrun has put this into the header of the app's answer.
-func (l *loop) said(ctx context.Context, name, value string) bool {
-	return l.failures.said(ctx, name, value)
-}
-
 // cut closes the connection of a request, as the app did.
 var cut = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 

@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -46,7 +47,8 @@ func (l *loop) openWeb(remembered memory) error {
 	internal.Handle("/__devrun/", w.hub.Handler())
 	internal.Handle("/__devrun/page.css", page.Assets())
 	internal.Handle("/__devrun/page.js", page.Assets())
-	w.listeners = newListeners(l.cfg, remembered, internal, w.hub, w.pages, l.term, l.lost, l.said)
+	said := func(ctx context.Context, name, value string) bool { return l.failures.said(ctx, name, value) }
+	w.listeners = newListeners(l.cfg, remembered, internal, w.hub, w.pages, l.term, l.lost, said)
 	l.failures = &failures{
 		queue: l.queue, term: l.term, pages: w.pages, visitors: w.listeners.visitors, state: l.pageState,
 		wanted: func() { l.prepareDebugger(true) }, wait: debuggerWait, off: l.cfg.NoPages,
