@@ -141,17 +141,40 @@ func testBroken(v *visit, _ edit) {
 	v.without(e.path, e.want[0])
 }
 
-// testFailure: a request that fails is answered with what devrun knows of it, and the
-// app goes on.
+// testFailure: the answer to a request that fails names an address with what devrun knows
+// of it, and the app goes on.
 func testFailure(v *visit, e edit) {
 	undo := v.apply(e)
-	v.shows(v.limit(), e.path, append([]string{"GET " + e.path}, e.want...)...)
+	v.fails(e.path, append([]string{"GET " + e.path}, e.want...)...)
 	if v.app.ready != e.path {
 		v.shows(suite.Patience, v.app.ready, v.first)
 	}
 	undo()
 	v.without(e.path, e.want[0])
 	v.shows(suite.Patience, v.app.ready, v.first)
+}
+
+// fails waits until a path is answered with the address of a failure that shows all of these.
+func (v *visit) fails(path string, want ...string) {
+	v.T.Helper()
+	named := regexp.MustCompile(`X-Devrun-Failure:\[(\S+)\]`)
+	suite.Within(v.T, v.limit(), path+" fails with "+strings.Join(want, ", "), func() error {
+		answer, err := v.ask(path)
+		if err != nil {
+			return err
+		}
+		at := named.FindStringSubmatch(answer)
+		if at == nil {
+			return fmt.Errorf("no failure in %s", answer)
+		}
+		_, text, err := e2e.Ask("GET", at[1], nil)
+		for _, w := range want {
+			if err == nil && !strings.Contains(text, w) {
+				err = fmt.Errorf("no %s in %s", w, text)
+			}
+		}
+		return err
+	})
 }
 
 // branched are the edits that the other branch has.
