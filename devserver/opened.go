@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"devrun/devserver/internal/wire"
 	"devrun/watcher"
 )
 
@@ -16,24 +17,28 @@ type opened map[string]when
 type when uint8
 
 const (
-	atStart   when = 1 + iota // before it listened: what it made of the file stays
+	atStart   when = 1 + iota // before it listened, or once for all requests: what it made of the file stays
 	onRequest                 // later, and once as far as is known
 	eachTime                  // for each request anew
 )
 
-// add notes that a process opens a file, once it has listened or not yet, and reports
-// whether that is news.
-func (o opened) add(path string, listened, again bool) bool {
-	was, is := o[path], onRequest
+// add notes what a process says of a file that it opens, once it has listened or not yet,
+// and reports whether the file is new.
+func (o opened) add(m wire.Message, listened bool) bool {
+	was, is := o[m.Path], onRequest
 	switch {
-	case again:
+	case m.Again:
 		is = eachTime
+	case was == eachTime:
+		return false
+	case m.Kept:
+		is = atStart
 	case was != 0: // by another process, or one before
 		return false
 	case !listened:
 		is = atStart
 	}
-	o[path] = is
+	o[m.Path] = is
 	return was == 0
 }
 
@@ -41,13 +46,21 @@ func (o opened) add(path string, listened, again bool) bool {
 // were not watched anyway.
 const addAfter = 100 * time.Millisecond
 
-// onOpened takes word of a file that the app opens.
-func (l *loop) onOpened(path string, again bool) {
+// onOpened takes word of a file that the app opens. One that turns out to be kept may
+// have been saved since, as if it were read for each request.
+func (l *loop) onOpened(m wire.Message) {
 	_, listened := l.process.(ready)
 	h := &l.habits
-	if h.opened.add(path, listened, again) && !h.adding {
+	if h.opened.add(m, listened) && !h.adding {
 		h.adding = true
 		l.queue.after(addAfter, l.watchOpened)
+	}
+	if begun := l.saves.clock.started; m.Kept {
+		go func() {
+			if savedSince(m.Path, begun) {
+				l.queue.tell(func() { l.onBatch(watcher.Batch{{Path: m.Path, Op: watcher.Modified}}) })
+			}
+		}()
 	}
 }
 

@@ -244,6 +244,34 @@ func TestOpened(t *testing.T) {
 	}
 }
 
+// A file is told of once more, too, when another request for the same page, that has
+// begun later, is answered without it.
+func TestKept(t *testing.T) {
+	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")
+	addr := p.serving().Addr
+	path := filepath.Join(t.TempDir(), "a.css")
+	if err := os.WriteFile(path, []byte("a {}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		equal(t, "kept", get(t, "http://"+addr+"/kept"+path), "a {}")
+	}
+	last := filepath.Join(t.TempDir(), "last")
+	get(t, "http://"+addr+"/open?name="+url.QueryEscape(last))
+	var have []wire.Message
+	for m := (wire.Message{}); m.Path != last; {
+		select {
+		case m = <-p.opened:
+			if m.Path == path {
+				have = append(have, m)
+			}
+		case <-time.After(suite.Patience):
+			t.Fatal(have)
+		}
+	}
+	equal(t, "told", have, []wire.Message{{Kind: wire.Opened, Path: path}, {Kind: wire.Opened, Path: path, Kept: true}})
+}
+
 // What the app writes itself is told before it is there, and what it reads is not.
 func TestWrote(t *testing.T) {
 	p := run(t, shared(t, "app"), nil, "127.0.0.1:0")

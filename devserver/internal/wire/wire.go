@@ -55,7 +55,7 @@ const (
 	Hello     Kind = "hello"     // the hook is in place
 	Listening Kind = "listening" // connections to Addr queue from now on
 	Serving   Kind = "serving"   // net/http serves on the listener at Addr
-	Opened    Kind = "opened"    // the app opens the file Path: told once, and once more, with Again, when it is known to do so for each request
+	Opened    Kind = "opened"    // the app opens the file Path: told once, and once more when more is known, with Again or Kept
 	Wrote     Kind = "wrote"     // it may write the file Path, or moves one there: told before it does, once
 	Left      Kind = "left"      // it closes a file that it has opened to write: Stamp is how it leaves that
 	Notice    Kind = "notice"    // the hook could not do its work as promised; Text says what
@@ -163,8 +163,9 @@ type Message struct {
 	// Opened and Wrote: absolute.
 	Path string `json:"path,omitempty"`
 
-	// Opened: for each request.
+	// Opened: for each request, or for the first of a kind alone.
 	Again bool `json:"again,omitempty"`
+	Kept  bool `json:"kept,omitempty"`
 
 	// Left: see the function Stamp.
 	Stamp string `json:"stamp,omitempty"`

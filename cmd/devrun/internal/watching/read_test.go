@@ -14,7 +14,7 @@ func reader(t *testing.T, mode string) *e2e.Rig {
 	r := e2e.NewOf(t, mode, "testdata/reader")
 	r.Git("init", "-q")
 	r.Write(".gitignore", "*.ini\nkey\ndist\n")
-	for _, name := range []string{"i18n/en.json", "local.ini", "../elsewhere.conf", "static/kept.css", "static/kept.js", "key", "pages/each.html", "pages/once.txt"} {
+	for _, name := range []string{"i18n/en.json", "local.ini", "../elsewhere.conf", "static/kept.css", "static/kept.js", "static/lazy.css", "static/each.css", "key", "pages/each.html", "pages/once.txt"} {
 		r.Write(name, "one")
 	}
 	return r
@@ -47,6 +47,16 @@ func testRead(t *testing.T, mode string) {
 	if now := r.AppPid(); now != pid {
 		t.Errorf("another process answers: %d, it was %d", now, pid)
 	}
+	// Of a stylesheet that is read once that shows when it is asked for once more.
+	r.Answers("/static/each.css", "one")
+	r.Write("static/each.css", "two")
+	r.Answers("/static/each.css", "two")
+	if now := r.AppPid(); now != pid {
+		t.Errorf("another process answers: %d, it was %d", now, pid)
+	}
+	r.Answers("/static/lazy.css", "one")
+	r.Write("static/lazy.css", "two")
+	r.Answers("/static/lazy.css", "two")
 	// Nobody reads it.
 	r.Write("notes.ini", "two")
 	r.SetVersion("v2")

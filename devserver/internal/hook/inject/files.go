@@ -44,24 +44,28 @@ type opened struct {
 
 var _ = add("files", func(c *channel) (active bool) {
 	defer func() { active = recover() == nil }() // somebody else has set a logger
-	setLogger(&opened{c: c})
+	o := &opened{c: c}
+	setLogger(o)
+	answered = func(of string, number uint64) {
+		for _, name := range o.read.without(of, number) {
+			o.tell(wire.Message{Kind: wire.Opened, Path: name, Kept: true})
+		}
+	}
 	return
 })
-
-// worksOn returns what the request is for that the calling goroutine works on, "" if
-// there is none, its number, and the newest that has begun; nil without the part
-// "capture".
-var worksOn func() (of string, number, newest uint64)
 
 // reads are the files that were opened, and what is known of when that is done again.
 type reads struct {
 	mu  sync.Mutex
 	all map[string]*read
+	by  map[string]map[*read]bool // those of which it is not known yet, by the request
 }
 
 type read struct {
+	name  string
 	of    string // the request that opened it, "" if none has
 	until uint64 // none that is newer had begun then
+	last  uint64 // that opened it
 	again bool   // another one for the same opened it anew: it is read each time
 }
 
@@ -82,18 +86,50 @@ func (r *reads) open(name string) (first, again bool) {
 		if r.all == nil {
 			r.all = map[string]*read{}
 		}
-		f = &read{}
+		f = &read{name: name}
 		r.all[name] = f
 		first = true
 	}
 	if of == "" || f.again {
 		return first, false
 	}
-	f.again = f.of == of && number > f.until
-	if f.of != of {
+	f.again, f.last = f.of == of && number > f.until, number
+	switch {
+	case f.again:
+		r.settle(f)
+	case f.of != of:
+		r.settle(f)
 		f.of, f.until = of, newest
+		if r.by == nil {
+			r.by = map[string]map[*read]bool{}
+		}
+		if r.by[of] == nil {
+			r.by[of] = map[*read]bool{}
+		}
+		r.by[of][f] = true
 	}
 	return first, f.again
+}
+
+// settle has a file no longer wait for another request. Called with mu held.
+func (r *reads) settle(f *read) {
+	if delete(r.by[f.of], f); len(r.by[f.of]) == 0 {
+		delete(r.by, f.of)
+	}
+}
+
+// without returns the files that another request for the same has opened, and this one,
+// which began later and has ended, has not.
+func (r *reads) without(of string, number uint64) (kept []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for f := range r.by[of] {
+		if number > f.until && f.last != number {
+			kept = append(kept, f.name)
+			r.settle(f)
+		}
+	}
+	return kept
 }
 
 func (o *opened) Getenv(string) {}

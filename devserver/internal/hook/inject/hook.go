@@ -37,6 +37,16 @@ type part struct {
 
 var parts []part
 
+// What parts tell each other that may be there without the other.
+var (
+	// worksOn returns what the request is for that the calling goroutine works on, "" if
+	// there is none, its number, and the newest that has begun; nil without "capture".
+	worksOn func() (of string, number, newest uint64)
+
+	// answered is told of a request that has ended well; nil without "files".
+	answered func(of string, number uint64)
+)
+
 // add registers a part, before init runs. install says whether the part is
 // active; it must not send.
 func add(name string, install func(*channel) bool) struct{} {

@@ -23,7 +23,25 @@ var served sync.Map // of unsafe.Pointer to *request
 func (q *request) serves() (end func()) {
 	labels := getProfLabel()
 	served.Store(labels, q)
-	return func() { served.Delete(labels) }
+	return func() {
+		served.Delete(labels)
+		if answered != nil && q.isWell() {
+			answered(q.works())
+		}
+	}
+}
+
+// works is what the request is for, and its number, as next has written it.
+func (q *request) works() (of string, number uint64) {
+	number, _ = strconv.ParseUint(q.id, 10, 64)
+	return q.r.Method + " " + q.asked.URL.Path, number
+}
+
+// isWell reports whether the answer is one in which a file may have gone out.
+func (q *request) isWell() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.status < 400 && !q.hijacked
 }
 
 func init() {
@@ -33,7 +51,7 @@ func init() {
 			return "", 0, 0
 		}
 		q := v.(*request)
-		number, _ = strconv.ParseUint(q.id, 10, 64) // as next has written it
-		return q.r.Method + " " + q.asked.URL.Path, number, q.f.last.Load()
+		of, number = q.works()
+		return of, number, q.f.last.Load()
 	}
 }

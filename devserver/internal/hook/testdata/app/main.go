@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"unsafe"
 )
@@ -39,6 +40,15 @@ func main() {
 	http.HandleFunc("/open", func(w http.ResponseWriter, r *http.Request) {
 		_, err := os.ReadFile(r.FormValue("name"))
 		fmt.Fprint(w, err)
+	})
+	var kept sync.Map
+	http.HandleFunc("/kept/", func(w http.ResponseWriter, r *http.Request) {
+		b, ok := kept.Load(r.URL.Path)
+		if !ok {
+			b, _ = os.ReadFile(r.URL.Path[len("/kept"):])
+			kept.Store(r.URL.Path, b)
+		}
+		w.Write(b.([]byte))
 	})
 	http.HandleFunc("/write", write)
 	http.HandleFunc("/spawn", spawn)

@@ -28,6 +28,9 @@ func main() {
 	http.HandleFunc("/each", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, read("pages/each.html")) })
 	once := sync.OnceValue(func() string { return read("pages/once.txt") })
 	http.HandleFunc("/once", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, once()) })
+	lazy := sync.OnceValue(func() string { return read("static/lazy.css") })
+	http.HandleFunc("/static/lazy.css", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, lazy()) })
+	http.HandleFunc("/static/each.css", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, read("static/each.css")) })
 	http.HandleFunc("/dist/", func(w http.ResponseWriter, r *http.Request) {
 		b, err := fs.ReadFile(dist, r.URL.Path[1:])
 		fmt.Fprint(w, string(b), err)
