@@ -84,8 +84,10 @@ func TestAgree(t *testing.T) {
 		m.Terms.Certificate = wire.Certificate{}
 		equal(t, c.kind, *m.Terms, c.terms)
 	}
-	p.say(wire.Message{Kind: wire.Agree, Terms: &wire.Terms{Addr: "127.0.0.1:1", Hello: hellos("")}})
-	equal(t, "not served", *p.next(wire.Agreed).Terms, wire.Terms{Why: "the app's server is not net/http's"})
+	for why, client := range map[string]*wire.ClientHello{"the app's server is not net/http's": hellos("", web...), "": hellos("", "h2")} {
+		p.say(wire.Message{Kind: wire.Agree, Terms: &wire.Terms{Addr: "127.0.0.1:1", Hello: client}})
+		equal(t, "not served", *p.next(wire.Agreed).Terms, wire.Terms{Why: why})
+	}
 }
 
 // certified is whose certificate c is. Its key must fit.

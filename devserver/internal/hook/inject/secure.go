@@ -127,7 +127,7 @@ func agree(asked wire.Terms) *wire.Terms {
 		certify(t, o.tls, hello(asked))
 	case o.served:
 		t.Why = "the app has a TLS of its own"
-	default:
+	case slices.Contains(asked.Hello.SupportedProtos, "http/1.1"): // else it may be gRPC, which misses nothing
 		t.Why = "the app's server is not net/http's"
 	}
 	return t
