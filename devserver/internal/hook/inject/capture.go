@@ -136,13 +136,14 @@ const (
 // serve runs the app's handler and reports whether it returned as it should.
 func (q *request) serve(h http.Handler, w http.ResponseWriter, ctx context.Context) (normal bool) {
 	pprof.SetGoroutineLabels(ctx)
-	defer q.serves()()
+	end := q.serves()
 	var here byte
 	q.base = uintptr(unsafe.Pointer(&here))
 	defer func() {
 		if !normal && q.unwound() {
 			recover()
 		}
+		end(normal)
 		if q.isAnswered() { // net/http has ended the exchange long ago
 			q.drop()
 		} else if normal {

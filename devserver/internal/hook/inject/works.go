@@ -19,13 +19,13 @@ func getProfLabel() unsafe.Pointer
 var served sync.Map // of unsafe.Pointer to *request
 
 // serves makes the request the one that the calling goroutine works on, until end is
-// called.
-func (q *request) serves() (end func()) {
+// called, with whether the handler has returned as it should.
+func (q *request) serves() (end func(normal bool)) {
 	labels := getProfLabel()
 	served.Store(labels, q)
-	return func() {
+	return func(normal bool) {
 		served.Delete(labels)
-		if answered != nil && q.isWell() {
+		if normal && answered != nil && q.isWell() {
 			answered(q.works())
 		}
 	}
