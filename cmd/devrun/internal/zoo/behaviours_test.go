@@ -157,7 +157,7 @@ func testFailure(v *visit, e edit) {
 // fails waits until a path is answered with the address of a failure that shows all of these.
 func (v *visit) fails(path string, want ...string) {
 	v.T.Helper()
-	named := regexp.MustCompile(`X-Devrun-Failure:\[(\S+)\]`)
+	named := regexp.MustCompile(`X-Devrun-Failure:\[([^\]]+)\]`)
 	suite.Within(v.T, v.limit(), path+" fails with "+strings.Join(want, ", "), func() error {
 		answer, err := v.ask(path)
 		if err != nil {
