@@ -9,6 +9,7 @@ import (
 
 	"devrun/devserver/internal/build"
 	"devrun/devserver/internal/fastbuild"
+	"devrun/devserver/internal/hook"
 	"devrun/devserver/internal/inspect"
 )
 
@@ -53,7 +54,7 @@ func (m *Maker) debug(ctx context.Context, b *Binary, urgent bool) (*inspect.Bin
 	if err := m.fast.Debug(ctx, r, b.current()); err != nil {
 		return nil, fmt.Errorf("link the app with debug information: %w", err)
 	}
-	return inspect.Load(ctx, r.Output)
+	return inspect.Load(ctx, r.Output, hook.Overwritten...)
 }
 
 // beside is r with an output of its own, in a directory that done removes.

@@ -178,6 +178,10 @@ var parts = []part{{
 	loss: "a file that the app itself writes may restart it, and one that it reads counts by its name",
 }}
 
+// Overwritten are the functions that the parts "raw" and "rawunix" give other code when
+// the app starts.
+var Overwritten = []string{"syscall.bind", "syscall.Listen", sysUnix + ".bind", sysUnix + ".Listen"}
+
 // Prepare checks what the hook needs against t.GOROOT and writes the overlay.
 // Where there can be no hook at all it returns an Overlay without File that
 // says why in Lost; an error is about t or its Dir.

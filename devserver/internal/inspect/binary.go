@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,8 +47,8 @@ type sample struct {
 // Load reads the debug information of the binary at path: a second link of the
 // app with the same code at the same addresses as the one that runs, which may
 // have been linked without. It needs no process, and the file only until it
-// returns.
-func Load(ctx context.Context, path string) (*Binary, error) {
+// returns. overwritten are functions whose code is another in the process.
+func Load(ctx context.Context, path string, overwritten ...string) (*Binary, error) {
 	if !supported {
 		return nil, errors.New("variables can be read on Linux only")
 	}
@@ -57,7 +58,7 @@ func Load(ctx context.Context, path string) (*Binary, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		b, err := load(path)
+		b, err := load(path, overwritten)
 		if err != nil {
 			err = fmt.Errorf("cannot read the debug information of %s: %w", path, err)
 		}
@@ -77,7 +78,7 @@ func Load(ctx context.Context, path string) (*Binary, error) {
 	}
 }
 
-func load(path string) (b *Binary, err error) {
+func load(path string, overwritten []string) (b *Binary, err error) {
 	defer recovered(&err)
 	if err := hasPrivates(); err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func load(path string) (b *Binary, err error) {
 		return nil, errors.New("there is none (-ldflags=-w)")
 	}
 	b = &Binary{path: path, entry: f.Entry, types: map[string]string{}, captured: map[*proc.Function]map[string]bool{}}
-	if err := b.readELF(f); err != nil {
+	if err := b.readELF(f, overwritten); err != nil {
 		return nil, err
 	}
 	b.bi = proc.NewBinaryInfo(runtime.GOOS, runtime.GOARCH, false)
@@ -132,23 +133,29 @@ func (b *Binary) Close() error {
 
 var errClosed = errors.New("the debug information was let go")
 
-func (b *Binary) readELF(f *elf.File) error {
+func (b *Binary) readELF(f *elf.File, overwritten []string) error {
 	text := f.Section(".text")
 	if text == nil {
 		return errors.New("it has no code")
+	}
+	syms, err := f.Symbols()
+	if err != nil {
+		return err
 	}
 	const samples, size = 64, 512
 	for i := range uint64(samples) {
 		off := text.Size / samples * i
 		p := make([]byte, min(size, text.Size-off))
+		at := text.Addr + off
+		if slices.ContainsFunc(syms, func(s elf.Symbol) bool {
+			return s.Value < at+uint64(len(p)) && s.Value+s.Size > at && slices.Contains(overwritten, s.Name)
+		}) {
+			continue
+		}
 		if _, err := text.ReadAt(p, int64(off)); err != nil {
 			return err
 		}
-		b.text = append(b.text, sample{text.Addr + off, p})
-	}
-	syms, err := f.Symbols()
-	if err != nil {
-		return err
+		b.text = append(b.text, sample{at, p})
 	}
 	b.symbols = map[string]uint64{}
 	for _, s := range syms {

@@ -256,3 +256,26 @@ func TestNotPermitted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Code that is another in the process does not make it another binary's.
+func TestOverwritten(t *testing.T) {
+	a := theApp(t)
+	at := a.b.text[len(a.b.text)/2].addr
+	f := a.b.bi.PCToFunc(at)
+	if f == nil {
+		t.Fatalf("no function at %#x", at)
+	}
+	b, err := Load(t.Context(), a.b.path, f.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if len(b.text) >= len(a.b.text) {
+		t.Errorf("%d samples, as many as with %s", len(b.text), f.Name)
+	}
+	for _, s := range b.text {
+		if s.addr < f.End && f.Entry < s.addr+uint64(len(s.bytes)) {
+			t.Errorf("the sample at %#x is of %s", s.addr, f.Name)
+		}
+	}
+}
