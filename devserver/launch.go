@@ -25,6 +25,7 @@ type app struct {
 	gen    int
 	binary *binaries.Binary
 	proc   *proc.Process
+	begun  time.Time
 	images []*image     // that speak, oldest first
 	idle   bool         // it has been ready for a while
 	typed  time.Time    // when a key last went to it
@@ -85,6 +86,7 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 	if err := l.place.put(g.binary.Path); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	p, err := proc.Start(proc.Command{
 		Path: l.place.path, Args: l.cfg.Args, Env: append(withDebug(env), wire.Park+"="+l.cfg.Park.env()), Dir: l.cfg.Dir,
 		Files: l.given.files, Welcome: wire.Message{Kind: wire.Welcome, Park: l.cfg.Park.env()},
@@ -96,7 +98,7 @@ func (l *launcher) launch(g generation, env []string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{gen: g.gen, binary: g.binary, proc: p}
+	a := &app{gen: g.gen, binary: g.binary, proc: p, begun: begun}
 	if g.binary.Hooked() {
 		a.images = []*image{{channel: <-p.Channels()}} // the main process's is there
 	}

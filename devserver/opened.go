@@ -42,20 +42,31 @@ func (o opened) add(m wire.Message, listened bool) bool {
 	return was == 0
 }
 
+// those are the files for which is holds.
+func (o opened) those(is func(path string) bool) (files []string) {
+	for path := range o {
+		if is(path) {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
 // addAfter is how long the app may go on to open files before those are watched that
 // were not watched anyway.
 const addAfter = 100 * time.Millisecond
 
 // onOpened takes word of a file that the app opens. One that turns out to be kept may
 // have been saved since, as if it were read for each request.
-func (l *loop) onOpened(m wire.Message) {
+func (l *loop) onOpened(a *app, m wire.Message) {
 	_, listened := l.process.(ready)
 	h := &l.habits
 	if h.opened.add(m, listened) && !h.adding {
 		h.adding = true
 		l.queue.after(addAfter, l.watchOpened)
 	}
-	if begun := l.saves.clock.started; m.Kept {
+	if m.Kept && l.mayBeSaved()(m.Path) {
+		begun := a.begun
 		go func() {
 			if savedSince(m.Path, begun) {
 				l.queue.tell(func() { l.onBatch(watcher.Batch{{Path: m.Path, Op: watcher.Modified}}) })
@@ -69,8 +80,11 @@ func (l *loop) onOpened(m wire.Message) {
 // has begun to run was saved after it was read, as far as one can tell.
 func (l *loop) watchOpened() {
 	l.habits.adding = false
-	files := l.openedFiles()
-	begun := l.saves.clock.started
+	a := l.process.any()
+	if a == nil {
+		return
+	}
+	files, begun := l.openedFiles(), a.begun
 	go func() {
 		added, err := l.watcher.Add(files...)
 		if err != nil {
@@ -88,15 +102,17 @@ func (l *loop) watchOpened() {
 	}()
 }
 
+// mayBeSaved tells of a file that the app opens whether a person may save it.
+func (l *loop) mayBeSaved() func(path string) bool {
+	outside := l.sources.outside(l.cfg.Dir)
+	return func(path string) bool {
+		return !outside.has(path) && !l.habits.writes.has(path, l.habits.starts.acts)
+	}
+}
+
 // openedFiles are those that the app opens and a person may save.
 func (l *loop) openedFiles() []string {
-	outside := l.sources.outside(l.cfg.Dir)
-	var files []string
-	for path := range l.habits.opened {
-		if !outside.has(path) && !l.habits.writes.has(path, l.habits.starts.acts) {
-			files = append(files, path)
-		}
-	}
+	files := l.habits.opened.those(l.mayBeSaved())
 	slices.Sort(files)
 	return files[:min(len(files), maxOpened)]
 }

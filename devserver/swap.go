@@ -129,7 +129,7 @@ func (l *loop) onSaid(a *app, in *image, m wire.Message) {
 			l.onSocket(a, m)
 		}
 	case wire.Opened:
-		l.onOpened(m)
+		l.onOpened(a, m)
 	case wire.Notice:
 		l.term.Notice(m.Text)
 	}
