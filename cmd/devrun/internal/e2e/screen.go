@@ -93,8 +93,19 @@ func NewScreenOn(r *Rig, env ...string) *Screen {
 	return s
 }
 
-// Start is [Rig.Start] on the terminal.
-func (s *Screen) Start(args ...string) *Screen { s.T.Helper(); s.Rig.Start(args...); return s }
+// Start is [Rig.Start] on the terminal. What the screen shows comes later than the app's
+// answer: the build is waited for, so that it counts among those before.
+func (s *Screen) Start(args ...string) *Screen {
+	s.T.Helper()
+	s.Rig.Start(args...)
+	suite.Until(s.T, "the build is on the screen", func() error {
+		if s.Builds() == 0 {
+			return errors.New(s.Stderr.String())
+		}
+		return nil
+	})
+	return s
+}
 
 // Types is what a person types; Enter is \r.
 func (s *Screen) Types(text string) {
