@@ -142,26 +142,28 @@ func (b *Binary) readELF(f *elf.File, overwritten []string) error {
 	if err != nil {
 		return err
 	}
+	b.symbols = map[string]uint64{}
+	var other []elf.Symbol
+	for _, s := range syms {
+		if strings.Contains(s.Name, "..dict.") || strings.HasPrefix(s.Name, "go:itab.") || s.Name == "runtime.firstmoduledata" || s.Name == "runtime.allgs" {
+			b.symbols[s.Name] = s.Value
+		}
+		if slices.Contains(overwritten, s.Name) {
+			other = append(other, s)
+		}
+	}
 	const samples, size = 64, 512
 	for i := range uint64(samples) {
 		off := text.Size / samples * i
 		p := make([]byte, min(size, text.Size-off))
 		at := text.Addr + off
-		if slices.ContainsFunc(syms, func(s elf.Symbol) bool {
-			return s.Value < at+uint64(len(p)) && s.Value+s.Size > at && slices.Contains(overwritten, s.Name)
-		}) {
+		if slices.ContainsFunc(other, func(s elf.Symbol) bool { return s.Value < at+uint64(len(p)) && s.Value+s.Size > at }) {
 			continue
 		}
 		if _, err := text.ReadAt(p, int64(off)); err != nil {
 			return err
 		}
 		b.text = append(b.text, sample{at, p})
-	}
-	b.symbols = map[string]uint64{}
-	for _, s := range syms {
-		if strings.Contains(s.Name, "..dict.") || strings.HasPrefix(s.Name, "go:itab.") || s.Name == "runtime.firstmoduledata" || s.Name == "runtime.allgs" {
-			b.symbols[s.Name] = s.Value
-		}
 	}
 	b.module.addr, b.module.allgs = b.symbols["runtime.firstmoduledata"], b.symbols["runtime.allgs"]
 	if b.module.addr == 0 || b.module.allgs == 0 {
