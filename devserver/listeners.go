@@ -111,9 +111,7 @@ func (f *listeners) adopt(l net.Listener) error {
 // open makes the front for a key, with a listener that is there already or nil. It holds
 // what comes.
 func (f *listeners) open(key string, addrs []string, l net.Listener) (*front, error) {
-	agreed := newAgreements(func(why string) {
-		f.term.Notice("TLS is passed through at " + display(addrs[0]) + ", without live reload: " + why)
-	})
+	agreed := newAgreements(display(addrs[0]))
 	options := proxy.Options{
 		Addrs: addrs, Internal: f.internal, Snippet: f.hub.Snippet, Asked: f.hub.Asked,
 		Waiting: http.HandlerFunc(f.serveWaiting), Log: f.term.Notice, Terms: agreed.terms, Lost: f.lost, Said: f.said,

@@ -16,12 +16,11 @@ import (
 // or with HTTP/2. The app is asked for each; what it has said last counts while it is
 // away. Any goroutine may ask.
 type agreements struct {
-	failed func(why string) // told, once each, why TLS is passed through
+	at string // the address, as it is printed
 
 	mu   sync.Mutex
 	in   map[string][]*image    // who may answer for a listener of the app's
 	last map[string]proxy.Terms // by server name, and inTheClear
-	whys map[string]bool
 }
 
 const (
@@ -36,8 +35,8 @@ const (
 	agreedWithin = 10 * time.Second
 )
 
-func newAgreements(failed func(why string)) *agreements {
-	return &agreements{failed: failed, last: map[string]proxy.Terms{}, whys: map[string]bool{}}
+func newAgreements(at string) *agreements {
+	return &agreements{at: at, last: map[string]proxy.Terms{}}
 }
 
 // of takes the app's listeners.
@@ -74,19 +73,15 @@ func (a *agreements) terms(ctx context.Context, app string, hello *tls.ClientHel
 			continue
 		}
 		terms, why := termsOf(*said)
+		if why != "" {
+			terms.Why = "TLS is passed through at " + a.at + ", without live reload: " + why
+		}
 		a.mu.Lock()
+		defer a.mu.Unlock()
 		if len(a.last) >= maxNames {
 			clear(a.last)
 		}
 		a.last[name] = terms
-		tell := why != "" && !a.whys[why]
-		if tell {
-			a.whys[why] = true
-		}
-		a.mu.Unlock()
-		if tell {
-			a.failed(why)
-		}
 		return terms
 	}
 	return proxy.Terms{}

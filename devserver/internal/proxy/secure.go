@@ -14,6 +14,7 @@ import (
 type Terms struct {
 	TLS   *tls.Config // what the app would agree on; nil: this client is for the app alone, byte for byte
 	HTTP2 bool        // it understands HTTP/2 without TLS
+	Why   string      // a notice of why there is no TLS, or ""
 }
 
 func (t Terms) known() bool { return t.TLS != nil || t.HTTP2 }
@@ -41,8 +42,12 @@ func (f *Front) agree(c *conn) net.Conn {
 		}
 	case bytes.HasPrefix(c.unread, handshake):
 		if hello := c.hello(); hello != nil {
-			if t := f.terms(hello); t.TLS != nil {
+			t := f.terms(hello)
+			if t.TLS != nil {
 				return tls.Server(c, t.TLS)
+			}
+			if t.Why != "" {
+				f.notes.once(t.Why, t.Why)
 			}
 		}
 	}

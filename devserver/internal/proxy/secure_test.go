@@ -231,6 +231,21 @@ func TestNotAgreed(t *testing.T) {
 	}
 }
 
+// Why TLS is passed through is said once.
+func TestNotAgreedWhy(t *testing.T) {
+	a := over(t, "https", func(http.ResponseWriter, *http.Request) {})
+	var log lines
+	f := front(t, Options{Log: log.log, Terms: func(context.Context, string, *tls.ClientHelloInfo) Terms { return Terms{Why: "passed through"} }})
+	f.Forward(a.addr())
+	for range 2 {
+		c, _ := clientOf(t, "https", "HTTP/2.0")
+		get(t, c, f.at("https"))
+	}
+	if log.String() != "passed through" {
+		t.Errorf("said %q", log.String())
+	}
+}
+
 // One port may speak both: plain HTTP at a port with TLS is the app's to refuse.
 func TestPlainAtSecure(t *testing.T) {
 	a := over(t, "https", func(http.ResponseWriter, *http.Request) {})
