@@ -114,9 +114,12 @@ func (s *failures) url(f *failure) string { return s.console.URL() + page.Failur
 // said tells whether a header of the app's answer is devrun's: the address of a failure
 // that is kept. No app knows one before its hook is told.
 func (s *failures) said(ctx context.Context, name, value string) bool {
+	if name != wire.FailureHeader {
+		return false
+	}
 	var f *failure
 	ok := s.queue.doFor(ctx, func() { f = s.find(func(f *failure) bool { return s.url(f) == value }) })
-	return ok && f != nil && name == wire.FailureHeader
+	return ok && f != nil
 }
 
 // pageState is what the app is doing, for devrun's own pages.

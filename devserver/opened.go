@@ -42,16 +42,6 @@ func (o opened) add(m wire.Message, listened bool) bool {
 	return was == 0
 }
 
-// those are the files for which is holds.
-func (o opened) those(is func(path string) bool) (files []string) {
-	for path := range o {
-		if is(path) {
-			files = append(files, path)
-		}
-	}
-	return files
-}
-
 // addAfter is how long the app may go on to open files before those are watched that
 // were not watched anyway.
 const addAfter = 100 * time.Millisecond
@@ -112,7 +102,13 @@ func (l *loop) mayBeSaved() func(path string) bool {
 
 // openedFiles are those that the app opens and a person may save.
 func (l *loop) openedFiles() []string {
-	files := l.habits.opened.those(l.mayBeSaved())
+	mayBeSaved := l.mayBeSaved()
+	var files []string
+	for path := range l.habits.opened {
+		if mayBeSaved(path) {
+			files = append(files, path)
+		}
+	}
 	slices.Sort(files)
 	return files[:min(len(files), maxOpened)]
 }
